@@ -1,0 +1,166 @@
+//! The spanned tree.
+
+use super::Span;
+
+/// Anything with the place it was written at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// What was written.
+    pub value: T,
+    /// Where.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// `value` as written at `span`.
+    pub fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+/// A YAML value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Where it stands; of a block map or list, its first line only.
+    pub span: Span,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// The kinds of YAML values, by YAML 1.2's core schema: `on`, `yes` and `no` are text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// `null`, `~` or nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    Text(Text),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order written, without duplicate keys.
+    Map(Vec<Entry>),
+}
+
+impl Kind {
+    /// What a message calls it: `a list`, `text`, `nothing`.
+    #[must_use]
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "true or false",
+            Self::Int(_) | Self::Float(_) => "a number",
+            Self::Text(_) => "text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+        }
+    }
+}
+
+/// A key of a map and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: Spanned<String>,
+    /// The value.
+    pub value: Node,
+}
+
+/// How a scalar was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Without quotes.
+    Plain,
+    /// In `'single quotes'`.
+    Single,
+    /// In `"double quotes"`.
+    Double,
+    /// `|`
+    Literal,
+    /// `>`
+    Folded,
+}
+
+/// A text and where each of its bytes came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Text {
+    /// The text, unescaped.
+    pub value: String,
+    /// How it was written.
+    pub style: Style,
+    /// The whole scalar, quotes included.
+    pub span: Span,
+    /// Pieces that were copied as they stand: (offset in `value`, offset in the file), rising.
+    /// Between two pieces offsets advance together; an escape begins a new piece.
+    pub(crate) pieces: Vec<(u32, u32)>,
+}
+
+impl Text {
+    /// A text that stands nowhere in particular inside `span`.
+    #[must_use]
+    pub fn opaque(value: impl Into<String>, span: Span) -> Self {
+        Self { value: value.into(), style: Style::Plain, span, pieces: Vec::new() }
+    }
+
+    /// Where bytes `start..end` of the value stand in the file.
+    #[must_use]
+    pub fn span_of(&self, start: usize, end: usize) -> Span {
+        if self.pieces.is_empty() {
+            return self.span;
+        }
+        let last = end.max(start + 1) - 1;
+        Span {
+            file: self.span.file,
+            start: self.place(start),
+            end: (self.place(last) + 1).max(self.place(start)),
+        }
+    }
+
+    fn place(&self, offset: usize) -> u32 {
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+        let n = self.pieces.partition_point(|(value, _)| *value <= offset);
+        match n.checked_sub(1).and_then(|n| self.pieces.get(n)) {
+            Some((value, file)) => (file + (offset - value)).min(self.span.end),
+            None => self.span.start,
+        }
+    }
+}
+
+impl Node {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&Text> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The entries, if it is a map.
+    #[must_use]
+    pub fn as_map(&self) -> Option<&[Entry]> {
+        match &self.kind {
+            Kind::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items, if it is a list.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Node]> {
+        match &self.kind {
+            Kind::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The value under `key`, if it is a map that has it.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.as_map()?.iter().find(|entry| entry.key.value == key).map(|entry| &entry.value)
+    }
+}

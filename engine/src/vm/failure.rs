@@ -1,0 +1,138 @@
+//! How a step or a run fails.
+
+use crate::Value;
+use crate::schema::Violation;
+use serde::{Deserialize, Serialize};
+
+/// The kinds of failure; one table says what each means over HTTP and whether it is retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The input, or what a `validate` checked, is not as it must be.
+    Invalid,
+    /// The caller may not do this.
+    Denied,
+    /// What was asked for does not exist.
+    NotFound,
+    /// It clashes with what is there.
+    Conflict,
+    /// Too many requests.
+    RateLimited,
+    /// An upstream could not be reached or failed (5xx).
+    Outage,
+    /// It took too long.
+    Timeout,
+    /// An upstream answered what cannot be used.
+    Upstream,
+    /// An expression could not be evaluated.
+    Expression,
+    /// Somebody called it off.
+    Cancelled,
+    /// The pathway is wrong: its return breaks its own `output` schema, and the like.
+    Bug,
+}
+
+impl Class {
+    /// All classes.
+    pub const ALL: [Self; 11] = [
+        Self::Invalid,
+        Self::Denied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::RateLimited,
+        Self::Outage,
+        Self::Timeout,
+        Self::Upstream,
+        Self::Expression,
+        Self::Cancelled,
+        Self::Bug,
+    ];
+
+    /// Its name in the language, the HTTP status it becomes, whether it is retried by default.
+    const fn row(self) -> (&'static str, u16, bool) {
+        match self {
+            Self::Invalid => ("invalid", 422, false),
+            Self::Denied => ("denied", 403, false),
+            Self::NotFound => ("not_found", 404, false),
+            Self::Conflict => ("conflict", 409, false),
+            Self::RateLimited => ("rate_limited", 429, true),
+            Self::Outage => ("outage", 503, true),
+            Self::Timeout => ("timeout", 504, true),
+            Self::Upstream => ("upstream", 502, false),
+            Self::Expression => ("expression", 500, false),
+            Self::Cancelled => ("cancelled", 409, false),
+            Self::Bug => ("bug", 500, false),
+        }
+    }
+
+    /// Its name in the language.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status of a reply that fails so.
+    #[must_use]
+    pub const fn http_status(self) -> u16 {
+        self.row().1
+    }
+
+    /// Whether `retry` without `on` attempts it again.
+    #[must_use]
+    pub const fn is_retried(self) -> bool {
+        self.row().2
+    }
+
+    /// The class called `name`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
+/// A failure of a step or run: what `error` is bound to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Its kind.
+    pub class: Class,
+    /// Ours, and safe to show to anyone.
+    pub message: String,
+    /// The author's own code, of a `fail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The upstream's or the author's HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// For operators: an upstream's body and URL, violations of a schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+    /// Ways in which a value broke a schema.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+    /// The instance of the step that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// How many attempts were made.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Milliseconds that an upstream asked us to wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+impl Failure {
+    /// A failure of `class`.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            message: message.into(),
+            code: None,
+            status: None,
+            details: None,
+            violations: Vec::new(),
+            step: None,
+            attempts: 0,
+            retry_after: None,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The `pathway` binary.
+
+fn main() {}
