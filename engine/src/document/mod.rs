@@ -1,1 +1,6 @@
-//! document.
+//! The spanned tree → a typed pathway: one file per construct, all errors at once.
+
+pub mod fields;
+pub mod scalar;
+
+pub use fields::Fields;
