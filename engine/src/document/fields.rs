@@ -58,6 +58,16 @@ impl<'a> Fields<'a> {
         found
     }
 
+    /// Accepts `key` without taking it: somebody else reads it.
+    pub fn knows(&mut self, key: &'static str) {
+        self.known.push(key);
+    }
+
+    /// Accepts all other keys: what is wrong with them has been said.
+    pub fn ignore_rest(&mut self) {
+        self.entries = &[];
+    }
+
     /// Reports every key that nobody took.
     pub fn finish(self, diagnostics: &mut Diagnostics) {
         for entry in self.entries {

@@ -1,8 +1,18 @@
 //! The spanned tree → a typed pathway: one file per construct, all errors at once.
 
+mod block;
+mod door;
 pub mod fields;
+mod pathway;
+mod reader;
 mod retry;
 pub mod scalar;
+mod step;
 
-pub use fields::Fields;
+pub use block::Block;
+pub use door::{Auth, Door, Form, HttpDoor, Mode, Reply};
+pub use fields::{Fields, list, wrong_type};
+pub use pathway::Pathway;
+pub use reader::{Reader, Schemas};
 pub use retry::{On, Retry};
+pub use step::{Each, OnError, Repeat, Step};

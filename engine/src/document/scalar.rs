@@ -144,6 +144,21 @@ pub fn name(value: &Spanned<String>, what: &str, diagnostics: &mut Diagnostics) 
     good
 }
 
+/// A key of a `set`: an identifier, which may have capitals, since it may be sent as it is.
+pub fn key_name(value: &Spanned<String>, diagnostics: &mut Diagnostics) -> bool {
+    let mut bytes = value.value.bytes();
+    let good = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !good {
+        diagnostics.push(
+            Diagnostic::error(BAD_NAME, format!("`{}` cannot be the name of a value", value.value))
+                .at(value.span, "not a name")
+                .help("use letters, digits and `_`, or put the map under one name"),
+        );
+    }
+    good
+}
+
 /// Whether `text` is `snake_case`.
 #[must_use]
 pub fn is_name(text: &str) -> bool {

@@ -1,1 +1,154 @@
-//! journal.
+//! The events of a run: all that the VM is told, and so all that cannot be recomputed.
+//!
+//! A run's state is the fold of its events. They are stored as JSON; fields are added, never
+//! changed, and a new meaning of an old one raises [`SEMANTICS`].
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Value;
+use crate::expression::Now;
+use crate::vm::Failure;
+
+/// Raised whenever an expression, a filter or the scheduling of steps comes out differently: an
+/// engine leaves runs that began under another number alone.
+pub const SEMANTICS: u32 = 1;
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Now,
+    /// What.
+    pub kind: Kind,
+}
+
+/// What happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It began.
+    Started(Started),
+    /// An effect was performed, or could not be.
+    Performed(Performed),
+    /// A timer came due.
+    Fired {
+        /// Its number.
+        timer: u64,
+    },
+    /// A signal came.
+    Signalled(Signal),
+    /// Somebody, or a deadline, called it off.
+    Cancelled {
+        /// Why.
+        reason: Failure,
+    },
+}
+
+/// The beginning of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// The run's public id, a UUID.
+    pub run: Arc<str>,
+    /// Its input, as it was given.
+    pub input: Value,
+    /// Who asked; none: nobody in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
+    /// What jitter is drawn from.
+    pub seed: u64,
+    /// [`SEMANTICS`] of the engine that began it.
+    pub semantics: u32,
+    /// 1, and one more for each redrive.
+    #[serde(default = "one")]
+    pub attempt: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Who asked: what `auth` is bound to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Principal {
+    /// Subject.
+    pub sub: String,
+    /// Role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The claims of the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Value>,
+    /// Whether a token came along, with which services can be called as the user.
+    #[serde(default)]
+    pub has_token: bool,
+}
+
+/// An effect was performed, or could not be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Performed {
+    /// Which execution of which step.
+    pub instance: Arc<str>,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Hash of the request, to know on replay that it is still the same.
+    pub request: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Whether the caller was already told a part of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emitted: bool,
+}
+
+/// What came of an effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The answer.
+    Answer(Value),
+    /// Why there is none.
+    Failure(Failure),
+}
+
+/// A signal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Its name.
+    pub name: String,
+    /// What came with it.
+    pub payload: Value,
+    /// The subject who sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+}
+
+impl Event {
+    /// The event as it is stored.
+    ///
+    /// # Errors
+    /// A value that JSON cannot hold.
+    pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self)
+    }
+
+    /// An event that was stored.
+    ///
+    /// # Errors
+    /// Not an event, or one of a later version.
+    pub fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// A short name of its kind.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Started(_) => "started",
+            Kind::Performed(_) => "performed",
+            Kind::Fired { .. } => "fired",
+            Kind::Signalled(_) => "signalled",
+            Kind::Cancelled { .. } => "cancelled",
+        }
+    }
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Failure;
 use crate::Value;
 use crate::expression::{Expression, Now};
+use crate::journal::Signal;
 
 /// One execution of a step inside a run: the step's path with the attempt number of each
 /// enclosing retried block (`#2`), the iteration of each `each` (`[3]`) and `while` (`~4`);
@@ -151,6 +152,8 @@ pub enum Effect {
     Await {
         /// Which execution of which step.
         instance: Instance,
+        /// 1, 2, …
+        attempt: u32,
         /// The signal's name.
         name: String,
         /// The subject who may send it; none: anyone who may see the run.
@@ -173,4 +176,43 @@ pub enum Effect {
         /// How.
         outcome: Result<Value, Failure>,
     },
+}
+
+impl Effect {
+    /// Which execution of which step asks for it.
+    #[must_use]
+    pub fn instance(&self) -> Option<&Instance> {
+        match self {
+            Self::Http { instance, .. }
+            | Self::Publish { instance, .. }
+            | Self::Emit { instance, .. }
+            | Self::Child { instance, .. }
+            | Self::Await { instance, .. }
+            | Self::Abandon { instance } => Some(instance),
+            Self::Timer { .. } | Self::Ended { .. } => None,
+        }
+    }
+
+    /// Which attempt of that execution.
+    #[must_use]
+    pub fn attempt(&self) -> Option<u32> {
+        match self {
+            Self::Http { attempt, .. }
+            | Self::Publish { attempt, .. }
+            | Self::Emit { attempt, .. }
+            | Self::Child { attempt, .. }
+            | Self::Await { attempt, .. } => Some(*attempt),
+            Self::Abandon { .. } | Self::Timer { .. } | Self::Ended { .. } => None,
+        }
+    }
+
+    /// Whether it waits for this signal.
+    pub(super) fn admits(&self, signal: &Signal) -> bool {
+        match self {
+            Self::Await { name, from, .. } => {
+                *name == signal.name && (from.is_none() || *from == signal.from)
+            }
+            _ => false,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::Value;
 use crate::schema::Violation;
+use crate::source::Span;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of failure; one table says what each means over HTTP and whether it is retried.
@@ -118,6 +119,9 @@ pub struct Failure {
     /// Milliseconds that an upstream asked us to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// Where the expression stands that failed; known to the process that evaluated it only.
+    #[serde(skip)]
+    pub place: Option<Span>,
 }
 
 impl Failure {
@@ -133,6 +137,44 @@ impl Failure {
             step: None,
             attempts: 0,
             retry_after: None,
+            place: None,
         }
+    }
+
+    /// A value breaks its schema; `what` is what the message calls the value.
+    #[must_use]
+    pub fn violated(class: Class, what: &str, violations: Vec<Violation>) -> Self {
+        let message = match violations.as_slice() {
+            [] => format!("{what} does not match its schema"),
+            [one] => format!("{what} does not match its schema: `{}` {}", one.pointer, one.detail),
+            [one, rest @ ..] => {
+                let more = rest.len();
+                format!("{what} does not match its schema: `{}` {} (and {more} more)", one.pointer, one.detail)
+            }
+        };
+        Self { violations, ..Self::new(class, message) }
+    }
+
+    /// At an expression.
+    #[must_use]
+    pub fn at(mut self, place: Span) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// What `error` is bound to.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let pointers: Vec<Value> = self.violations.iter().map(|v| Value::from(v.pointer.as_str())).collect();
+        Value::from_pairs([
+            ("class", Value::from(self.class.name())),
+            ("message", Value::from(self.message.as_str())),
+            ("code", self.code.as_deref().map_or(Value::from(()), Value::from)),
+            ("status", self.status.map_or(Value::from(()), Value::from)),
+            ("details", self.details.clone().unwrap_or_else(|| Value::from(()))),
+            ("pointers", Value::from(pointers)),
+            ("step", self.step.as_deref().map_or(Value::from(()), Value::from)),
+            ("attempts", Value::from(self.attempts)),
+        ])
     }
 }

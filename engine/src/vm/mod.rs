@@ -1,7 +1,279 @@
 //! The virtual machine: events in, effects out, time passed in.
+//!
+//! A [`Vm`] is a deterministic state machine over one run of a [`Plan`]; its state is the fold of
+//! the run's events, and replaying them gives the same state. It never waits: pure steps are
+//! computed to the end within [`Vm::apply`], all else is an [`Effect`] whose outcome comes back
+//! as an event.
+//!
+//! A block that runs is a *frame*, an execution of a step a *task*, a step's `each` a *fan*.
 
+mod arena;
+mod attempt;
+mod cancel;
 mod effect;
 mod failure;
+mod fan;
+mod hash;
+mod instance;
+mod replay;
+mod schedule;
+mod start;
+mod state;
+mod trace;
+mod view;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use arena::{Arena, Key};
+use state::{Fan, Frame, Phase, Task};
 
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
+pub use replay::Mismatch;
+pub use state::Status;
+pub use trace::{Change, Trace};
+pub use view::{Extra, Outside};
+
+use crate::Value;
+use crate::compile::Plan;
+use crate::expression::Now;
+use crate::journal::{Event, Kind, Outcome, Performed, Signal};
+
+/// Signals that came before anyone waited for them; more are refused.
+const MAILBOX: usize = 1000;
+
+/// One run of a plan.
+#[derive(Debug)]
+pub struct Vm {
+    plan: Arc<Plan>,
+    context: start::Context,
+    now: Now,
+    frames: Arena<Frame>,
+    tasks: Arena<Task>,
+    fans: Arena<Fan>,
+    /// Steps whose dependencies are there.
+    ready: VecDeque<(Key<Frame>, u32)>,
+    /// Tasks that begin another iteration.
+    again: VecDeque<Key<Task>>,
+    /// Fans that may begin further items.
+    feeding: VecDeque<Key<Fan>>,
+    /// Tasks that wait for one of the run's slots.
+    queue: VecDeque<Key<Task>>,
+    /// Slots taken.
+    in_flight: u32,
+    /// Effects without an outcome.
+    pending: BTreeMap<Instance, (Key<Task>, Effect)>,
+    timers: BTreeMap<u64, Timer>,
+    next_timer: u64,
+    signals: VecDeque<Signal>,
+    /// What the pathway's `on_error` handles.
+    failure: Option<Arc<Failure>>,
+    ended: Option<Result<Value, Failure>>,
+    effects: Vec<Effect>,
+    trace: Option<Vec<Trace>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Timer {
+    task: Key<Task>,
+    alarm: Alarm,
+    at: Now,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alarm {
+    /// A `wait` is over.
+    Wake,
+    /// The next attempt begins.
+    Retry,
+    /// The attempt has taken too long.
+    Deadline,
+}
+
+/// Whether an event meant anything to the run. One that did not need not be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Applied {
+    /// It changed the state.
+    Yes,
+    /// It came too late, or was never asked for.
+    Ignored,
+}
+
+impl Vm {
+    /// A run of `plan` that has not begun.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            plan,
+            context: start::Context::default(),
+            now: Now::UNIX_EPOCH,
+            frames: Arena::default(),
+            tasks: Arena::default(),
+            fans: Arena::default(),
+            ready: VecDeque::new(),
+            again: VecDeque::new(),
+            feeding: VecDeque::new(),
+            queue: VecDeque::new(),
+            in_flight: 0,
+            pending: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            next_timer: 0,
+            signals: VecDeque::new(),
+            failure: None,
+            ended: None,
+            effects: Vec::new(),
+            trace: None,
+        }
+    }
+
+    /// Records from now on what happens to each step.
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.trace = Some(Vec::new());
+        self
+    }
+
+    /// What happened to steps since this was last asked, of a [`Vm::traced`] run.
+    pub fn take_trace(&mut self) -> Vec<Trace> {
+        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Tells the run of an event; what is to be done now is appended to `effects`.
+    pub fn apply(&mut self, event: &Event, effects: &mut Vec<Effect>) -> Applied {
+        self.now = self.now.max(event.at);
+        let plan = self.plan.clone();
+        let applied = match &event.kind {
+            Kind::Started(started) => self.start_run(&plan, started),
+            _ if self.ended.is_some() => Applied::Ignored,
+            Kind::Performed(performed) => self.performed(&plan, performed),
+            Kind::Fired { timer } => self.fired(&plan, *timer),
+            Kind::Signalled(signal) => self.signalled(&plan, signal),
+            Kind::Cancelled { reason } => self.cancelled(&plan, reason),
+        };
+        self.drive(&plan);
+        effects.append(&mut self.effects);
+        applied
+    }
+
+    /// How the run ended, if it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Result<Value, Failure>> {
+        self.ended.as_ref()
+    }
+
+    /// The plan that it runs.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Effects that have no outcome yet: what is to be done after a replay.
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<Effect> {
+        let timers = self.timers.iter().map(|(timer, state)| Effect::Timer { timer: *timer, at: state.at });
+        self.pending.values().map(|(_, effect)| effect.clone()).chain(timers).collect()
+    }
+
+    /// The effect that `instance` waits for.
+    #[must_use]
+    pub fn pending(&self, instance: &str) -> Option<&Effect> {
+        self.pending.get(instance).map(|(_, effect)| effect)
+    }
+
+    /// Whether nothing but timers, signals and children is waited for.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    fn performed(&mut self, plan: &Plan, performed: &Performed) -> Applied {
+        let Some((key, effect)) = self.pending.get(&performed.instance) else { return Applied::Ignored };
+        if effect.attempt() != Some(performed.attempt) {
+            return Applied::Ignored;
+        }
+        let key = *key;
+        self.pending.remove(&performed.instance);
+        self.release(key);
+        let Some(step) = self.step_of(plan, key) else { return Applied::Ignored };
+        match &performed.outcome {
+            Outcome::Answer(value) => match step.action.complete(value.clone()) {
+                Ok(output) => self.succeeded(plan, key, output),
+                Err(failure) => self.attempt_failed(plan, key, failure, performed.emitted),
+            },
+            Outcome::Failure(failure) => self.attempt_failed(plan, key, failure.clone(), performed.emitted),
+        }
+        Applied::Yes
+    }
+
+    /// Gives back the slot of a task whose effect is over.
+    fn release(&mut self, key: Key<Task>) {
+        if let Some(Phase::Performing(_)) = self.tasks.get(key).map(|task| &task.phase) {
+            self.in_flight = self.in_flight.saturating_sub(1);
+        }
+    }
+
+    fn fired(&mut self, plan: &Plan, timer: u64) -> Applied {
+        let Some(Timer { task, alarm, .. }) = self.timers.remove(&timer) else { return Applied::Ignored };
+        match alarm {
+            Alarm::Wake => self.succeeded(plan, task, Value::from(())),
+            Alarm::Retry => {
+                if let Some(state) = self.tasks.get_mut(task) {
+                    state.attempt += 1;
+                    state.phase = Phase::Queued;
+                }
+                self.again.push_back(task);
+            }
+            Alarm::Deadline => self.timed_out(plan, task),
+        }
+        Applied::Yes
+    }
+
+    fn signalled(&mut self, plan: &Plan, signal: &Signal) -> Applied {
+        let waiting = self.pending.iter().find_map(|(instance, (key, effect))| {
+            effect.admits(signal).then(|| (instance.clone(), *key))
+        });
+        match waiting {
+            Some((instance, key)) => {
+                self.pending.remove(&instance);
+                self.succeeded(plan, key, signal.payload.clone());
+            }
+            None if self.signals.len() < MAILBOX => self.signals.push_back(signal.clone()),
+            None => return Applied::Ignored,
+        }
+        Applied::Yes
+    }
+
+    fn cancelled(&mut self, plan: &Plan, reason: &Failure) -> Applied {
+        self.abort(plan, reason.clone());
+        Applied::Yes
+    }
+
+    /// Does all that can be done without another event.
+    fn drive(&mut self, plan: &Plan) {
+        while self.ended.is_none() {
+            if let Some((frame, step)) = self.ready.pop_front() {
+                self.start_step(plan, frame, step);
+            } else if let Some(task) = self.again.pop_front() {
+                self.begin(plan, task);
+            } else if let Some(fan) = self.feeding.pop_front() {
+                self.feed(plan, fan);
+            } else if self.in_flight < plan.max_parallel
+                && let Some(task) = self.queue.pop_front()
+            {
+                self.attempt(plan, task);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn note(&mut self, instance: impl FnOnce(&Self) -> String, change: Change) {
+        if self.trace.is_some() {
+            let trace = Trace { at: self.now, instance: instance(self), change };
+            self.trace.get_or_insert_default().push(trace);
+        }
+    }
+}

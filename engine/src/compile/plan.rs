@@ -1,0 +1,148 @@
+//! What the VM interprets: immutable, dense, with everything compiled once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Value;
+use crate::document::{Door, Retry};
+use crate::expression::{Expression, Tree};
+use crate::schema::Schema;
+use crate::source::Span;
+use crate::steps::Action;
+
+/// Index of a block in its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockId(pub(crate) u32);
+
+/// A compiled pathway.
+#[derive(Debug)]
+pub struct Plan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// One line.
+    pub summary: Option<String>,
+    /// Hash of all that the VM reads.
+    pub digest: Arc<str>,
+    /// The ways in.
+    pub door: Door,
+    /// What its input must look like.
+    pub input: Option<Arc<Schema>>,
+    /// What it returns.
+    pub output: Option<Arc<Schema>>,
+    /// Effects in flight in one run.
+    pub max_parallel: u32,
+    /// Runs at once; none: the server's bound alone.
+    pub max_runs: Option<u32>,
+    /// Of a run, from its first step, waiting not counted.
+    pub timeout: Duration,
+    /// Whether runs are journaled.
+    pub durable: bool,
+    /// Computed once per run, in order; [`crate::expression::Slot::Var`] counts these first.
+    pub(crate) vars: Vec<Tree>,
+    /// The project's variables, which follow.
+    pub(crate) constants: Arc<[Value]>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) root: BlockId,
+    pub(crate) on_error: Option<BlockId>,
+    /// The whole file, for digests and for keeping the definition.
+    pub(crate) places: BTreeMap<Arc<str>, Span>,
+}
+
+/// Steps by dense index.
+#[derive(Debug)]
+pub struct Block {
+    pub(crate) steps: Vec<Step>,
+    /// How many steps each waits for, in the order of `steps`.
+    pub(crate) waits: Box<[u32]>,
+    /// Steps that wait for none.
+    pub(crate) first: Box<[u32]>,
+    pub(crate) returns: Option<Tree>,
+}
+
+/// A step.
+#[derive(Debug)]
+pub struct Step {
+    pub(crate) name: Arc<str>,
+    /// Names of the steps around it and its own, joined by `.`.
+    pub(crate) path: Arc<str>,
+    /// Steps that wait for it.
+    pub(crate) wakes: Box<[u32]>,
+    pub(crate) when: Option<Expression>,
+    pub(crate) each: Option<Each>,
+    pub(crate) on_error: Option<OnError>,
+    pub(crate) repeat: Option<Repeat>,
+    pub(crate) retry: Option<Retry>,
+    /// Whether `retry` stands on the step itself, which binds `error`.
+    pub(crate) binds_error: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) action: Box<dyn Action>,
+    /// What the action's `Begun::Enter` chooses from.
+    pub(crate) blocks: Box<[BlockId]>,
+    /// Whether it has no modifier but `when`.
+    pub(crate) plain: bool,
+}
+
+/// `each`.
+#[derive(Debug)]
+pub(crate) struct Each {
+    pub(crate) list: Expression,
+    pub(crate) filter: Option<Expression>,
+    pub(crate) max_parallel: u32,
+    pub(crate) keep_going: bool,
+}
+
+/// `while`.
+#[derive(Debug)]
+pub(crate) struct Repeat {
+    pub(crate) test: Expression,
+    pub(crate) limit: u32,
+}
+
+/// `on_error`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OnError {
+    Continue,
+    Block(BlockId),
+}
+
+impl Plan {
+    /// Where the step of that path stands; `each`, `while` and attempt marks of an instance are
+    /// passed over.
+    #[must_use]
+    pub fn place(&self, instance: &str) -> Option<Span> {
+        self.places.get(step_path(instance).as_str()).copied()
+    }
+
+    /// The paths of all steps, in the order written.
+    pub fn steps(&self) -> impl Iterator<Item = &str> {
+        self.blocks.iter().flat_map(|block| block.steps.iter().map(|step| &*step.path))
+    }
+
+    pub(crate) fn block(&self, id: BlockId) -> Option<&Block> {
+        self.blocks.get(id.0 as usize)
+    }
+
+    pub(crate) fn step(&self, block: BlockId, step: u32) -> Option<&Step> {
+        self.block(block)?.steps.get(step as usize)
+    }
+}
+
+/// The path of the step that `instance` is an execution of.
+#[must_use]
+pub fn step_path(instance: &str) -> String {
+    let mut path = String::with_capacity(instance.len());
+    let mut skipping = false;
+    for c in instance.chars() {
+        match c {
+            '[' | '#' | '~' | '!' => skipping = true,
+            '.' => {
+                skipping = false;
+                path.push('.');
+            }
+            _ if !skipping => path.push(c),
+            _ => {}
+        }
+    }
+    path
+}

@@ -1,0 +1,53 @@
+//! A block: steps and what they return.
+
+use super::{Fields, Reader, Step};
+use crate::expression::Tree;
+use crate::source::{Node, Span};
+
+/// Steps that see each other, and the value they amount to.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// In the order written.
+    pub steps: Vec<Step>,
+    /// Computed when all steps are finished or skipped.
+    pub returns: Option<Tree>,
+}
+
+impl Block {
+    /// Reads `{steps: …, return: …}`.
+    pub fn parse(node: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, what, reader.diagnostics)?;
+        let block = Self::from_fields(&mut fields, reader);
+        fields.finish(reader.diagnostics);
+        block
+    }
+
+    /// Reads `steps` and `return` among other fields.
+    pub fn from_fields(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let steps = match fields.take("steps") {
+            Some(node) => Self::steps(node, reader),
+            None => Some(Vec::new()),
+        };
+        let returns = match fields.take("return") {
+            Some(node) => reader.tree(node).map(Some),
+            None => Some(None),
+        };
+        Some(Self { steps: steps?, returns: returns? })
+    }
+
+    fn steps(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Step>> {
+        let Some(entries) = node.as_map() else {
+            reader.diagnostics.push(super::fields::wrong_type("`steps`", "a map of steps", node));
+            return None;
+        };
+        // A broken step is left out, after its problems were reported; the whole is then not run.
+        let steps: Vec<_> = entries.iter().map(|entry| Step::parse(entry, reader)).collect();
+        steps.into_iter().collect()
+    }
+
+    /// The place of the return, or of the last step.
+    #[must_use]
+    pub fn end(&self) -> Option<Span> {
+        self.returns.as_ref().map(Tree::span).or_else(|| self.steps.last().map(|step| step.name.span))
+    }
+}

@@ -1,0 +1,245 @@
+//! `on:`: the ways into a pathway.
+
+use std::time::Duration;
+
+use super::step::not_yet;
+use super::{Fields, Reader, scalar};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::expression::{Expression, Tree};
+use crate::source::{Node, Spanned};
+use crate::vm::Method;
+
+const DOOR_PATH: Code = Code("PW0223");
+const DOOR_METHOD: Code = Code("PW0224");
+const NO_STREAM: Code = Code("PW0225");
+
+/// The ways into a pathway.
+#[derive(Debug, Default)]
+pub struct Door {
+    /// Its topic; none: `pathway.NAME`.
+    pub topic: Option<Spanned<String>>,
+    /// Lane: one run at a time per key, in order.
+    pub key: Option<Expression>,
+    /// One run per id, however often it is delivered.
+    pub id: Option<Expression>,
+    /// Who it is about.
+    pub subject: Option<Expression>,
+    /// Field that carries the correlation id.
+    pub correlation: Option<Spanned<String>>,
+    /// A parked run keeps its lane.
+    pub park_holds: bool,
+    /// Where the outcome is published.
+    pub reply: Option<Reply>,
+    /// The HTTP route.
+    pub http: Option<HttpDoor>,
+}
+
+/// Where the outcome is published.
+#[derive(Debug)]
+pub struct Reply {
+    /// Logical topic.
+    pub topic: Spanned<String>,
+    /// What is said, and when.
+    pub form: Form,
+}
+
+/// What is said of a run: per emitted value, at its end, at its failure.
+#[derive(Debug, Default)]
+pub struct Form {
+    /// Per emitted value; none: emitted values are not said.
+    pub emit: Option<Tree>,
+    /// At the end; none: the return value.
+    pub done: Option<Tree>,
+    /// At a failure; none: a problem.
+    pub error: Option<Tree>,
+}
+
+/// An HTTP route.
+#[derive(Debug)]
+pub struct HttpDoor {
+    /// Method.
+    pub method: Method,
+    /// Path, beginning with `/`.
+    pub path: Spanned<String>,
+    /// What the caller gets.
+    pub mode: Mode,
+    /// Who may call.
+    pub auth: Auth,
+    /// The door's deadline.
+    pub timeout: Duration,
+    /// What a stream says.
+    pub form: Form,
+}
+
+/// What the caller of an HTTP door gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The outcome, when it is there.
+    Wait,
+    /// 202 and where to ask.
+    Accept,
+    /// What the run emits, as it is emitted.
+    Stream,
+}
+
+/// Who may call an HTTP door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// A user with a token.
+    User,
+    /// A user with a token, or anyone.
+    Optional,
+    /// Anyone; a token is not looked at.
+    None,
+    /// A service with the admin token.
+    Service,
+}
+
+const METHODS: [(&str, Method); 5] = [
+    ("post", Method::Post),
+    ("get", Method::Get),
+    ("put", Method::Put),
+    ("patch", Method::Patch),
+    ("delete", Method::Delete),
+];
+const MODES: [(&str, Mode); 3] = [("wait", Mode::Wait), ("accept", Mode::Accept), ("stream", Mode::Stream)];
+const AUTHS: [(&str, Auth); 4] =
+    [("user", Auth::User), ("optional", Auth::Optional), ("none", Auth::None), ("service", Auth::Service)];
+const PARK: [(&str, bool); 2] = [("go_on", false), ("hold", true)];
+
+impl Door {
+    /// Reads `on:`.
+    pub fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "`on`", reader.diagnostics)?;
+        for name in ["token", "trust", "schedule"] {
+            if let Some(entry) = fields.take_entry(name) {
+                reader.diagnostics.push(not_yet(&entry.key));
+            }
+        }
+        let topic = fields.take("topic").map(|node| scalar::word(node, "`topic`", reader.diagnostics));
+        let mut bare = |name: &'static str, reader: &mut Reader<'_>| {
+            fields.take(name).map(|node| reader.bare(node, &format!("`{name}`")))
+        };
+        let (key, id, subject) = (bare("key", reader), bare("id", reader), bare("subject", reader));
+        let correlation =
+            fields.take("correlation").map(|node| scalar::word(node, "`correlation`", reader.diagnostics));
+        let park = fields.take("park").map(|node| scalar::choice(node, "`park`", &PARK, reader.diagnostics));
+        let reply = fields.take("reply").map(|node| Reply::parse(node, reader));
+        let http = fields.take("http").map(|node| HttpDoor::parse(node, reader));
+        fields.finish(reader.diagnostics);
+        Some(Self {
+            topic: optional(topic)?,
+            key: optional(key)?,
+            id: optional(id)?,
+            subject: optional(subject)?,
+            correlation: optional(correlation)?,
+            park_holds: optional(park)?.unwrap_or(false),
+            reply: optional(reply)?,
+            http: optional(http)?,
+        })
+    }
+}
+
+/// An absent field is fine; one that could not be read is not.
+pub(super) fn optional<T>(field: Option<Option<T>>) -> Option<Option<T>> {
+    match field {
+        None => Some(None),
+        Some(read) => read.map(Some),
+    }
+}
+
+impl Form {
+    fn parse(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let emit = fields.take("emit").map(|node| reader.tree(node));
+        let done = fields.take("done").map(|node| reader.tree(node));
+        let error = fields.take("error").map(|node| reader.tree(node));
+        Some(Self { emit: optional(emit)?, done: optional(done)?, error: optional(error)? })
+    }
+}
+
+impl Reply {
+    fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "`reply`", reader.diagnostics)?;
+        let topic = fields
+            .require("topic", reader.diagnostics)
+            .and_then(|node| scalar::word(node, "`topic`", reader.diagnostics));
+        let form = Form::parse(&mut fields, reader);
+        fields.finish(reader.diagnostics);
+        Some(Self { topic: topic?, form: form? })
+    }
+}
+
+impl HttpDoor {
+    fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "`http`", reader.diagnostics)?;
+        if let Some(entry) = fields.take_entry("attach") {
+            reader.diagnostics.push(not_yet(&entry.key));
+        }
+        let methods: Vec<_> = METHODS
+            .iter()
+            .filter_map(|(name, method)| fields.take_entry(name).map(|entry| (entry, *method)))
+            .collect();
+        let mode = fields.take("mode").map(|node| scalar::choice(node, "`mode`", &MODES, reader.diagnostics));
+        let auth = fields.take("auth").map(|node| scalar::choice(node, "`auth`", &AUTHS, reader.diagnostics));
+        let timeout =
+            fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
+        let entries: Vec<_> = ["emit", "done"].iter().filter_map(|name| fields.take_entry(name)).collect();
+        let form = Form::parse(&mut fields, reader);
+        let span = fields.span();
+        fields.finish(reader.diagnostics);
+
+        let mode = optional(mode)?.unwrap_or(Mode::Wait);
+        if mode != Mode::Stream {
+            for entry in entries {
+                reader.diagnostics.push(
+                    Diagnostic::error(NO_STREAM, format!("`{}` is for streams", entry.key.value))
+                        .at(entry.key.span, "this door answers once")
+                        .help("add `mode: stream`, or leave it out"),
+                );
+            }
+        }
+        let (entry, method) = match methods.as_slice() {
+            [one] => one,
+            [] => {
+                reader.diagnostics.push(
+                    Diagnostic::error(DOOR_METHOD, "an HTTP door needs a method and its path")
+                        .at(span, "no method here")
+                        .help("write, for instance, `post: /api/things`"),
+                );
+                return None;
+            }
+            [(first, _), (second, _), ..] => {
+                reader.diagnostics.push(
+                    Diagnostic::error(DOOR_METHOD, "an HTTP door has one method")
+                        .at(second.key.span, "second")
+                        .at(first.key.span, "first"),
+                );
+                return None;
+            }
+        };
+        let path = scalar::word(&entry.value, "the path", reader.diagnostics)?;
+        check_path(&path, reader)?;
+        Some(Self {
+            method: *method,
+            path,
+            mode,
+            auth: optional(auth)?.unwrap_or(Auth::User),
+            timeout: optional(timeout)?.unwrap_or(Duration::from_secs(60)),
+            form: form?,
+        })
+    }
+}
+
+fn check_path(path: &Spanned<String>, reader: &mut Reader<'_>) -> Option<()> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+    let text = &path.value;
+    let good = text.starts_with('/') && text.bytes().all(plain) && !text.contains("//") && !text.contains("/.");
+    if !good {
+        reader.diagnostics.push(
+            Diagnostic::error(DOOR_PATH, format!("`{text}` cannot be the path of a door"))
+                .at(path.span, "begins with `/`; letters, digits, `-`, `_`, `.`, `~`")
+                .help("give what varies in the body"),
+        );
+    }
+    good.then_some(())
+}

@@ -1,0 +1,124 @@
+//! A pathway file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::door::optional;
+use super::{Block, Door, Fields, Reader, scalar};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::expression::Tree;
+use crate::schema::Schema;
+use crate::source::{Node, Span, Spanned};
+
+const NOT_A_PATHWAY: Code = Code("PW0226");
+const NO_STEPS: Code = Code("PW0227");
+
+/// A pathway as written, every part typed.
+#[derive(Debug)]
+pub struct Pathway {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// One line.
+    pub summary: Option<String>,
+    /// The ways in.
+    pub door: Door,
+    /// What its input must look like.
+    pub input: Option<Arc<Schema>>,
+    /// What it returns.
+    pub output: Option<Arc<Schema>>,
+    /// Steps in flight in one run.
+    pub max_parallel: Option<u32>,
+    /// Runs at once.
+    pub max_runs: Option<u32>,
+    /// Of a run.
+    pub timeout: Option<Duration>,
+    /// Whether runs are journaled.
+    pub durable: bool,
+    /// Computed once per run, in order.
+    pub vars: Vec<(Spanned<String>, Tree)>,
+    /// Its steps and its return.
+    pub body: Block,
+    /// Runs when the run fails.
+    pub on_error: Option<Block>,
+}
+
+const DURABILITY: [(&str, bool); 2] = [("journal", true), ("none", false)];
+
+impl Pathway {
+    /// Reads a file whose first key is `pathway:`.
+    pub fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(name) = node.get("pathway") else {
+            reader.diagnostics.push(
+                Diagnostic::error(NOT_A_PATHWAY, "this file is not a pathway")
+                    .at(node.span, "no key `pathway`")
+                    .help("begin it with `pathway: NAME`"),
+            );
+            return None;
+        };
+        let mut fields = Fields::of(node, "the pathway", reader.diagnostics)?;
+        fields.knows("pathway");
+        let name = scalar::word(name, "`pathway`", reader.diagnostics)
+            .filter(|name| scalar::name(name, "a pathway", reader.diagnostics));
+        let summary = fields.take("summary").map(|node| scalar::word(node, "`summary`", reader.diagnostics));
+        let door = fields.take("on").map(|node| Door::parse(node, reader));
+        let input = fields.take("input").map(|node| reader.schema(node, "`input`"));
+        let output = fields.take("output").map(|node| reader.schema(node, "`output`"));
+        let mut count = |name: &'static str, reader: &mut Reader<'_>| {
+            fields
+                .take(name)
+                .map(|node| scalar::count(node, &format!("`{name}`"), 1..=100_000, reader.diagnostics))
+        };
+        let (max_parallel, max_runs) = (count("max_parallel", reader), count("max_runs", reader));
+        let timeout =
+            fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
+        let durable = fields
+            .take("durability")
+            .map(|node| scalar::choice(node, "`durability`", &DURABILITY, reader.diagnostics));
+        let vars = fields.take("vars").map(|node| vars(node, reader));
+        let has_body = node.get("steps").is_some() || node.get("return").is_some();
+        let body = Block::from_fields(&mut fields, reader);
+        let on_error = fields.take("on_error").map(|node| Block::parse(node, "`on_error`", reader));
+        let span = fields.span();
+        fields.finish(reader.diagnostics);
+        if !has_body {
+            reader.diagnostics.push(no_steps(span));
+            return None;
+        }
+        Some(Self {
+            name: name?,
+            summary: optional(summary)?.map(|text| text.value),
+            door: optional(door)?.unwrap_or_default(),
+            input: optional(input)?,
+            output: optional(output)?,
+            max_parallel: optional(max_parallel)?,
+            max_runs: optional(max_runs)?,
+            timeout: optional(timeout)?,
+            durable: optional(durable)?.unwrap_or(true),
+            vars: optional(vars)?.unwrap_or_default(),
+            body: body?,
+            on_error: optional(on_error)?,
+        })
+    }
+}
+
+fn no_steps(span: Span) -> Diagnostic {
+    Diagnostic::error(NO_STEPS, "the pathway does nothing")
+        .at(span, "neither `steps` nor `return`")
+        .help("give it `steps:`")
+}
+
+fn vars(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<(Spanned<String>, Tree)>> {
+    let Some(entries) = node.as_map() else {
+        reader.diagnostics.push(super::fields::wrong_type("`vars`", "a map", node));
+        return None;
+    };
+    let mut vars = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if scalar::name(&entry.key, "a variable", reader.diagnostics)
+            && let Some(tree) = reader.tree(&entry.value)
+        {
+            vars.push((entry.key.clone(), tree));
+        }
+    }
+    (vars.len() == entries.len()).then_some(vars)
+}

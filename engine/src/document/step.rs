@@ -1,0 +1,361 @@
+//! A step: one verb and its modifiers.
+
+use std::time::Duration;
+
+use super::fields::list;
+use super::scalar;
+use super::{Block, Fields, Reader, Retry};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::expression::Expression;
+use crate::source::{Entry, Kind, Node, Span, Spanned};
+use crate::steps::{self, Action};
+
+const NO_VERB: Code = Code("PW0210");
+const TWO_VERBS: Code = Code("PW0211");
+const NOT_YET: Code = Code("PW0212");
+const MODIFIER_WITHOUT: Code = Code("PW0213");
+const GUARD_MODIFIER: Code = Code("PW0214");
+
+/// A named node of a block.
+#[derive(Debug)]
+pub struct Step {
+    /// Its name, unique in its block.
+    pub name: Spanned<String>,
+    /// Steps that it waits for although it reads nothing of them.
+    pub needs: Vec<Spanned<String>>,
+    /// Whether it runs at all.
+    pub when: Option<Expression>,
+    /// Runs once per item.
+    pub each: Option<Each>,
+    /// What catches its failure.
+    pub on_error: Option<OnError>,
+    /// Runs again while a condition holds.
+    pub repeat: Option<Repeat>,
+    /// Its own retry policy; it also binds `error`.
+    pub retry: Option<Retry>,
+    /// Of one attempt.
+    pub timeout: Option<Duration>,
+    /// An unknown outcome is an error, not a second call.
+    pub at_most_once: bool,
+    /// Its output is secret.
+    pub secret: bool,
+    /// What it does.
+    pub action: Box<dyn Action>,
+}
+
+/// `each` and what goes with it.
+#[derive(Debug)]
+pub struct Each {
+    /// The list.
+    pub list: Expression,
+    /// What an item is called; `item` where nothing is said.
+    pub alias: Spanned<String>,
+    /// Items for which it is false are left out.
+    pub filter: Option<Expression>,
+    /// Items at once; none: the pathway's `max_parallel`.
+    pub max_parallel: Option<u32>,
+    /// A failed item is none; otherwise the first failure ends the step.
+    pub keep_going: bool,
+}
+
+/// `while` and its `limit`.
+#[derive(Debug)]
+pub struct Repeat {
+    /// Tested after each run, with `last`.
+    pub test: Expression,
+    /// Runs at most.
+    pub limit: u32,
+}
+
+/// `on_error`.
+#[derive(Debug)]
+pub enum OnError {
+    /// The output is none.
+    Continue,
+    /// The output is the block's.
+    Block(Block),
+}
+
+const MODIFIERS: [&str; 16] = [
+    "needs",
+    "when",
+    "each",
+    "as",
+    "where",
+    "max_parallel",
+    "keep_going",
+    "on_error",
+    "while",
+    "limit",
+    "retry",
+    "timeout",
+    "at_most_once",
+    "secret",
+    "once",
+    "compensate",
+];
+
+impl Step {
+    /// Reads a step from an entry of `steps`.
+    pub fn parse(entry: &Entry, reader: &mut Reader<'_>) -> Option<Self> {
+        let named = scalar::name(&entry.key, "a step", reader.diagnostics);
+        let what = format!("step `{}`", entry.key.value);
+        let mut fields = Fields::of(&entry.value, &what, reader.diagnostics)?;
+        let span = entry.key.span;
+
+        let action = parse_verb(&entry.value, &what, span, &mut fields, reader);
+        let modifiers = Modifiers::parse(&mut fields, span, reader);
+        fields.finish(reader.diagnostics);
+        let (action, modifiers) = (action?, modifiers?);
+        if action.is_guard() {
+            modifiers.only_when(&what, span, reader)?;
+        }
+        named.then_some(())?;
+        Some(Self {
+            name: entry.key.clone(),
+            needs: modifiers.needs,
+            when: modifiers.when,
+            each: modifiers.each,
+            on_error: modifiers.on_error,
+            repeat: modifiers.repeat,
+            retry: modifiers.retry,
+            timeout: modifiers.timeout,
+            at_most_once: modifiers.at_most_once,
+            secret: modifiers.secret,
+            action,
+        })
+    }
+}
+
+/// Finds the one verb of a step and reads it.
+fn parse_verb(
+    node: &Node,
+    what: &str,
+    span: Span,
+    fields: &mut Fields<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Box<dyn Action>> {
+    let entries = node.as_map().unwrap_or_default();
+    let verbs: Vec<_> =
+        entries.iter().filter_map(|entry| Some((entry, steps::verb(&entry.key.value)?))).collect();
+    // `return` beside `steps` belongs to the block.
+    let is_block = verbs.iter().any(|(entry, _)| entry.key.value == "steps");
+    let verbs: Vec<_> =
+        verbs.into_iter().filter(|(entry, _)| !(is_block && entry.key.value == "return")).collect();
+    match verbs.as_slice() {
+        [(_, spec)] => {
+            for name in steps::VERBS.iter().map(|spec| spec.name).chain(MODIFIERS) {
+                fields.knows(name);
+            }
+            (spec.parse)(node, what, reader)
+        }
+        [] => {
+            let names: Vec<_> = steps::VERBS.iter().map(|spec| spec.name).collect();
+            let mut diagnostic = Diagnostic::error(NO_VERB, format!("{what} has no verb"))
+                .at(span, "does nothing")
+                .help(format!("give it one of {}", list(&names)));
+            let unknown = entries.iter().find(|entry| !MODIFIERS.contains(&entry.key.value.as_str()));
+            if let Some(entry) = unknown {
+                diagnostic = diagnostic
+                    .at(entry.key.span, "not a verb")
+                    .suggest(&entry.key.value, names.iter().copied());
+                // Said here; not once more as an unknown key.
+                fields.ignore_rest();
+            }
+            reader.diagnostics.push(diagnostic);
+            None
+        }
+        [(first, _), (second, _), ..] => {
+            let (a, b) = (&first.key, &second.key);
+            reader.diagnostics.push(
+                Diagnostic::error(TWO_VERBS, format!("{what} has two verbs, `{}` and `{}`", a.value, b.value))
+                    .at(b.span, "second verb")
+                    .at(a.span, "first verb")
+                    .help("make two steps of it"),
+            );
+            fields.ignore_rest();
+            None
+        }
+    }
+}
+
+/// The modifiers of a step.
+struct Modifiers {
+    needs: Vec<Spanned<String>>,
+    when: Option<Expression>,
+    each: Option<Each>,
+    on_error: Option<OnError>,
+    repeat: Option<Repeat>,
+    retry: Option<Retry>,
+    timeout: Option<Duration>,
+    at_most_once: bool,
+    secret: bool,
+}
+
+impl Modifiers {
+    fn parse(fields: &mut Fields<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
+        for name in ["once", "compensate"] {
+            if let Some(entry) = fields.take_entry(name) {
+                reader.diagnostics.push(not_yet(&entry.key));
+            }
+        }
+        let needs = match fields.take("needs") {
+            None => Some(Vec::new()),
+            Some(node) => needs(node, reader),
+        };
+        let when = match fields.take("when") {
+            None => Some(None),
+            Some(node) => reader.bare(node, "`when`").map(Some),
+        };
+        let each = Each::parse(fields, reader);
+        let on_error = match fields.take("on_error") {
+            None => Some(None),
+            Some(node) => on_error(node, reader).map(Some),
+        };
+        let repeat = Repeat::parse(fields, span, reader);
+        let retry = match fields.take("retry") {
+            None => Some(None),
+            Some(node) => {
+                Retry::parse(node, &reader.project.defaults.service.retry, reader.diagnostics).map(Some)
+            }
+        };
+        let timeout = match fields.take("timeout") {
+            None => Some(None),
+            Some(node) => scalar::duration(node, "`timeout`", reader.diagnostics).map(Some),
+        };
+        let mut flag = |name| match fields.take(name) {
+            None => Some(false),
+            Some(node) => scalar::boolean(node, &format!("`{name}`"), reader.diagnostics),
+        };
+        let (at_most_once, secret) = (flag("at_most_once"), flag("secret"));
+        Some(Self {
+            needs: needs?,
+            when: when?,
+            each: each?,
+            on_error: on_error?,
+            repeat: repeat?,
+            retry: retry?,
+            timeout: timeout?,
+            at_most_once: at_most_once?,
+            secret: secret?,
+        })
+    }
+
+    /// A guard ends its block, so only `when` and `needs` make sense on it.
+    fn only_when(&self, what: &str, span: Span, reader: &mut Reader<'_>) -> Option<()> {
+        let bare = self.each.is_none()
+            && self.on_error.is_none()
+            && self.repeat.is_none()
+            && self.retry.is_none()
+            && self.timeout.is_none();
+        if !bare {
+            reader.diagnostics.push(
+                Diagnostic::error(GUARD_MODIFIER, format!("{what} ends its block and can only have `when` and `needs`"))
+                    .at(span, "a guard")
+                    .help("put it into a block (`steps`) that has the modifier"),
+            );
+        }
+        bare.then_some(())
+    }
+}
+
+/// An entry of the language that this version does not have.
+pub(super) fn not_yet(key: &Spanned<String>) -> Diagnostic {
+    Diagnostic::error(NOT_YET, format!("`{}` is not supported by this version", key.value))
+        .at(key.span, "not supported yet")
+        .help("leave it out")
+}
+
+fn needs(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Spanned<String>>> {
+    match &node.kind {
+        Kind::List(items) => {
+            items.iter().map(|item| scalar::word(item, "an item of `needs`", reader.diagnostics)).collect()
+        }
+        _ => Some(vec![scalar::word(node, "`needs`", reader.diagnostics)?]),
+    }
+}
+
+fn on_error(node: &Node, reader: &mut Reader<'_>) -> Option<OnError> {
+    match node.as_text() {
+        Some(text) if text.value == "continue" => Some(OnError::Continue),
+        Some(_) => {
+            let problem = super::fields::wrong_type("`on_error`", "`continue` or a block", node);
+            reader.diagnostics.push(problem);
+            None
+        }
+        None => Block::parse(node, "`on_error`", reader).map(OnError::Block),
+    }
+}
+
+impl Each {
+    fn parse(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Option<Option<Self>> {
+        let Some(node) = fields.take("each") else {
+            for name in ["as", "where", "max_parallel", "keep_going"] {
+                if let Some(entry) = fields.take_entry(name) {
+                    reader.diagnostics.push(without(&entry.key, "each"));
+                }
+            }
+            return Some(None);
+        };
+        let list = reader.bare(node, "`each`");
+        let alias = match fields.take("as") {
+            None => Some(Spanned::new("item".to_owned(), node.span)),
+            Some(node) => scalar::word(node, "`as`", reader.diagnostics)
+                .filter(|name| scalar::name(name, "an item", reader.diagnostics)),
+        };
+        let filter = match fields.take("where") {
+            None => Some(None),
+            Some(node) => reader.bare(node, "`where`").map(Some),
+        };
+        let max_parallel = match fields.take("max_parallel") {
+            None => Some(None),
+            Some(node) => {
+                scalar::count(node, "`max_parallel`", 1..=100_000, reader.diagnostics).map(Some)
+            }
+        };
+        let keep_going = match fields.take("keep_going") {
+            None => Some(false),
+            Some(node) => scalar::boolean(node, "`keep_going`", reader.diagnostics),
+        };
+        Some(Some(Self {
+            list: list?,
+            alias: alias?,
+            filter: filter?,
+            max_parallel: max_parallel?,
+            keep_going: keep_going?,
+        }))
+    }
+}
+
+impl Repeat {
+    fn parse(fields: &mut Fields<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Option<Self>> {
+        let test = fields.take_entry("while");
+        let limit = fields.take_entry("limit");
+        match (test, limit) {
+            (None, None) => Some(None),
+            (None, Some(limit)) => {
+                reader.diagnostics.push(without(&limit.key, "while"));
+                None
+            }
+            (Some(test), None) => {
+                reader.diagnostics.push(
+                    Diagnostic::error(MODIFIER_WITHOUT, "`while` needs `limit`")
+                        .at(test.key.span, "could go on for ever")
+                        .at(span, "in this step")
+                        .help("say how often it may run at most: `limit: 100`"),
+                );
+                None
+            }
+            (Some(test), Some(limit)) => {
+                let test = reader.bare(&test.value, "`while`");
+                let limit = scalar::count(&limit.value, "`limit`", 1..=1_000_000, reader.diagnostics);
+                Some(Some(Self { test: test?, limit: limit? }))
+            }
+        }
+    }
+}
+
+fn without(key: &Spanned<String>, wanted: &str) -> Diagnostic {
+    Diagnostic::error(MODIFIER_WITHOUT, format!("`{}` means nothing without `{wanted}`", key.value))
+        .at(key.span, format!("there is no `{wanted}` beside it"))
+}

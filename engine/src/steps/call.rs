@@ -1,0 +1,62 @@
+//! `call`: runs another pathway as a child.
+
+use std::sync::Arc;
+
+use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
+use crate::document::{Fields, Reader, scalar};
+use crate::expression::{Scope, Tree};
+use crate::schema::Shape;
+use crate::source::{Node, Spanned};
+use crate::vm::Failure;
+
+/// `call`.
+pub static SPEC: Spec = Spec {
+    name: "call",
+    summary: "runs another pathway and waits for it",
+    output: "what that pathway returns",
+    fields: &[
+        Field { name: "pathway", kind: "name", summary: "which" },
+        Field { name: "input", kind: "template", summary: "its input" },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+struct Call {
+    pathway: Spanned<String>,
+    name: Arc<str>,
+    input: Option<Tree>,
+}
+
+fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Action>> {
+    let mut fields = Fields::of(step.get(SPEC.name)?, "`call`", reader.diagnostics)?;
+    let pathway = fields
+        .require("pathway", reader.diagnostics)
+        .and_then(|node| scalar::word(node, "`pathway`", reader.diagnostics));
+    let input = fields.take("input").map(|node| reader.tree(node));
+    fields.finish(reader.diagnostics);
+    let pathway = pathway?;
+    let input = input.map_or(Some(None), |input| input.map(Some))?;
+    Some(Box::new(Call { name: pathway.value.as_str().into(), pathway, input }))
+}
+
+impl Action for Call {
+    fn check(&mut self, visitor: &mut dyn Visitor) -> Shape {
+        if let Some(input) = &mut self.input {
+            visitor.tree(input, Place::Value);
+        }
+        visitor.pathway(&self.pathway)
+    }
+
+    fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
+        let input = match &self.input {
+            Some(tree) => tree.eval(scope)?,
+            None => crate::value::map(std::iter::empty()),
+        };
+        Ok(Begun::Ask(Request::Child { pathway: self.name.clone(), input }))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Suspend
+    }
+}

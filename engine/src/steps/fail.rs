@@ -1,0 +1,115 @@
+//! `fail`: raises an error.
+
+use super::{Action, Begun, Field, Kind, Place, Spec, Visitor};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Fields, Reader, fields};
+use crate::expression::{Expression, Scope, Tree};
+use crate::schema::Shape;
+use crate::source::Node;
+use crate::vm::{Class, Failure};
+
+const UNKNOWN_CLASS: Code = Code("PW0216");
+
+/// `fail`.
+pub static SPEC: Spec = Spec {
+    name: "fail",
+    summary: "raises an error; nothing written after it runs",
+    output: "none",
+    fields: &[
+        Field { name: "message", kind: "template", summary: "one sentence, shown to the caller" },
+        Field { name: "class", kind: "template", summary: "an error class; `invalid` where nothing is said" },
+        Field { name: "code", kind: "template", summary: "your own code, for programs" },
+        Field { name: "status", kind: "template", summary: "the HTTP status of the reply, instead of the class's" },
+        Field { name: "details", kind: "template", summary: "more, for operators" },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+struct Fail {
+    message: Expression,
+    class: Option<Expression>,
+    code: Option<Expression>,
+    status: Option<Expression>,
+    details: Option<Tree>,
+}
+
+fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Action>> {
+    let mut map = Fields::of(step.get(SPEC.name)?, "`fail`", reader.diagnostics)?;
+    let message = map.require("message", reader.diagnostics).map(|node| reader.template(node, "`message`"));
+    let class = map.take("class").map(|node| (node, reader.template(node, "`class`")));
+    let code = map.take("code").map(|node| reader.template(node, "`code`"));
+    let status = map.take("status").map(|node| reader.template(node, "`status`"));
+    let details = map.take("details").map(|node| reader.tree(node));
+    map.finish(reader.diagnostics);
+    let class = match class {
+        None => None,
+        Some((node, class)) => {
+            let class = class?;
+            check_class(&class, node, reader)?;
+            Some(class)
+        }
+    };
+    Some(Box::new(Fail {
+        message: message??,
+        class,
+        code: code.map_or(Some(None), |code| code.map(Some))?,
+        status: status.map_or(Some(None), |status| status.map(Some))?,
+        details: details.map_or(Some(None), |details| details.map(Some))?,
+    }))
+}
+
+/// A class that is written out must be one.
+pub(super) fn check_class(class: &Expression, node: &Node, reader: &mut Reader<'_>) -> Option<()> {
+    let Some(value) = class.as_constant() else { return Some(()) };
+    let text = value.to_string();
+    if Class::from_name(&text).is_some() {
+        return Some(());
+    }
+    let names = Class::ALL.map(Class::name);
+    reader.diagnostics.push(
+        Diagnostic::error(UNKNOWN_CLASS, format!("there is no error class `{text}`"))
+            .at(node.span, "unknown class")
+            .help(format!("use {}", fields::list(&names)))
+            .suggest(&text, names),
+    );
+    None
+}
+
+impl Action for Fail {
+    fn check(&mut self, visitor: &mut dyn Visitor) -> Shape {
+        let place = Place::Open("an error");
+        visitor.expression(&mut self.message, place);
+        for field in [&mut self.class, &mut self.code, &mut self.status].into_iter().flatten() {
+            visitor.expression(field, place);
+        }
+        if let Some(details) = &mut self.details {
+            visitor.tree(details, place);
+        }
+        Shape::Any
+    }
+
+    fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
+        let text = |field: &Option<Expression>| field.as_ref().map(|text| text.render(scope, None)).transpose();
+        let class = match text(&self.class)? {
+            None => Class::Invalid,
+            Some(name) => Class::from_name(&name)
+                .ok_or_else(|| Failure::new(Class::Expression, format!("there is no error class `{name}`")))?,
+        };
+        let status = match text(&self.status)? {
+            None => None,
+            Some(status) => Some(status.parse().ok().filter(|status| (400..600).contains(status)).ok_or_else(
+                || Failure::new(Class::Expression, format!("`{status}` is no HTTP status of an error")),
+            )?),
+        };
+        let mut failure = Failure::new(class, self.message.render(scope, None)?);
+        failure.code = text(&self.code)?;
+        failure.status = status;
+        failure.details = self.details.as_ref().map(|tree| tree.eval(scope)).transpose()?;
+        Err(failure)
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Guard
+    }
+}

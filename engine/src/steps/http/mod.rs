@@ -1,0 +1,192 @@
+//! `http`: calls a service.
+
+mod address;
+mod parse;
+
+use std::sync::Arc;
+
+use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
+use crate::Value;
+use crate::expression::{Expression, Scope, Tree};
+use crate::schema::Shape;
+use crate::source::{Span, Spanned};
+use crate::vm::{Body, Class, Failure, HttpRequest, Method, Parse, Stream};
+
+/// `http`.
+pub static SPEC: Spec = Spec {
+    name: "http",
+    summary: "calls a service",
+    output: "`{status, headers, body}`; of a stream also `text` and `chunks`",
+    fields: &[
+        Field { name: "service", kind: "name", summary: "a service of the project" },
+        Field { name: "get", kind: "template", summary: "GET; the path, appended to the service's URL" },
+        Field { name: "post", kind: "template", summary: "POST; the path" },
+        Field { name: "put", kind: "template", summary: "PUT; the path" },
+        Field { name: "patch", kind: "template", summary: "PATCH; the path" },
+        Field { name: "delete", kind: "template", summary: "DELETE; the path" },
+        Field { name: "query", kind: "map of templates", summary: "appended to the query of the service's URL" },
+        Field { name: "headers", kind: "map of templates", summary: "beside the service's" },
+        Field { name: "json", kind: "template", summary: "a JSON body" },
+        Field { name: "form", kind: "map of templates", summary: "a form as body" },
+        Field { name: "multipart", kind: "map of templates", summary: "a multipart form as body" },
+        Field { name: "body", kind: "template", summary: "text as body" },
+        Field { name: "accept", kind: "list of statuses", summary: "answers although they are not 2xx" },
+        Field { name: "parse", kind: "word", summary: "auto, json, text, sse, lines or bytes" },
+        Field { name: "pick", kind: "expression", summary: "selects from each `chunk` of a stream" },
+        Field { name: "emit", kind: "flag", summary: "passes what was picked to the caller as it arrives" },
+    ],
+    parse: parse::parse,
+};
+
+/// A call, as its step and its service say.
+#[derive(Debug)]
+struct Http {
+    service: Spanned<String>,
+    service_name: Arc<str>,
+    method: Method,
+    path: Expression,
+    query: Option<Pairs>,
+    headers: Vec<(Spanned<String>, Expression)>,
+    payload: Payload,
+    accept: Vec<u16>,
+    parse: Parse,
+    pick: Option<Arc<Expression>>,
+    emit: bool,
+}
+
+/// Names and texts.
+#[derive(Debug)]
+enum Pairs {
+    /// Written out.
+    Each(Vec<(Spanned<String>, Expression)>),
+    /// A template that yields a map.
+    Map(Expression),
+}
+
+#[derive(Debug)]
+enum Payload {
+    Empty,
+    Json(Tree),
+    Form(Pairs),
+    Multipart(Pairs),
+    Text(Expression),
+}
+
+impl Action for Http {
+    fn check(&mut self, visitor: &mut dyn Visitor) -> Shape {
+        visitor.service(&self.service);
+        visitor.expression(&mut self.path, Place::Open("a path"));
+        if let Some(query) = &mut self.query {
+            query.check(visitor, Place::Open("a query"));
+        }
+        for (_, value) in &mut self.headers {
+            visitor.expression(value, Place::Value);
+        }
+        match &mut self.payload {
+            Payload::Empty => {}
+            Payload::Json(tree) => drop(visitor.tree(tree, Place::Value)),
+            Payload::Form(pairs) | Payload::Multipart(pairs) => pairs.check(visitor, Place::Value),
+            Payload::Text(text) => drop(visitor.expression(text, Place::Value)),
+        }
+        if let Some(pick) = self.pick.as_mut().and_then(Arc::get_mut) {
+            visitor.expression(pick, Place::Pick);
+        }
+        self.output()
+    }
+
+    fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
+        let path = self.path.render(scope, Some(&address::encode_segment))?;
+        address::check(&path).map_err(|message| Failure::new(Class::Expression, message).at(self.path.span()))?;
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| Ok((name.value.clone(), address::header(value.render(scope, None)?, value.span())?)))
+            .collect::<Result<_, Failure>>()?;
+        Ok(Begun::Ask(Request::Http(HttpRequest {
+            service: self.service_name.clone(),
+            method: self.method,
+            path,
+            query: self.query.as_ref().map_or_else(|| Ok(Vec::new()), |query| query.render(scope))?,
+            headers,
+            body: match &self.payload {
+                Payload::Empty => Body::Empty,
+                Payload::Json(tree) => Body::Json(tree.eval(scope)?),
+                Payload::Form(pairs) => Body::Form(pairs.render(scope)?),
+                Payload::Multipart(pairs) => Body::Multipart(pairs.render(scope)?),
+                Payload::Text(text) => Body::Text(text.eval(scope)?.to_string()),
+            },
+            accept: self.accept.clone(),
+            parse: self.parse,
+            stream: Stream { pick: self.pick.clone(), emit: self.emit },
+            timeout: None,
+        })))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Effect
+    }
+}
+
+impl Http {
+    fn output(&self) -> Shape {
+        let mut properties: indexmap::IndexMap<_, _> =
+            [("status", Shape::Scalar), ("headers", Shape::Any), ("body", Shape::Any)]
+                .map(|(name, shape)| (name.to_owned(), shape))
+                .into();
+        if matches!(self.parse, Parse::Sse | Parse::Lines) {
+            properties.insert("text".to_owned(), Shape::Scalar);
+            properties.insert("chunks".to_owned(), Shape::List(Box::new(Shape::Any)));
+        }
+        Shape::Object { properties, open: false }
+    }
+}
+
+impl Pairs {
+    fn check(&mut self, visitor: &mut dyn Visitor, place: Place) {
+        match self {
+            Self::Each(pairs) => {
+                for (_, value) in pairs {
+                    visitor.expression(value, place);
+                }
+            }
+            Self::Map(map) => drop(visitor.expression(map, place)),
+        }
+    }
+
+    fn render(&self, scope: &dyn Scope) -> Result<Vec<(String, String)>, Failure> {
+        match self {
+            Self::Each(pairs) => pairs
+                .iter()
+                .map(|(name, value)| Ok((name.value.clone(), value.render(scope, None)?)))
+                .collect(),
+            Self::Map(map) => flatten(&map.eval(scope)?, map.span()),
+        }
+    }
+}
+
+/// A map whose values are scalars, or lists of scalars: their name is then repeated.
+fn flatten(map: &Value, span: Span) -> Result<Vec<(String, String)>, Failure> {
+    let bad = |message: String| Failure::new(Class::Expression, message).at(span);
+    if map.kind() != minijinja::value::ValueKind::Map {
+        return Err(bad(format!("a map is needed here, not {}", map.kind())));
+    }
+    let mut pairs = Vec::new();
+    let names = map.try_iter().map_err(|error| bad(error.to_string()))?;
+    for name in names {
+        let value = map.get_item(&name).map_err(|error| bad(error.to_string()))?;
+        let name = name.to_string();
+        let items = match value.kind() {
+            minijinja::value::ValueKind::Seq => {
+                value.try_iter().map_err(|error| bad(error.to_string()))?.collect()
+            }
+            _ => vec![value],
+        };
+        for item in items {
+            if item.is_none() || item.is_undefined() || item.as_object().is_some() {
+                return Err(bad(format!("`{name}` must be text, not {}", item.kind())));
+            }
+            pairs.push((name.clone(), item.to_string()));
+        }
+    }
+    Ok(pairs)
+}

@@ -1,0 +1,41 @@
+//! `return`: ends its block with a value.
+
+use super::{Action, Begun, Kind, Place, Spec, Visitor};
+use crate::document::Reader;
+use crate::expression::{Scope, Tree};
+use crate::schema::Shape;
+use crate::source::Node;
+use crate::vm::Failure;
+
+/// `return`.
+pub static SPEC: Spec = Spec {
+    name: "return",
+    summary: "ends its block with a value; nothing written after it runs",
+    output: "none",
+    fields: &[],
+    parse,
+};
+
+#[derive(Debug)]
+struct Return {
+    value: Tree,
+}
+
+fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Action>> {
+    Some(Box::new(Return { value: reader.tree(step.get(SPEC.name)?)? }))
+}
+
+impl Action for Return {
+    /// The shape of what its block then returns.
+    fn check(&mut self, visitor: &mut dyn Visitor) -> Shape {
+        visitor.tree(&mut self.value, Place::Open("a return"))
+    }
+
+    fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
+        Ok(Begun::Return(self.value.eval(scope)?))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Guard
+    }
+}

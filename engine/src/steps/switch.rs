@@ -1,0 +1,93 @@
+//! `switch`: one of several blocks, by a value.
+
+use super::{Action, Begun, Field, Kind, Place, Spec, Visitor};
+use crate::Value;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Block, Fields, Reader, wrong_type};
+use crate::expression::{Expression, Scope};
+use crate::schema::Shape;
+use crate::source::Node;
+use crate::vm::Failure;
+
+const SAME_CASE: Code = Code("PW0215");
+
+/// `switch`.
+pub static SPEC: Spec = Spec {
+    name: "switch",
+    summary: "runs the block of the case that the value equals",
+    output: "what the chosen block returns; none where no case matches and there is no default",
+    fields: &[
+        Field { name: "of", kind: "expression", summary: "the value" },
+        Field { name: "cases", kind: "map of blocks", summary: "by value; `a, b` stands for either" },
+        Field { name: "default", kind: "block", summary: "for every other value" },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+struct Switch {
+    of: Expression,
+    /// The text of a value and the block it chooses.
+    cases: Vec<(String, usize)>,
+    default: Option<usize>,
+    blocks: Vec<Block>,
+}
+
+fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Action>> {
+    let mut fields = Fields::of(step.get(SPEC.name)?, "`switch`", reader.diagnostics)?;
+    let of = fields.require("of", reader.diagnostics).and_then(|node| reader.bare(node, "`of`"));
+    let nodes = fields.require("cases", reader.diagnostics);
+    let default = fields.take("default").map(|node| Block::parse(node, "`default`", reader));
+    fields.finish(reader.diagnostics);
+
+    let nodes = nodes?;
+    let Some(entries) = nodes.as_map() else {
+        reader.diagnostics.push(wrong_type("`cases`", "a map of blocks", nodes));
+        return None;
+    };
+    let mut cases: Vec<(String, usize)> = Vec::new();
+    let mut blocks = Vec::new();
+    for entry in entries {
+        let what = format!("case `{}`", entry.key.value);
+        for value in entry.key.value.split(',').map(str::trim) {
+            if cases.iter().any(|(known, _)| known == value) {
+                reader.diagnostics.push(
+                    Diagnostic::error(SAME_CASE, format!("`{value}` stands in two cases"))
+                        .at(entry.key.span, "never reached for this value"),
+                );
+            }
+            cases.push((value.to_owned(), blocks.len()));
+        }
+        blocks.push(Block::parse(&entry.value, &what, reader));
+    }
+    let has_default = default.is_some();
+    blocks.extend(default);
+    let blocks: Vec<Block> = blocks.into_iter().collect::<Option<_>>()?;
+    let default = has_default.then(|| blocks.len().saturating_sub(1));
+    Some(Box::new(Switch { of: of?, cases, default, blocks }))
+}
+
+impl Action for Switch {
+    fn check(&mut self, visitor: &mut dyn Visitor) -> Shape {
+        visitor.expression(&mut self.of, Place::Condition);
+        let mut shapes = self.blocks.iter_mut().map(|block| visitor.block(block));
+        let first = shapes.next().unwrap_or(Shape::Any);
+        let union = shapes.fold(first, |a, b| a.or(b));
+        if self.default.is_some() { union } else { Shape::Optional(Box::new(union)) }
+    }
+
+    fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
+        let value = self.of.eval_or_none(scope)?;
+        let text = if value.is_none() { "none".to_owned() } else { value.to_string() };
+        let found = self.cases.iter().find(|(case, _)| *case == text).map(|(_, block)| *block);
+        Ok(found.or(self.default).map_or_else(|| Begun::Done(Value::from(())), Begun::Enter))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Block
+    }
+
+    fn take_blocks(&mut self) -> Vec<Block> {
+        std::mem::take(&mut self.blocks)
+    }
+}

@@ -1,0 +1,113 @@
+//! `wait`: for a while, until a time, or for a signal.
+
+use std::time::Duration;
+
+use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Fields, Reader, scalar};
+use crate::expression::{Expression, Scope};
+use crate::schema::Shape;
+use crate::source::Node;
+use crate::vm::{Class, Failure};
+
+const WHAT_FOR: Code = Code("PW0217");
+
+/// `wait`.
+pub static SPEC: Spec = Spec {
+    name: "wait",
+    summary: "lets time pass, or waits for a signal, without holding a slot",
+    output: "the signal's payload; none after a time",
+    fields: &[
+        Field { name: "for", kind: "duration", summary: "how long; may be a template" },
+        Field { name: "until", kind: "time", summary: "until when (RFC 3339); may be a template" },
+        Field { name: "signal", kind: "name", summary: "which signal" },
+        Field { name: "from", kind: "template", summary: "the subject who may send it" },
+        Field { name: "timeout", kind: "duration", summary: "how long to wait for a signal" },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+enum Wait {
+    For(Expression),
+    Until(Expression),
+    Signal { name: Expression, from: Option<Expression>, timeout: Option<Duration> },
+}
+
+fn parse(step: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Action>> {
+    let node = step.get(SPEC.name)?;
+    let mut fields = Fields::of(node, "`wait`", reader.diagnostics)?;
+    let length = fields.take("for").map(|node| (node, reader.template(node, "`for`")));
+    let until = fields.take("until").map(|node| (node, reader.template(node, "`until`")));
+    let signal = fields.take("signal").map(|node| reader.template(node, "`signal`"));
+    let from = fields.take("from").map(|node| reader.template(node, "`from`"));
+    let timeout = fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
+    fields.finish(reader.diagnostics);
+    let wait = match (length, until, signal) {
+        (Some((node, length)), None, None) => {
+            let length = length?;
+            if length.as_constant().is_some() {
+                scalar::duration(node, "`for`", reader.diagnostics)?;
+            }
+            Wait::For(length)
+        }
+        (None, Some((_, until)), None) => Wait::Until(until?),
+        (None, None, Some(signal)) => Wait::Signal {
+            name: signal?,
+            from: from.map_or(Some(None), |from| from.map(Some))?,
+            timeout: timeout.map_or(Some(None), |timeout| timeout.map(Some))?,
+        },
+        _ => {
+            reader.diagnostics.push(
+                Diagnostic::error(WHAT_FOR, format!("{what} must wait for exactly one thing"))
+                    .at(node.span, "needs one of `for`, `until` and `signal`"),
+            );
+            return None;
+        }
+    };
+    Some(Box::new(wait))
+}
+
+impl Action for Wait {
+    fn check(&mut self, visitor: &mut dyn Visitor) -> Shape {
+        match self {
+            Self::For(text) | Self::Until(text) => {
+                visitor.expression(text, Place::Open("a time to wait"));
+                Shape::Scalar
+            }
+            Self::Signal { name, from, .. } => {
+                visitor.expression(name, Place::Open("a signal's name"));
+                if let Some(from) = from {
+                    visitor.expression(from, Place::Open("a signal's sender"));
+                }
+                Shape::Any
+            }
+        }
+    }
+
+    fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
+        let bad = |text: &str, wanted: &str| Failure::new(Class::Expression, format!("`{text}` is not {wanted}"));
+        let request = match self {
+            Self::For(text) => {
+                let text = text.render(scope, None)?;
+                let length = scalar::parse_duration(&text).ok_or_else(|| bad(&text, "a duration"))?;
+                let at = scope.now().checked_add(length).map_err(|_| bad(&text, "a duration in reach"))?;
+                Request::Sleep(at)
+            }
+            Self::Until(text) => {
+                let text = text.render(scope, None)?;
+                Request::Sleep(text.trim().parse().map_err(|_| bad(&text, "a time (RFC 3339)"))?)
+            }
+            Self::Signal { name, from, timeout } => Request::Await {
+                name: name.render(scope, None)?,
+                from: from.as_ref().map(|from| from.render(scope, None)).transpose()?,
+                timeout: *timeout,
+            },
+        };
+        Ok(Begun::Ask(request))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Suspend
+    }
+}

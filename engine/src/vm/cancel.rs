@@ -1,0 +1,65 @@
+//! Stopping what runs.
+
+use super::arena::Key;
+use super::state::{Frame, Phase, Task};
+use super::{Change, Effect, Failure, Vm};
+use crate::compile::Plan;
+
+impl Vm {
+    /// Cancels everything that runs in a frame, which is itself kept.
+    pub(super) fn cancel_below(&mut self, key: Key<Frame>) {
+        let Some(frame) = self.frames.get(key) else { return };
+        if frame.running == 0 || self.tasks.is_empty() {
+            return;
+        }
+        let tasks: Vec<_> =
+            self.tasks.iter().filter(|(_, task)| task.frame == key).map(|(key, _)| key).collect();
+        for task in tasks {
+            self.cancel_task(task);
+        }
+    }
+
+    /// Cancels a task and all below it.
+    pub(super) fn cancel_task(&mut self, key: Key<Task>) {
+        self.note(|vm| vm.instance_of(key), Change::Cancelled);
+        self.stop_attempt(key);
+        if let Some(task) = self.tasks.remove(key) {
+            if let Some(timer) = task.deadline {
+                self.timers.remove(&timer);
+            }
+            if let Some(fan) = task.fan {
+                self.fans.remove(fan);
+            }
+        }
+    }
+
+    /// Stops what the present attempt of a task does.
+    pub(super) fn stop_attempt(&mut self, key: Key<Task>) {
+        self.release(key);
+        let Some(task) = self.tasks.get_mut(key) else { return };
+        let block = Self::block_of(task);
+        match std::mem::replace(&mut task.phase, Phase::Queued) {
+            Phase::Performing(instance) | Phase::Suspended(instance) => {
+                self.pending.remove(&instance);
+                self.effects.push(Effect::Abandon { instance });
+            }
+            Phase::Sleeping(timer) => {
+                self.timers.remove(&timer);
+            }
+            Phase::Queued | Phase::Block(_) | Phase::Handling(_) => {}
+        }
+        if let Some(frame) = block {
+            self.cancel_below(frame);
+            self.frames.remove(frame);
+        }
+    }
+
+    /// Ends the run from outside.
+    pub(super) fn abort(&mut self, plan: &Plan, reason: Failure) {
+        let root = self.frames.iter().find(|(_, frame)| frame.owner.is_none()).map(|(key, _)| key);
+        match root {
+            Some(root) => self.fail_frame(plan, root, reason),
+            None => self.fail_run(plan, reason),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Steps become ready, run and are finished; blocks open and close.
+
+use std::sync::Arc;
+
+use super::arena::Key;
+use super::state::{Cell, Frame, Phase, Status, Task};
+use super::{Change, Class, Failure, Vm};
+use crate::Value;
+use crate::compile::{BlockId, Plan, Step};
+use crate::steps::{Begun, Kind};
+
+impl Vm {
+    pub(super) fn step_of<'p>(&self, plan: &'p Plan, key: Key<Task>) -> Option<&'p Step> {
+        let task = self.tasks.get(key)?;
+        plan.step(self.frames.get(task.frame)?.block, task.step)
+    }
+
+    /// Opens a block; its steps that wait for none are ready.
+    pub(super) fn open(&mut self, plan: &Plan, id: BlockId, owner: Option<Key<Task>>) -> Option<Key<Frame>> {
+        let block = plan.block(id)?;
+        let cells: Box<[Cell]> =
+            block.waits.iter().map(|waits| Cell { waits: *waits, ..Cell::default() }).collect();
+        let unfinished = u32::try_from(cells.len()).unwrap_or(u32::MAX);
+        let frame = self.frames.insert(Frame { block: id, owner, cells, unfinished, running: 0 });
+        self.ready.extend(block.first.iter().map(|step| (frame, *step)));
+        Some(frame)
+    }
+
+    /// Opens a block for a task and lets it run.
+    pub(super) fn enter(
+        &mut self,
+        plan: &Plan,
+        id: BlockId,
+        key: Key<Task>,
+        phase: impl FnOnce(Key<Frame>) -> Phase,
+    ) {
+        let Some(frame) = self.open(plan, id, Some(key)) else { return };
+        if let Some(task) = self.tasks.get_mut(key) {
+            task.phase = phase(frame);
+        }
+        self.close_if_finished(plan, frame);
+    }
+
+    /// All that the step waited for is there.
+    pub(super) fn start_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32) {
+        let Some(block) = self.frames.get(frame).map(|frame| frame.block) else { return };
+        let Some(step) = plan.step(block, index) else { return };
+        if let Some(when) = &step.when {
+            match when.test(&self.view(frame, index)) {
+                Ok(true) => {}
+                Ok(false) => return self.skip_step(plan, frame, index),
+                Err(error) => {
+                    self.mark_running(frame, index);
+                    return self.fail_step(plan, frame, index, error.into());
+                }
+            }
+        }
+        self.mark_running(frame, index);
+        if step.each.is_some() {
+            self.fan_out(plan, frame, index);
+        } else if step.plain && matches!(step.action.kind(), Kind::Pure | Kind::Guard) {
+            self.run_plain(plan, step, frame, index);
+        } else {
+            let task = self.tasks.insert(Task::new(frame, index, self.now));
+            self.begin(plan, task);
+        }
+    }
+
+    /// Runs a step that is finished as soon as it is begun and needs no state of its own.
+    fn run_plain(&mut self, plan: &Plan, step: &Step, frame: Key<Frame>, index: u32) {
+        let begun = step.action.begin(&self.view(frame, index));
+        self.note(|vm| vm.instance(frame, index, None), Change::Begun { attempt: 1 });
+        match begun {
+            Ok(Begun::Done(output)) => self.finish_step(plan, frame, index, output),
+            Ok(Begun::Return(value)) => {
+                self.note(
+                    |vm| vm.instance(frame, index, None),
+                    Change::Finished { output: Value::from(()) },
+                );
+                self.end_frame(plan, frame, Some(value));
+            }
+            Ok(Begun::Ask(_) | Begun::Enter(_)) => {
+                let failure = Failure::new(Class::Bug, "a pure step asked for an effect");
+                self.fail_step(plan, frame, index, failure);
+            }
+            Err(mut failure) => {
+                failure.attempts = 1;
+                self.fail_step(plan, frame, index, failure);
+            }
+        }
+    }
+
+    fn mark_running(&mut self, frame: Key<Frame>, index: u32) {
+        let Some(frame) = self.frames.get_mut(frame) else { return };
+        frame.running += 1;
+        if let Some(cell) = frame.cells.get_mut(index as usize) {
+            cell.status = Status::Running;
+        }
+    }
+
+    fn skip_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32) {
+        self.note(|vm| vm.instance(frame, index, None), Change::Skipped);
+        // Counted as running for as long as it takes to settle it.
+        self.mark_running(frame, index);
+        self.settle_step(plan, frame, index, Status::Skipped, Value::from(()));
+    }
+
+    pub(super) fn finish_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32, output: Value) {
+        if self.trace.is_some() {
+            let change = Change::Finished { output: output.clone() };
+            self.note(|vm| vm.instance(frame, index, None), change);
+        }
+        self.settle_step(plan, frame, index, Status::Done, output);
+    }
+
+    fn settle_step(&mut self, plan: &Plan, key: Key<Frame>, index: u32, status: Status, output: Value) {
+        let Some(frame) = self.frames.get_mut(key) else { return };
+        let Some(step) = plan.step(frame.block, index) else { return };
+        if let Some(cell) = frame.cells.get_mut(index as usize) {
+            cell.status = status;
+            cell.output = output;
+        }
+        frame.running -= 1;
+        frame.unfinished -= 1;
+        for waker in &step.wakes {
+            if let Some(cell) = frame.cells.get_mut(*waker as usize) {
+                cell.waits = cell.waits.saturating_sub(1);
+                if cell.waits == 0 {
+                    self.ready.push_back((key, *waker));
+                }
+            }
+        }
+        self.close_if_finished(plan, key);
+    }
+
+    /// A block whose steps are all finished or skipped computes its return.
+    pub(super) fn close_if_finished(&mut self, plan: &Plan, key: Key<Frame>) {
+        let Some(frame) = self.frames.get(key) else { return };
+        if frame.unfinished > 0 {
+            return;
+        }
+        let Some(block) = plan.block(frame.block) else { return };
+        match &block.returns {
+            None => self.end_frame(plan, key, None),
+            Some(tree) => match tree.eval(&self.view(key, 0)) {
+                Ok(value) => self.end_frame(plan, key, Some(value)),
+                Err(error) => self.fail_frame(plan, key, error.into()),
+            },
+        }
+    }
+
+    /// A block is over; `value` is none where it returned nothing.
+    pub(super) fn end_frame(&mut self, plan: &Plan, key: Key<Frame>, value: Option<Value>) {
+        self.cancel_below(key);
+        let Some(frame) = self.frames.remove(key) else { return };
+        let Some(owner) = frame.owner else {
+            return self.end_pathway(plan, value);
+        };
+        let output = value.unwrap_or_else(|| Value::from(()));
+        match self.tasks.get(owner).map(|task| &task.phase) {
+            Some(Phase::Handling(_)) => self.conclude(plan, owner, output),
+            _ => self.succeeded(plan, owner, output),
+        }
+    }
+
+    /// The pathway's own block is over, or that of its `on_error`.
+    fn end_pathway(&mut self, plan: &Plan, value: Option<Value>) {
+        match (self.failure.take(), value) {
+            // An `on_error` that returns nothing has handled nothing.
+            (Some(failure), None) => self.finish_run(Err(Failure::clone(&failure))),
+            (_, value) => {
+                let value = value.unwrap_or_else(|| Value::from(()));
+                let checked = match &plan.output {
+                    Some(schema) => schema
+                        .check(&value)
+                        .map_err(|violations| Failure::violated(Class::Bug, "the return", violations)),
+                    None => Ok(value),
+                };
+                self.finish_run(checked);
+            }
+        }
+    }
+
+    /// A step failed for good: so does its block.
+    pub(super) fn fail_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32, mut failure: Failure) {
+        let instance = self.instance(frame, index, None);
+        if let Some(cell) = self.frames.get_mut(frame).and_then(|frame| frame.cells.get_mut(index as usize)) {
+            cell.status = Status::Failed;
+        }
+        if self.trace.is_some() {
+            let change = Change::Failed { failure: failure.clone() };
+            self.note(|_| instance.clone(), change);
+        }
+        failure.step.get_or_insert(instance);
+        self.fail_frame(plan, frame, failure);
+    }
+
+    /// A block fails: what runs in it is cancelled, and the step around it has failed.
+    pub(super) fn fail_frame(&mut self, plan: &Plan, key: Key<Frame>, failure: Failure) {
+        self.cancel_below(key);
+        let Some(frame) = self.frames.remove(key) else { return };
+        let Some(owner) = frame.owner else { return self.fail_run(plan, failure) };
+        match self.tasks.get(owner).map(|task| &task.phase) {
+            Some(Phase::Handling(_)) => self.give_up(plan, owner, failure),
+            _ => self.attempt_failed(plan, owner, failure, false),
+        }
+    }
+
+    /// The run fails, unless the pathway's `on_error` handles it.
+    pub(super) fn fail_run(&mut self, plan: &Plan, failure: Failure) {
+        match plan.on_error {
+            Some(block) if self.failure.is_none() => {
+                self.failure = Some(Arc::new(failure));
+                if let Some(frame) = self.open(plan, block, None) {
+                    self.close_if_finished(plan, frame);
+                }
+            }
+            _ => self.finish_run(Err(failure)),
+        }
+    }
+
+    fn finish_run(&mut self, outcome: Result<Value, Failure>) {
+        self.ready.clear();
+        self.again.clear();
+        self.feeding.clear();
+        self.queue.clear();
+        self.effects.push(super::Effect::Ended { outcome: outcome.clone() });
+        self.ended = Some(outcome);
+    }
+}

@@ -1,0 +1,121 @@
+//! The beginning of a run.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Applied, Class, Failure, Vm};
+use crate::Value;
+use crate::compile::Plan;
+use crate::expression::Now;
+use crate::journal::{Principal, Started};
+
+/// What is fixed when a run begins.
+#[derive(Debug)]
+pub(super) struct Context {
+    id: Arc<str>,
+    pub(super) input: Value,
+    principal: Option<Principal>,
+    pub(super) seed: u64,
+    attempt: u32,
+    started_at: Now,
+    vars: Vec<Value>,
+    auth: OnceCell<Value>,
+    run: OnceCell<Value>,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self {
+            id: "".into(),
+            input: Value::from(()),
+            principal: None,
+            seed: 0,
+            attempt: 1,
+            started_at: Now::UNIX_EPOCH,
+            vars: Vec::new(),
+            auth: OnceCell::new(),
+            run: OnceCell::new(),
+        }
+    }
+}
+
+impl Context {
+    pub(super) fn auth(&self) -> &Value {
+        self.auth.get_or_init(|| match &self.principal {
+            None => Value::from(()),
+            Some(principal) => Value::from_pairs([
+                ("sub", Value::from(principal.sub.as_str())),
+                ("role", principal.role.as_deref().map_or(Value::from(()), Value::from)),
+                ("claims", principal.claims.clone().unwrap_or_else(|| Value::from(()))),
+                ("has_token", Value::from(principal.has_token)),
+            ]),
+        })
+    }
+
+    pub(super) fn run(&self, plan: &Plan) -> &Value {
+        self.run.get_or_init(|| {
+            Value::from_pairs([
+                ("id", Value::from(&*self.id)),
+                ("pathway", Value::from(&*plan.name)),
+                ("started_at", Value::from(self.started_at.to_string())),
+                ("attempt", Value::from(self.attempt)),
+            ])
+        })
+    }
+
+    pub(super) fn uuid(&self, instance: &str, n: u32) -> String {
+        let namespace = Uuid::parse_str(&self.id).unwrap_or_default();
+        Uuid::new_v5(&namespace, format!("{instance}/{n}").as_bytes()).to_string()
+    }
+}
+
+impl Vm {
+    pub(super) fn start_run(&mut self, plan: &Plan, started: &Started) -> Applied {
+        if !self.context.id.is_empty() {
+            return Applied::Ignored;
+        }
+        self.context = Context {
+            id: started.run.clone(),
+            input: started.input.clone(),
+            principal: started.principal.clone(),
+            seed: started.seed,
+            attempt: started.attempt,
+            started_at: self.now,
+            ..Context::default()
+        };
+        match self.prepare(plan) {
+            Ok(()) => {
+                self.open(plan, plan.root, None);
+            }
+            Err(failure) => self.fail_run(plan, failure),
+        }
+        Applied::Yes
+    }
+
+    /// Checks the input and computes the pathway's `vars`.
+    fn prepare(&mut self, plan: &Plan) -> Result<(), Failure> {
+        if let Some(schema) = &plan.input {
+            self.context.input = schema
+                .check(&self.context.input)
+                .map_err(|violations| Failure::violated(Class::Invalid, "the input", violations))?;
+        }
+        self.context.vars.reserve(plan.vars.len());
+        for tree in &plan.vars {
+            let value = tree.eval(&self.view_of_run())?;
+            self.context.vars.push(value);
+        }
+        Ok(())
+    }
+
+    pub(super) fn var(&self, n: u32) -> Value {
+        let n = n as usize;
+        let own = self.plan.vars.len();
+        let found = match n.checked_sub(own) {
+            None => self.context.vars.get(n),
+            Some(n) => self.plan.constants.get(n),
+        };
+        found.cloned().unwrap_or_else(|| Value::from(()))
+    }
+}

@@ -1,0 +1,149 @@
+//! What the expressions of a step see.
+
+use std::cell::Cell;
+
+use super::Vm;
+use super::arena::Key;
+use super::state::{Frame, Task};
+use crate::Value;
+use crate::expression::{EvalError, Now, Scope, Slot, Tree};
+
+/// The scope of one step, or of the pathway itself.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    vm: &'a Vm,
+    frame: Option<Key<Frame>>,
+    step: u32,
+    task: Option<Key<Task>>,
+    uuids: Cell<u32>,
+}
+
+impl Vm {
+    /// Of a step before it has a task.
+    pub(super) fn view(&self, frame: Key<Frame>, step: u32) -> View<'_> {
+        View { vm: self, frame: Some(frame), step, task: None, uuids: Cell::new(0) }
+    }
+
+    /// Of a task.
+    pub(super) fn view_of(&self, key: Key<Task>) -> View<'_> {
+        let task = self.tasks.get(key);
+        View {
+            vm: self,
+            frame: task.map(|task| task.frame),
+            step: task.map_or(0, |task| task.step),
+            task: Some(key),
+            uuids: Cell::new(0),
+        }
+    }
+
+    /// Of the pathway, outside of any step.
+    pub(super) fn view_of_run(&self) -> View<'_> {
+        View { vm: self, frame: None, step: 0, task: None, uuids: Cell::new(0) }
+    }
+}
+
+impl View<'_> {
+    /// The frame and the task that are `up` levels out.
+    fn level(&self, up: u32) -> (Option<Key<Frame>>, Option<Key<Task>>) {
+        let mut level = (self.frame, self.task);
+        for _ in 0..up {
+            let owner = level.0.and_then(|frame| self.vm.frames.get(frame)).and_then(|frame| frame.owner);
+            let frame = owner.and_then(|owner| self.vm.tasks.get(owner)).map(|task| task.frame);
+            level = (frame, owner);
+        }
+        level
+    }
+
+    fn task(&self, up: u32) -> Option<&Task> {
+        self.vm.tasks.get(self.level(up).1?)
+    }
+
+    fn step(&self, up: u32, index: u32) -> Option<&Value> {
+        let frame = self.vm.frames.get(self.level(up).0?)?;
+        frame.cells.get(index as usize).map(|cell| &cell.output)
+    }
+}
+
+impl Scope for View<'_> {
+    fn get(&self, slot: Slot) -> Value {
+        let none = || Value::from(());
+        match slot {
+            Slot::Input => self.vm.context.input.clone(),
+            Slot::Var(n) => self.vm.var(n),
+            Slot::Auth => self.vm.context.auth().clone(),
+            Slot::Run => self.vm.context.run(&self.vm.plan).clone(),
+            Slot::Step { up, index } => self.step(up, index).cloned().unwrap_or_else(none),
+            Slot::Item { up } => self.task(up).map_or_else(none, |task| task.item.clone()),
+            Slot::Index { up } => self.task(up).map_or_else(none, |task| task.index.into()),
+            Slot::Last { up } => self.task(up).map_or_else(none, |task| task.last.clone()),
+            Slot::Error { up } => {
+                let failure = match self.task(up) {
+                    Some(task) => task.error.as_ref(),
+                    None => self.vm.failure.as_ref(),
+                };
+                failure.map_or_else(none, |failure| failure.to_value())
+            }
+            Slot::Local(_) | Slot::Chunk | Slot::Emitted | Slot::Nothing => none(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.vm.now
+    }
+
+    fn uuid(&self, _: u32) -> String {
+        let n = self.uuids.replace(self.uuids.get() + 1);
+        let instance = match self.frame {
+            Some(frame) => self.vm.instance(frame, self.step, self.task),
+            None => String::new(),
+        };
+        self.vm.context.uuid(&instance, n)
+    }
+}
+
+/// A name that only a reply sees.
+#[derive(Debug, Clone)]
+pub enum Extra {
+    /// `emitted`
+    Emitted(Value),
+    /// `error`
+    Error(Value),
+    /// Nothing.
+    Nothing,
+}
+
+/// The scope of what is said to the outside of a run: of a reply or a stream.
+#[derive(Debug)]
+pub struct Outside {
+    /// What it sees.
+    pub extra: Extra,
+    /// When it is said.
+    pub now: Now,
+}
+
+impl Outside {
+    /// Evaluates a part of a door's form.
+    ///
+    /// # Errors
+    /// As [`Tree::eval`].
+    pub fn eval(&self, tree: &Tree) -> Result<Value, EvalError> {
+        tree.eval(self)
+    }
+}
+
+impl Scope for Outside {
+    fn get(&self, slot: Slot) -> Value {
+        match (slot, &self.extra) {
+            (Slot::Emitted, Extra::Emitted(value)) | (Slot::Error { .. }, Extra::Error(value)) => value.clone(),
+            _ => Value::from(()),
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.now
+    }
+
+    fn uuid(&self, _: u32) -> String {
+        String::new()
+    }
+}
