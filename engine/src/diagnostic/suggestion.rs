@@ -37,7 +37,8 @@ fn distance(a: &[char], b: &[char]) -> usize {
         let mut last_b = None;
         for (j, y) in b.iter().enumerate() {
             let at = |row: &[usize], n: usize| row.get(n).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&above, j) + usize::from(x != y)).min(at(&above, j + 1) + 1).min(at(&row, j) + 1);
+            let mut best =
+                (at(&above, j) + usize::from(x != y)).min(at(&above, j + 1) + 1).min(at(&row, j) + 1);
             if last_a == Some(y) && last_b == Some(x) {
                 best = best.min(at(&before, j.saturating_sub(1)) + 1);
             }
@@ -84,7 +85,8 @@ mod tests {
 
     #[test]
     fn distances() {
-        let measure = |a: &str, b: &str| distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>());
+        let measure =
+            |a: &str, b: &str| distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>());
         assert_eq!(measure("", ""), 0);
         assert_eq!(measure("", "abc"), 3);
         assert_eq!(measure("abc", ""), 3);

@@ -25,7 +25,10 @@ pub(super) struct Anchors {
 enum Anchor {
     /// Its list or map has not ended.
     Open,
-    Defined { node: Node, size: Size },
+    Defined {
+        node: Node,
+        size: Size,
+    },
     /// Too large to be kept for a copy.
     TooLarge,
 }
@@ -125,7 +128,10 @@ pub(super) fn unknown(name: &str, span: Span) -> Diagnostic {
 }
 
 pub(super) fn too_many(limit: usize, span: Span) -> Diagnostic {
-    Diagnostic::error(TOO_MANY, format!("with its aliases written out, the file has more than {limit} values"))
-        .at(span, "one too many")
-        .help("repeat less by aliases, or split the file")
+    Diagnostic::error(
+        TOO_MANY,
+        format!("with its aliases written out, the file has more than {limit} values"),
+    )
+    .at(span, "one too many")
+    .help("repeat less by aliases, or split the file")
 }

@@ -18,11 +18,13 @@ pub fn decode(
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(valid).copied().unwrap_or_default();
-        let utf16 = error.as_bytes().starts_with(&[0xff, 0xfe]) || error.as_bytes().starts_with(&[0xfe, 0xff]);
+        let utf16 =
+            error.as_bytes().starts_with(&[0xff, 0xfe]) || error.as_bytes().starts_with(&[0xfe, 0xff]);
         let shown = String::from_utf8_lossy(error.as_bytes()).into_owned();
         let file = sources.add(path, shown);
         let span = Span::new(file, valid, valid + char::REPLACEMENT_CHARACTER.len_utf8());
-        let help = if utf16 { "save the file as UTF-8; it looks like UTF-16" } else { "save the file as UTF-8" };
+        let help =
+            if utf16 { "save the file as UTF-8; it looks like UTF-16" } else { "save the file as UTF-8" };
         Box::new(
             Diagnostic::error(NOT_UTF8, "the file is not UTF-8 text")
                 .at(span, format!("the byte 0x{byte:02X} cannot stand here"))

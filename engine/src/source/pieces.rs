@@ -81,7 +81,11 @@ impl Walk<'_> {
             let blanks = raw.len() - raw.trim_start_matches([' ', '\t']).len();
             let used = if blanks > 0 {
                 let run = raw.get(..blanks)?;
-                if break_length(raw.get(blanks..)?) > 0 { self.at += blanks } else { self.copy(run)? }
+                if break_length(raw.get(blanks..)?) > 0 {
+                    self.at += blanks
+                } else {
+                    self.copy(run)?
+                }
                 blanks
             } else if break_length(raw) > 0 {
                 self.fold(raw, 0)?

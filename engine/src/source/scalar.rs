@@ -82,7 +82,11 @@ fn integer(plain: &str) -> Option<Result<Kind, Unfit>> {
     })
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the loss is what is tested")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the loss is what is tested"
+)]
 fn exact(value: i128) -> Option<f64> {
     let float = value as f64;
     (float.abs() < 2f64.powi(126) && float as i128 == value).then_some(float)

@@ -7,7 +7,7 @@ use std::ops::Range;
 use granit_parser::ErrorKind;
 
 use super::raw::Raw;
-use super::{Style, tabs, tags, template};
+use super::{tabs, tags, template};
 use crate::diagnostic::{Code, Diagnostic};
 
 const SYNTAX: Code = Code("PW0101");
@@ -31,7 +31,6 @@ pub(super) struct Whereabouts<'a> {
 #[derive(Clone)]
 pub(super) struct LastScalar {
     pub(super) range: Range<usize>,
-    pub(super) style: Style,
 }
 
 /// The diagnostic of an error at `at`; `None` if it follows from one that was reported.
@@ -55,7 +54,8 @@ fn by_kind(kind: &ErrorKind, at: usize, known: &Whereabouts<'_>) -> Diagnostic {
     use ErrorKind as E;
     let raw = known.raw;
     match kind {
-        E::InvalidTrailingDoubleQuotedScalar | E::InvalidTrailingSingleQuotedScalar => after_quotes(raw, at),
+        E::InvalidTrailingDoubleQuotedScalar => after_quotes(raw, at, '"'),
+        E::InvalidTrailingSingleQuotedScalar => after_quotes(raw, at, '\''),
         E::MappingValueNotAllowed | E::InvalidMappingValueWhitespace => colon(at, known),
         E::TabNotAllowed
         | E::TabInBlockIndentation
@@ -82,26 +82,43 @@ fn by_kind(kind: &ErrorKind, at: usize, known: &Whereabouts<'_>) -> Diagnostic {
     }
 }
 
-fn after_quotes(raw: Raw<'_>, at: usize) -> Diagnostic {
-    let end = raw.value_end(at);
+fn after_quotes(raw: Raw<'_>, at: usize, quote: char) -> Diagnostic {
+    let end = raw.value_end(at).max(at + 1);
+    let line_start = raw.line_start(at);
+    let opening = raw.slice(line_start..at).match_indices(quote).map(|(n, _)| line_start + n).find(|n| {
+        let before = raw.slice(line_start..*n);
+        before.is_empty() || before.ends_with([' ', '\t', ',', '[', '{'])
+    });
+    let help = match opening {
+        Some(start) => {
+            format!("put quotes around the whole value: {}", template::quoted(raw.slice(start..end)))
+        }
+        None => "put quotes around the whole value".to_owned(),
+    };
     Diagnostic::error(TEXT_AFTER_QUOTES, "text follows a quoted text")
-        .at(raw.span(&(at..end.max(at + 1))), "the value ended before this")
-        .help("put quotes around the whole value: `'\"x\" == y'`")
+        .at(raw.span(&(at..end)), "the value ended before this")
+        .help(help)
 }
 
 fn colon(at: usize, known: &Whereabouts<'_>) -> Diagnostic {
     let raw = known.raw;
     let here = raw.span(&character(raw, at));
-    let last = known.last.as_ref().filter(|last| last.style == Style::Plain && last.range.end == at);
-    if let Some(last) = last.filter(|last| !raw.same_line(last.range.start, at)) {
+    let last = known.last.as_ref().filter(|last| last.range.end == at).map(|last| last.range.start);
+    if let Some(text) = last.filter(|text| !raw.same_line(*text, at)) {
         let key = raw.line_start(at) + indentation(raw, at);
         let name = template::shorten(raw.slice(key..at));
+        let above = text..raw.line_end(text);
+        let is_beside = text - raw.line_start(text) == key - raw.line_start(at);
+        let help = match template::shorten(raw.slice(above.clone())) {
+            above if is_beside => format!("write `{above}:` above if that is a key"),
+            _ => "indent it like the key it stands beside".to_owned(),
+        };
         return Diagnostic::error(COLON, format!("`{name}` cannot be a key here"))
-            .at(raw.span(&(key..at + 1)), "is indented as if it continued the text above")
-            .at(raw.span(&(last.range.start..raw.line_end(last.range.start))), "this text")
-            .help("indent it like the key it stands beside");
+            .at(raw.span(&(key..at + 1)), "continues the text above")
+            .at(raw.span(&above), "this text")
+            .help(help);
     }
-    let start = last.map_or(at, |last| last.range.start);
+    let start = last.unwrap_or(at);
     let value = raw.slice(start..raw.value_end(at));
     Diagnostic::error(COLON, "`: ` cannot stand inside text without quotes")
         .at(here, "YAML reads a key and a value here")
@@ -125,7 +142,10 @@ fn other(kind: &ErrorKind, at: usize, raw: Raw<'_>) -> Diagnostic {
     let unexpected = raw.after(at).chars().next();
     let (message, help) = match kind {
         E::UnexpectedCharacter { character } => (
-            format!("text without quotes cannot begin with `{}`", character.escape_default()),
+            match character {
+                '`' => "text without quotes cannot begin with a backtick".to_owned(),
+                other => format!("text without quotes cannot begin with `{}`", other.escape_default()),
+            },
             "put the text in quotes",
         ),
         E::MissingAnchorOrAliasName => {
@@ -179,10 +199,16 @@ fn other(kind: &ErrorKind, at: usize, raw: Raw<'_>) -> Diagnostic {
         }
         _ => match unexpected {
             Some(_) => ("this is not YAML".to_owned(), "check the indentation, quotes and brackets nearby"),
-            None => ("the file ends too early".to_owned(), "check the indentation, quotes and brackets above"),
+            None => {
+                ("the file ends too early".to_owned(), "check the indentation, quotes and brackets above")
+            }
         },
     };
-    Diagnostic::error(SYNTAX, message).at(raw.span(&character(raw, at)), "").help(help)
+    let span = match kind {
+        E::SimpleKeyExpected => word(raw, at),
+        _ => character(raw, at),
+    };
+    Diagnostic::error(SYNTAX, message).at(raw.span(&span), "").help(help)
 }
 
 /// The character at `at`.

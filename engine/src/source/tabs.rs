@@ -9,7 +9,11 @@ const TAB: Code = Code("PW0108");
 pub(super) fn indentation(raw: Raw<'_>, at: usize) -> Option<usize> {
     let start = raw.line_start(at);
     let before = raw.slice(start..at);
-    if before.bytes().all(|b| matches!(b, b' ' | b'\t')) { before.find('\t').map(|n| start + n) } else { None }
+    if before.bytes().all(|b| matches!(b, b' ' | b'\t')) {
+        before.find('\t').map(|n| start + n)
+    } else {
+        None
+    }
 }
 
 /// The tab that the parser stumbled over near `at`: in the indentation of a line from there on,

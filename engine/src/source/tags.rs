@@ -26,7 +26,9 @@ pub(super) fn refused(raw: Raw<'_>, tag: &Tag, range: &Range<usize>) -> Diagnost
 pub(super) fn refused_at(raw: Raw<'_>, range: Range<usize>) -> Diagnostic {
     let written = shorten(raw.slice(range.clone()));
     let name = written.trim_start_matches('!');
-    let help = if name.starts_with(|c: char| c.is_alphabetic()) && !written.starts_with("!!") {
+    let help = if written.starts_with("!!") || written.starts_with("!<") {
+        "remove the tag".to_owned()
+    } else if name.starts_with(|c: char| c.is_alphabetic()) {
         format!("write `not {name}` for a negation, or put text that begins with `!` in quotes")
     } else {
         "write `not` for a negation, or put text that begins with `!` in quotes".to_owned()

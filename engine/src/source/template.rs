@@ -18,14 +18,21 @@ pub(super) fn begins(raw: Raw<'_>, at: usize) -> bool {
 /// The template without quotes that begins at `at`, and where it ends on its line. In a flow
 /// collection it ends with its braces, else with the line.
 pub(super) fn unquoted(raw: Raw<'_>, at: usize, flow: bool) -> (Diagnostic, usize) {
-    let line = raw.slice(at..raw.value_end(at));
+    let line = raw.slice(at..raw.line_end(at));
     let close = match line.get(..2) {
         Some("{%") => "%}",
         Some("{#") => "#}",
         _ => "}}",
     };
     let closed = line.find(close).map(|n| n + close.len());
-    let length = if flow { closed.unwrap_or(line.len()) } else { line.len() };
+    let is_key = |n: usize| line.get(n..).is_some_and(|rest| rest == ":" || rest.starts_with(": "));
+    let length = if flow || closed.is_some_and(is_key) {
+        closed.unwrap_or(line.len())
+    } else {
+        // A `#` inside the template begins no comment that its author meant.
+        let last = line.rfind(close).map_or(0, |n| n + close.len());
+        raw.value_end(at + last) - at
+    };
     let written = line.get(..length).unwrap_or(line);
     let problem = Diagnostic::error(UNQUOTED, "a template that begins a value must be in quotes")
         .at(raw.span(&(at..at + length)), "YAML reads `{` as the beginning of a map")
@@ -51,9 +58,12 @@ pub(super) fn variable(raw: Raw<'_>, at: usize) -> Option<Diagnostic> {
     let end = start + line.find('}').map_or(line.len(), |n| n + 1);
     let written = raw.slice(start..end);
     Some(
-        Diagnostic::error(VARIABLE, format!("`{}` inside `{{ }}` or `[ ]` must be in quotes", shorten(written)))
-            .at(raw.span(&(start..end)), "YAML ends the text at the brace")
-            .help(format!("quote it: {}", quoted(written))),
+        Diagnostic::error(
+            VARIABLE,
+            format!("`{}` inside `{{ }}` or `[ ]` must be in quotes", shorten(written)),
+        )
+        .at(raw.span(&(start..end)), "YAML ends the text at the brace")
+        .help(format!("quote it: {}", quoted(written))),
     )
 }
 
@@ -76,7 +86,8 @@ pub(super) fn cut_by_comment(raw: Raw<'_>, range: &Range<usize>, value: &str) ->
 /// Whether a template, a `${` or a quote was begun and not ended.
 fn is_unfinished(value: &str) -> bool {
     let count = |text| value.matches(text).count();
-    if count("{{") > count("}}") || count("{%") > count("%}") || (count("${") > 0 && count("}") < count("${")) {
+    if count("{{") > count("}}") || count("{%") > count("%}") || (count("${") > 0 && count("}") < count("${"))
+    {
         return true;
     }
     let mut open = None;

@@ -132,8 +132,15 @@ impl<'a> Tree<'a> {
             Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
             Event::Alias(id) => self.alias(id, &range),
             Event::UnresolvedAlias(name) => {
-                self.report(super::anchors::unknown(&name, self.raw.span(&range)));
-                self.add(Node { span: self.raw.span(&range), kind: Kind::Null }, None, range.end)
+                let span = self.raw.span(&range);
+                self.report(super::anchors::unknown(&name, span));
+                if let Some(Frame { items: Items::Map { key: key @ Key::Merge(_), .. }, .. }) =
+                    self.frames.last_mut()
+                {
+                    *key = Key::Refused;
+                }
+                let meant = Text::opaque(self.raw.slice(range.clone()), span);
+                self.add(Node { span, kind: Kind::Text(meant) }, None, range.end)
             }
             _ => Step::Continue(()),
         }
@@ -148,7 +155,7 @@ impl<'a> Tree<'a> {
         range: Range<usize>,
     ) -> Step {
         let style = style_of(style);
-        self.last = Some(LastScalar { range: range.clone(), style });
+        self.last = Some(LastScalar { range: range.clone() });
         self.check_tabs(range.start);
         let implied = style == Style::Plain && range.is_empty();
         let value = if implied { "" } else { value };

@@ -34,12 +34,7 @@ impl Default for Limits {
 ///
 /// A tree may come with errors: what could not be read is then left out or replaced by what
 /// was probably meant, so that later phases can find their own problems.
-pub fn parse(
-    sources: &Sources,
-    file: FileId,
-    limits: Limits,
-    diagnostics: &mut Diagnostics,
-) -> Option<Node> {
+pub fn parse(sources: &Sources, file: FileId, limits: Limits, diagnostics: &mut Diagnostics) -> Option<Node> {
     let raw = Raw { file, text: sources.text(file) };
     let limits = Limits { depth: limits.depth.min(250), ..limits };
     if raw.text.len() > limits.bytes {

@@ -22,6 +22,8 @@ pub(super) struct Excerpt {
     pub(super) text: String,
     /// The spans asked for, in their order, as offsets in `text`.
     pub(super) spans: Vec<Range<usize>>,
+    /// The column of the first span in what is shown of its line.
+    pub(super) column: usize,
 }
 
 /// The lines of `file` that hold `spans`.
@@ -48,9 +50,11 @@ pub(super) fn excerpt(sources: &Sources, file: FileId, spans: &[Span]) -> Excerp
         }
     }
     let place = |at: &usize| offsets.get(at).copied().unwrap_or(text.len());
-    let spans =
+    let spans: Vec<_> =
         spans.iter().map(|p| place(&p.bytes.start)..place(&p.bytes.end).max(place(&p.bytes.start))).collect();
-    Excerpt { first_line, text, spans }
+    let before = spans.first().and_then(|span| text.get(..span.start)).unwrap_or("");
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    Excerpt { first_line, text, spans, column }
 }
 
 struct Point {
@@ -73,13 +77,7 @@ impl Point {
 }
 
 /// Appends `line`, which begins at `start` of its file, and notes where `points` came to stand.
-fn show(
-    line: &str,
-    start: usize,
-    points: &[usize],
-    text: &mut String,
-    offsets: &mut BTreeMap<usize, usize>,
-) {
+fn show(line: &str, start: usize, points: &[usize], text: &mut String, offsets: &mut BTreeMap<usize, usize>) {
     let first = points.iter().min().map_or(0, |at| at.saturating_sub(start));
     let skipped = match line.char_indices().nth(WIDTH) {
         None => 0,

@@ -1,6 +1,6 @@
 //! Source underlined, as people read it.
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Padding, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Padding, Renderer, Snippet};
 
 use super::excerpt::excerpt;
 use super::visible;
@@ -14,6 +14,8 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) ->
     };
     let title = level.primary_title(visible::line(&diagnostic.message)).id(diagnostic.code.0);
     let mut group = Group::with_title(title);
+    // The renderer counts columns in what is shown of a cut line; people look for the file's.
+    let mut columns: Vec<(String, String)> = Vec::new();
     for (n, (file, labels)) in by_file(&diagnostic.labels).into_iter().enumerate() {
         let spans: Vec<_> = labels.iter().map(|(_, label)| label.span).collect();
         let Some(first) = spans.first() else { continue };
@@ -24,21 +26,30 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) ->
             let text = Some(visible::line(&label.text)).filter(|text| !text.is_empty());
             kind.span(span).label(text)
         });
-        let snippet =
-            Snippet::source(excerpt.text).line_start(excerpt.first_line).annotations(marks.collect::<Vec<Annotation<'_>>>());
-        // A snippet counts columns in what it shows of a long line; ours are the file's.
-        let origin = Origin::path(visible::line(sources.path(file))).line(place.line).char_column(place.column);
+        let path = visible::line(sources.path(file));
+        if excerpt.column != place.column {
+            let shown = format!("{path}:{}:{}", place.line, excerpt.column);
+            columns.push((shown, format!("{path}:{}:{}", place.line, place.column)));
+        }
+        let snippet = Snippet::source(excerpt.text)
+            .path(path)
+            .line_start(excerpt.first_line)
+            .annotations(marks.collect::<Vec<Annotation<'_>>>());
         if n > 0 {
             group = group.element(Padding);
         }
-        group = group.element(origin).element(snippet);
+        group = group.element(snippet);
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(visible::line(help)));
     }
     let more = Level::NOTE.with_name("more").message(format!("pathway explain {}", diagnostic.code.0));
     let renderer = if color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
-    format!("{}\n\n", renderer.render(&[group.element(more)]).trim_end())
+    let mut text = renderer.render(&[group.element(more)]);
+    for (shown, real) in columns {
+        text = text.replacen(&shown, &real, 1);
+    }
+    format!("{}\n\n", text.trim_end())
 }
 
 /// Labels by file, the problem's own file first; the first label of all is the primary one.

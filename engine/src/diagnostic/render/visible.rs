@@ -22,11 +22,8 @@ pub(super) fn visible(c: char) -> char {
 
 /// One line of a message.
 pub(super) fn line(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if matches!(c, '\n' | '\t') { ' ' } else { visible(c) })
-        .collect();
+    let mut shown: String =
+        text.chars().take(LONGEST).map(|c| if matches!(c, '\n' | '\t') { ' ' } else { visible(c) }).collect();
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
