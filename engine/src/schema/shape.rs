@@ -2,6 +2,8 @@
 
 use indexmap::IndexMap;
 
+use crate::expression::Segment;
+
 /// What a value may look like, as far as a schema or a verb tells.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
@@ -34,4 +36,137 @@ pub enum Lookup {
     Missing(Vec<String>),
     /// The value has no properties at all (a scalar or a list).
     NoProperties,
+}
+
+impl Shape {
+    /// An object with these properties and no others.
+    pub fn object<K: Into<String>>(properties: impl IntoIterator<Item = (K, Self)>) -> Self {
+        let properties = properties.into_iter().map(|(key, shape)| (key.into(), shape)).collect();
+        Self::Object { properties, open: false }
+    }
+
+    /// As this shape, or none.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        match self {
+            Self::Optional(_) => self,
+            other => Self::Optional(Box::new(other)),
+        }
+    }
+
+    /// As this shape, and secret.
+    #[must_use]
+    pub fn secret(self) -> Self {
+        if self.is_secret() { self } else { Self::Secret(Box::new(self)) }
+    }
+
+    /// Whether it may be none, as far as is known.
+    #[must_use]
+    pub fn is_optional(&self) -> bool {
+        match self {
+            Self::Optional(_) => true,
+            Self::Secret(inner) => inner.is_optional(),
+            _ => false,
+        }
+    }
+
+    /// Whether the value itself is secret; parts of one that is not may still be.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::Optional(inner) => inner.is_secret(),
+            _ => false,
+        }
+    }
+
+    /// Without [`Shape::Secret`] and [`Shape::Optional`] around it.
+    #[must_use]
+    pub fn bare(&self) -> &Self {
+        match self {
+            Self::Secret(inner) | Self::Optional(inner) => inner.bare(),
+            other => other,
+        }
+    }
+
+    /// What reading `segment` gives. That this shape may be none does not show in the result:
+    /// whoever follows a path asks [`Shape::is_optional`] at each of its segments. What is read
+    /// from a secret is secret.
+    #[must_use]
+    pub fn look_up(&self, segment: &Segment) -> Lookup {
+        match segment {
+            Segment::Key(key) => self.at_key(key),
+            Segment::Index(_) => self.at_index(),
+            Segment::Dynamic => self.found(Self::Any),
+        }
+    }
+
+    /// What reading the property `key` gives.
+    #[must_use]
+    pub fn at_key(&self, key: &str) -> Lookup {
+        match self.bare() {
+            Self::Object { properties, open } => match properties.get(key) {
+                Some(shape) => self.found(shape.clone()),
+                None if *open => self.found(Self::Any),
+                None => Lookup::Missing(properties.keys().cloned().collect()),
+            },
+            Self::Scalar | Self::List(_) => Lookup::NoProperties,
+            _ => self.found(Self::Any),
+        }
+    }
+
+    /// What reading one item gives: of a text a character. How long a list is, is not known.
+    #[must_use]
+    pub fn at_index(&self) -> Lookup {
+        match self.bare() {
+            Self::List(item) => self.found((**item).clone()),
+            Self::Scalar => self.found(Self::Scalar),
+            Self::Object { properties, open: false } => Lookup::Missing(properties.keys().cloned().collect()),
+            _ => self.found(Self::Any),
+        }
+    }
+
+    fn found(&self, shape: Self) -> Lookup {
+        Lookup::Found(if self.is_secret() { shape.secret() } else { shape })
+    }
+
+    /// The one shape or the other. A property that only one of them has may be read as optional,
+    /// one that neither has is missing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Secret(a), b) | (b, Self::Secret(a)) => {
+                let b = if let Self::Secret(b) = b { *b } else { b };
+                a.or(b).secret()
+            }
+            (Self::Optional(a), b) | (b, Self::Optional(a)) => {
+                let b = if let Self::Optional(b) = b { *b } else { b };
+                a.or(b).optional()
+            }
+            (Self::Scalar, Self::Scalar) => Self::Scalar,
+            (Self::List(a), Self::List(b)) => Self::List(Box::new(a.or(*b))),
+            (Self::Object { properties: a, open: a_open }, Self::Object { properties: b, open: b_open }) => {
+                Self::Object { properties: union(a, b), open: a_open || b_open }
+            }
+            (Self::Object { properties, open }, Self::Scalar | Self::List(_))
+            | (Self::Scalar | Self::List(_), Self::Object { properties, open }) => {
+                let properties = properties.into_iter().map(|(key, shape)| (key, shape.optional())).collect();
+                Self::Object { properties, open }
+            }
+            _ => Self::Any,
+        }
+    }
+}
+
+fn union(a: IndexMap<String, Shape>, mut b: IndexMap<String, Shape>) -> IndexMap<String, Shape> {
+    let mut union = IndexMap::with_capacity(a.len().max(b.len()));
+    for (key, shape) in a {
+        let shape = match b.shift_remove(&key) {
+            Some(other) => shape.or(other),
+            None => shape.optional(),
+        };
+        union.insert(key, shape);
+    }
+    union.extend(b.into_iter().map(|(key, shape)| (key, shape.optional())));
+    union
 }
