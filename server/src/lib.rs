@@ -1,1 +1,5 @@
 //! Server.
+
+pub mod bus;
+pub mod seal;
+pub mod store;

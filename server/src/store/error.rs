@@ -1,0 +1,111 @@
+//! How a store says no.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Offset, RunId};
+
+/// Why a store did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The change expected another state. Nothing of it was written.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The change cannot be written as it is. Nothing of it was.
+    #[error("the change was refused: {0}")]
+    Refused(Arc<dyn Error + Send + Sync>),
+    /// Nothing can be written any more; the change may be durable or not.
+    #[error("the store has stopped: {0}")]
+    Stopped(Arc<str>),
+    /// A read failed.
+    #[error("the store cannot be read: {0}")]
+    Read(Arc<dyn Error + Send + Sync>),
+    /// Another process holds the folder.
+    #[error(
+        "`{}` is in use by another pathway process{}", folder.display(),
+        pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+    )]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// The process, if it said so.
+        pid: Option<u32>,
+    },
+    /// A newer version wrote it.
+    #[error(
+        "the store in `{place}` has schema version {found}, and this version of pathway knows only {known}: \
+         use the newer version, or another data folder"
+    )]
+    Newer {
+        /// The folder.
+        place: String,
+        /// The schema version that was found.
+        found: i64,
+        /// The newest one that is known.
+        known: i64,
+    },
+    /// It could not be opened.
+    #[error("cannot open the store in `{place}`: {source}")]
+    Open {
+        /// The folder.
+        place: String,
+        /// Why.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The folder cannot be used.
+    #[error("cannot use `{}`: {source}", path.display())]
+    Folder {
+        /// The folder or a file in it.
+        path: PathBuf,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+}
+
+/// What a change expected and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// Another writer appended, or this one twice.
+    #[error("run {run} has journal entry {found} next, not {expected}")]
+    Seq {
+        /// The run.
+        run: RunId,
+        /// What the change expected.
+        expected: u32,
+        /// What comes next.
+        found: u32,
+    },
+    /// Nothing follows the end of a run.
+    #[error("run {0} is finished")]
+    Finished(RunId),
+    /// There is no such run, or no longer.
+    #[error("there is no run {0}")]
+    UnknownRun(RunId),
+    /// Another writer admitted, or the store is older than the reader's position.
+    #[error("`{topic}` partition {partition} is admitted up to {found}, not {expected}")]
+    Offset {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// What the change expected.
+        expected: Offset,
+        /// The next offset to admit.
+        found: Offset,
+    },
+    /// A run cannot be pinned to what is not kept.
+    #[error("there is no definition `{0}`")]
+    UnknownDefinition(String),
+    /// A row of a stream is there already.
+    #[error("run {run} has streamed {attempt}.{seq} already")]
+    StreamRow {
+        /// The run.
+        run: RunId,
+        /// Attempt.
+        attempt: u32,
+        /// Place within the attempt.
+        seq: u32,
+    },
+}

@@ -1,0 +1,132 @@
+//! The durable store: runs, their journals and streams, and the topics of the embedded bus.
+//!
+//! Every change is atomic and is acknowledged only when it is durable: what was answered survives
+//! a power cut, what was not is there in full or not at all. Changes carry what they expect of
+//! the store (the next sequence number, the next offset) and fail with [`Conflict`] when it is
+//! otherwise, so that two writers can never both believe that they own a run.
+//!
+//! A store that could not commit answers nobody any more: it is *stopped* (see
+//! [`Store::stopped`]) and so must the process be, because after a failed `fsync` only the disk
+//! knows what is true. Readers wait for [`Watch`]es; nothing polls.
+
+mod change;
+mod error;
+mod folder;
+mod sqlite;
+mod view;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+pub use change::{
+    Admission, Admit, Append, Appended, DuplicateOf, Idempotency, NewEvent, NewRecord, NewRun, Prune, Pruned,
+    Status, StatusChange, StreamRow,
+};
+pub use error::{Conflict, StoreError};
+pub use sqlite::SqliteStore;
+pub use view::{Counts, Event, Filter, Position, Record, Run};
+pub use watch::Watch;
+
+/// Milliseconds since 1970, UTC.
+pub type Millis = i64;
+
+/// A place in a partition of a topic, from 0.
+pub type Offset = i64;
+
+/// The store's own number of a run: rising in the order of admission, never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub i64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What a store answers, later.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// Durable state. The first group of methods changes it, the second reads, the third tells of
+/// changes.
+///
+/// A change whose future is dropped before it is ready may have happened or not.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Inserts runs and moves the source's next offset. One answer per run, in order.
+    fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>>;
+
+    /// Appends to a run's journal, with all that follows from it.
+    fn append(&self, change: Append) -> Answer<'_, Appended>;
+
+    /// Appends to what a run streams to its caller.
+    fn append_stream(&self, run: RunId, rows: Vec<StreamRow>) -> Answer<'_, ()>;
+
+    /// Puts records on topics of the embedded bus. One offset per record, in order.
+    fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>>;
+
+    /// Keeps the text that `digest` names; runs are admitted only for definitions that are kept.
+    fn define(&self, digest: &str, text: &str) -> Answer<'_, ()>;
+
+    /// Forgets what is finished and old. Returns when nothing more is to be forgotten; other
+    /// changes go on meanwhile.
+    fn prune(&self, change: Prune) -> Answer<'_, Pruned>;
+
+    /// The text that `digest` names.
+    fn definition(&self, digest: &str) -> Answer<'_, Option<String>>;
+
+    /// Runs that are ready or parked, in order of admission, after `after`.
+    fn unfinished(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
+
+    /// A run's journal, from its `started` event (0) on.
+    fn events(&self, run: RunId) -> Answer<'_, Vec<Event>>;
+
+    /// The run with this public id.
+    fn run(&self, public_id: &str) -> Answer<'_, Option<Run>>;
+
+    /// The newest run with this correlation id, of one pathway or of any.
+    fn run_by_correlation(&self, pathway: Option<&str>, correlation: &str) -> Answer<'_, Option<Run>>;
+
+    /// The run that a subject started with an idempotency key.
+    fn run_by_idempotency(&self, pathway: &str, subject: Option<&str>, key: &str) -> Answer<'_, Option<Run>>;
+
+    /// Runs, the newest first.
+    fn runs(&self, filter: Filter) -> Answer<'_, Vec<Run>>;
+
+    /// The runs that a run called, in order.
+    fn children(&self, run: RunId) -> Answer<'_, Vec<Run>>;
+
+    /// What a run streamed after the row `(attempt, seq)`, or from the start.
+    fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>>;
+
+    /// Records from `from` on: at most `limit`, and no more than `max_bytes` unless the first
+    /// alone is larger.
+    fn records(
+        &self,
+        topic: &str,
+        partition: i32,
+        from: Offset,
+        limit: u32,
+        max_bytes: usize,
+    ) -> Answer<'_, Vec<Record>>;
+
+    /// The offset of the next record that will be published.
+    fn end_offset(&self, topic: &str, partition: i32) -> Answer<'_, Offset>;
+
+    /// The offset of the next record to admit; none: nothing was admitted from there yet.
+    fn next_offset(&self, topic: &str, partition: i32) -> Answer<'_, Option<Offset>>;
+
+    /// How many runs there are.
+    fn counts(&self) -> Answer<'_, Counts>;
+
+    /// Tells when a run changes: when it is admitted (or dropped as a duplicate), streams,
+    /// or changes status. The run need not exist yet.
+    fn watch_run(&self, public_id: &str) -> Watch;
+
+    /// Tells when records are published on a topic.
+    fn watch_topic(&self, topic: &str) -> Watch;
+
+    /// Ready with the reason when the store can no longer write. The process is to stop.
+    fn stopped(&self) -> BoxFuture<'static, Arc<str>>;
+}

@@ -1,0 +1,123 @@
+//! Turning records into runs.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::blob::{self, Stored};
+use super::source;
+use super::writer::{Change, Context};
+use crate::store::watch::Subject;
+use crate::store::{Admission, Admit, Conflict, DuplicateOf, NewRun, RunId, StoreError};
+
+impl Change for Admit {
+    type Output = Vec<Admission>;
+
+    fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError> {
+        let source = source::id(context.connection, &self.topic, self.partition)?;
+        if let Some(found) = source::next_offset(context.connection, source)?
+            && found != self.from_offset
+        {
+            return Err(Conflict::Offset {
+                topic: self.topic.clone(),
+                partition: self.partition,
+                expected: self.from_offset,
+                found,
+            }
+            .into());
+        }
+        source::move_to(context.connection, source, self.next_offset)?;
+        let origin = Origin::Source(source);
+        self.runs.iter().map(|run| insert(context, run, origin)).collect()
+    }
+}
+
+/// What made a run.
+#[derive(Clone, Copy)]
+pub(super) enum Origin {
+    Source(i64),
+    Parent(RunId),
+}
+
+/// Inserts a run unless it is there.
+pub(super) fn insert(
+    context: &mut Context<'_>,
+    run: &NewRun,
+    origin: Origin,
+) -> Result<Admission, StoreError> {
+    context.changed.push(Subject::Run(run.public_id.clone()));
+    let connection = context.connection;
+    let definition = connection
+        .prepare_cached("SELECT id FROM definition WHERE digest = ?1")?
+        .query_row(params![run.digest], |row| row.get::<_, i64>(0))
+        .optional()?
+        .ok_or_else(|| Conflict::UnknownDefinition(run.digest.clone()))?;
+    let (source, parent) = match origin {
+        Origin::Source(source) => (run.offset.map(|_| source), None),
+        Origin::Parent(parent) => (None, Some(parent.0)),
+    };
+    let started = Stored::put(connection, &run.started)?;
+    let outcome = Stored::put_option(connection, run.outcome.as_deref())?;
+    let inserted = connection
+        .prepare_cached(
+            r#"INSERT INTO run (status, finished_at, created_at, public_id, pathway, definition, subject,
+                   source, "offset", lane, correlation, dedupe_id, idempotency_key, input_hash, parent,
+                   started, started_blob, outcome, outcome_blob)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+               ON CONFLICT DO NOTHING"#,
+        )?
+        .execute(params![
+            run.status.name(),
+            run.status.is_final().then_some(run.at),
+            run.at,
+            run.public_id,
+            run.pathway,
+            definition,
+            run.subject,
+            source,
+            source.and(run.offset),
+            run.lane,
+            run.correlation,
+            run.dedupe_id,
+            run.idempotency.as_ref().map(|idempotency| &idempotency.key),
+            run.idempotency.as_ref().map(|idempotency| &idempotency.input_hash),
+            parent,
+            started.inline(),
+            started.blob(),
+            outcome.inline(),
+            outcome.blob(),
+        ])?;
+    if inserted == 1 {
+        return Ok(Admission::Inserted(RunId(connection.last_insert_rowid())));
+    }
+    blob::release(connection, started.blob().into_iter().chain(outcome.blob()))?;
+    Ok(find_duplicate(connection, run, source)?)
+}
+
+/// The run that stood in the way.
+fn find_duplicate(connection: &Connection, run: &NewRun, source: Option<i64>) -> rusqlite::Result<Admission> {
+    let key = run.idempotency.as_ref().map(|idempotency| &idempotency.key);
+    let hash = run.idempotency.as_ref().map(|idempotency| &idempotency.input_hash);
+    connection
+        .prepare_cached(
+            r#"SELECT id, public_id, 'position', 1 FROM run
+                   WHERE source = ?1 AND "offset" = ?2 AND pathway = ?3
+               UNION ALL SELECT id, public_id, 'id', 1 FROM run
+                   WHERE public_id = ?4
+               UNION ALL SELECT id, public_id, 'dedupe', 1 FROM run
+                   WHERE pathway = ?3 AND dedupe_id = ?5
+               UNION ALL SELECT id, public_id, 'idempotency', input_hash = ?8 FROM run
+                   WHERE pathway = ?3 AND idempotency_key = ?6 AND ifnull(subject, '') = ifnull(?7, '')
+               LIMIT 1"#,
+        )?
+        .query_row(
+            params![source, run.offset, run.pathway, run.public_id, run.dedupe_id, key, run.subject, hash],
+            |row| {
+                let of = match row.get_ref(2)?.as_str()? {
+                    "position" => DuplicateOf::Position,
+                    "id" => DuplicateOf::PublicId,
+                    "dedupe" => DuplicateOf::DedupeId,
+                    _ => DuplicateOf::IdempotencyKey { same_input: row.get(3)? },
+                };
+                Ok(Admission::Duplicate { run: RunId(row.get(0)?), public_id: row.get(1)?, of })
+            },
+        )
+}

@@ -1,0 +1,150 @@
+//! Appending to a run: events, and what follows from them.
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+
+use super::admit::{self, Origin};
+use super::blob::{self, Stored};
+use super::publish;
+use super::writer::{Change, Context};
+use crate::store::watch::Subject;
+use crate::store::{
+    Append, Appended, Conflict, NewEvent, RunId, Status, StatusChange, StoreError, StreamRow,
+};
+
+impl Change for Append {
+    type Output = Appended;
+
+    fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError> {
+        let (public_id, status) = expect_next(context.connection, self.run, self.expected_seq)?;
+        insert_events(context.connection, self.run, self.expected_seq, &self.events)?;
+        insert_stream(context.connection, self.run, &self.stream)?;
+        if let Some(change) = &self.status {
+            update_status(context.connection, self.run, status, change)?;
+        }
+        if self.status.is_some() || !self.stream.is_empty() {
+            context.changed.push(Subject::Run(public_id));
+        }
+        let offsets = publish::insert(context, &self.records)?;
+        let parent = Origin::Parent(self.run);
+        let children =
+            self.children.iter().map(|run| admit::insert(context, run, parent)).collect::<Result<_, _>>()?;
+        Ok(Appended { offsets, children })
+    }
+}
+
+/// Rows of a run's stream.
+pub(super) struct AppendStream {
+    pub(super) run: RunId,
+    pub(super) rows: Vec<StreamRow>,
+}
+
+impl Change for AppendStream {
+    type Output = ();
+
+    fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError> {
+        let (public_id, status, _) = head(context.connection, self.run)?;
+        if status.is_final() {
+            return Err(Conflict::Finished(self.run).into());
+        }
+        insert_stream(context.connection, self.run, &self.rows)?;
+        context.changed.push(Subject::Run(public_id));
+        Ok(())
+    }
+}
+
+/// The run's public id, its status and the sequence number that comes next.
+fn head(connection: &Connection, run: RunId) -> Result<(String, Status, u32), StoreError> {
+    let (public_id, status, next) = connection
+        .prepare_cached(
+            "SELECT public_id, status, (SELECT ifnull(max(seq) + 1, 1) FROM event WHERE run = ?1)
+             FROM run WHERE id = ?1",
+        )?
+        .query_row(params![run.0], |row| {
+            Ok((row.get(0)?, Status::from_name(row.get_ref(1)?.as_str()?), row.get(2)?))
+        })
+        .optional()?
+        .ok_or(Conflict::UnknownRun(run))?;
+    let status =
+        status.ok_or_else(|| StoreError::Stopped(format!("run {run} has no known status").into()))?;
+    Ok((public_id, status, next))
+}
+
+fn expect_next(connection: &Connection, run: RunId, expected: u32) -> Result<(String, Status), StoreError> {
+    let (public_id, status, found) = head(connection, run)?;
+    if status.is_final() {
+        return Err(Conflict::Finished(run).into());
+    }
+    if found != expected {
+        return Err(Conflict::Seq { run, expected, found }.into());
+    }
+    Ok((public_id, status))
+}
+
+fn insert_events(
+    connection: &Connection,
+    run: RunId,
+    first: u32,
+    events: &[NewEvent],
+) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO event (run, seq, kind, payload, payload_blob) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (seq, event) in (first..).zip(events) {
+        let payload = Stored::put(connection, &event.payload)?;
+        insert.execute(params![run.0, seq, event.kind, payload.inline(), payload.blob()])?;
+    }
+    Ok(())
+}
+
+fn insert_stream(connection: &Connection, run: RunId, rows: &[StreamRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO stream (run, attempt, seq, value, value_blob) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for &StreamRow { attempt, seq, ref value } in rows {
+        let value = Stored::put(connection, value)?;
+        match insert.execute(params![run.0, attempt, seq, value.inline(), value.blob()]) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                return Err(Conflict::StreamRow { run, attempt, seq }.into());
+            }
+            inserted => inserted?,
+        };
+    }
+    Ok(())
+}
+
+fn update_status(
+    connection: &Connection,
+    run: RunId,
+    before: Status,
+    change: &StatusChange,
+) -> rusqlite::Result<()> {
+    // Only a parked run has an outcome that is replaced.
+    let replaced = match before {
+        Status::Parked => outcome_blob(connection, run)?,
+        _ => None,
+    };
+    let outcome = Stored::put_option(connection, change.outcome.as_deref())?;
+    connection
+        .prepare_cached(
+            "UPDATE run SET status = ?2, wake_at = ?3, finished_at = ?4, outcome = ?5, outcome_blob = ?6
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            run.0,
+            change.status.name(),
+            change.wake_at,
+            change.status.is_final().then_some(change.at),
+            outcome.inline(),
+            outcome.blob(),
+        ])?;
+    blob::release(connection, replaced)
+}
+
+fn outcome_blob(connection: &Connection, run: RunId) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT outcome_blob FROM run WHERE id = ?1")?
+        .query_row(params![run.0], |row| row.get(0))
+}

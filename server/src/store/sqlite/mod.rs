@@ -1,0 +1,249 @@
+//! The store on SQLite, in a data folder or in memory.
+
+mod admit;
+mod append;
+mod blob;
+mod define;
+mod headers;
+mod migrate;
+mod prune;
+mod publish;
+mod reader;
+mod records;
+mod runs;
+mod source;
+mod writer;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use rusqlite::{Connection, OpenFlags};
+
+use self::append::AppendStream;
+use self::define::Define;
+use self::publish::Publish;
+use self::reader::Pool;
+use self::writer::Writer;
+use super::folder::Folder;
+use super::watch::{Hub, Subject, Watch};
+use super::{
+    Admission, Admit, Answer, Append, Appended, Counts, Event, Filter, NewRecord, Offset, Prune, Pruned,
+    Record, Run, RunId, Store, StoreError, StreamRow,
+};
+
+/// How long to wait for a lock that another tool holds on the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 64;
+
+/// A store in a data folder, which it holds, or in memory. Dropping it waits until what was
+/// handed in is durable.
+pub struct SqliteStore {
+    writer: Writer,
+    /// None: in memory.
+    pool: Option<Arc<Pool>>,
+    hub: Arc<Hub>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SqliteStore").field("in_memory", &self.pool.is_none()).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store in `folder`, which is made if there is none.
+    ///
+    /// # Errors
+    /// If another process holds the folder, if a newer version wrote the store, or if it cannot
+    /// be read or written.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let held = Folder::hold(folder)?;
+        let path = held.database()?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&path, flags)
+            .and_then(durable)
+            .map_err(|source| cannot_open(folder, source))?;
+        migrate::migrate(&mut connection, folder)?;
+        Self::start(connection, folder, Some(held), Some(Pool::new(path)))
+    }
+
+    /// A store that ends with the process.
+    ///
+    /// # Errors
+    /// If there is no memory or thread for it.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let place = Path::new(":memory:");
+        let mut connection =
+            Connection::open_in_memory().and_then(tuned).map_err(|source| cannot_open(place, source))?;
+        migrate::migrate(&mut connection, place)?;
+        Self::start(connection, place, None, None)
+    }
+
+    fn start(
+        connection: Connection,
+        place: &Path,
+        folder: Option<Folder>,
+        pool: Option<Pool>,
+    ) -> Result<Self, StoreError> {
+        let hub = Arc::<Hub>::default();
+        let writer = Writer::start(connection, folder, Arc::clone(&hub))
+            .map_err(|source| cannot_open(place, source))?;
+        Ok(Self { writer, pool: pool.map(Arc::new), hub })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<'_, T> {
+        match &self.pool {
+            Some(pool) => Box::pin(Arc::clone(pool).read(query)),
+            None => Box::pin(reader::read_in_turn(&self.writer, query)),
+        }
+    }
+}
+
+fn cannot_open(place: &Path, source: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Open { place: place.display().to_string(), source: Arc::new(source) }
+}
+
+fn durable(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    tuned(connection)
+}
+
+fn tuned(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Kibibytes; only what is used is taken.
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    Ok(connection)
+}
+
+impl Store for SqliteStore {
+    fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>> {
+        self.writer.submit(change)
+    }
+
+    fn append(&self, change: Append) -> Answer<'_, Appended> {
+        self.writer.submit(change)
+    }
+
+    fn append_stream(&self, run: RunId, rows: Vec<StreamRow>) -> Answer<'_, ()> {
+        self.writer.submit(AppendStream { run, rows })
+    }
+
+    fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>> {
+        self.writer.submit(Publish(records))
+    }
+
+    fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
+        self.writer.submit(Define { digest: digest.to_owned(), text: text.to_owned() })
+    }
+
+    fn prune(&self, change: Prune) -> Answer<'_, Pruned> {
+        Box::pin(async move {
+            let mut total = Pruned::default();
+            loop {
+                let pruned = self.writer.submit(change).await?;
+                if pruned == Pruned::default() {
+                    return Ok(total);
+                }
+                total.runs += pruned.runs;
+                total.records += pruned.records;
+            }
+        })
+    }
+
+    fn definition(&self, digest: &str) -> Answer<'_, Option<String>> {
+        let digest = digest.to_owned();
+        self.read(move |connection| define::text(connection, &digest))
+    }
+
+    fn unfinished(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(move |connection| runs::unfinished(connection, after, limit))
+    }
+
+    fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {
+        self.read(move |connection| runs::events(connection, run))
+    }
+
+    fn run(&self, public_id: &str) -> Answer<'_, Option<Run>> {
+        let public_id = public_id.to_owned();
+        self.read(move |connection| runs::by_public_id(connection, &public_id))
+    }
+
+    fn run_by_correlation(&self, pathway: Option<&str>, correlation: &str) -> Answer<'_, Option<Run>> {
+        let (pathway, correlation) = (pathway.map(str::to_owned), correlation.to_owned());
+        self.read(move |connection| runs::by_correlation(connection, pathway.as_deref(), &correlation))
+    }
+
+    fn run_by_idempotency(&self, pathway: &str, subject: Option<&str>, key: &str) -> Answer<'_, Option<Run>> {
+        let (pathway, subject, key) = (pathway.to_owned(), subject.map(str::to_owned), key.to_owned());
+        self.read(move |connection| runs::by_idempotency(connection, &pathway, subject.as_deref(), &key))
+    }
+
+    fn runs(&self, filter: Filter) -> Answer<'_, Vec<Run>> {
+        self.read(move |connection| runs::list(connection, &filter))
+    }
+
+    fn children(&self, run: RunId) -> Answer<'_, Vec<Run>> {
+        self.read(move |connection| runs::children(connection, run))
+    }
+
+    fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {
+        self.read(move |connection| runs::stream(connection, run, after, limit))
+    }
+
+    fn records(
+        &self,
+        topic: &str,
+        partition: i32,
+        from: Offset,
+        limit: u32,
+        max_bytes: usize,
+    ) -> Answer<'_, Vec<Record>> {
+        let topic = topic.to_owned();
+        self.read(move |connection| records::from(connection, (&topic, partition), from, limit, max_bytes))
+    }
+
+    fn end_offset(&self, topic: &str, partition: i32) -> Answer<'_, Offset> {
+        let topic = topic.to_owned();
+        self.read(move |connection| records::end_offset(connection, &topic, partition))
+    }
+
+    fn next_offset(&self, topic: &str, partition: i32) -> Answer<'_, Option<Offset>> {
+        let topic = topic.to_owned();
+        self.read(move |connection| records::next_offset(connection, &topic, partition))
+    }
+
+    fn counts(&self) -> Answer<'_, Counts> {
+        self.read(runs::counts)
+    }
+
+    fn watch_run(&self, public_id: &str) -> Watch {
+        self.hub.watch(Subject::Run(public_id.to_owned()))
+    }
+
+    fn watch_topic(&self, topic: &str) -> Watch {
+        self.hub.watch(Subject::Topic(topic.to_owned()))
+    }
+
+    fn stopped(&self) -> BoxFuture<'static, Arc<str>> {
+        let mut stopped = self.writer.stopped();
+        Box::pin(async move {
+            let reason = stopped.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+            // A store that was closed in order has not stopped.
+            match reason {
+                Some(reason) => reason,
+                None => std::future::pending().await,
+            }
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Records of the embedded bus.
+
+use rusqlite::params;
+
+use super::blob::Stored;
+use super::headers;
+use super::source;
+use super::writer::{Change, Context};
+use crate::bus::EMBEDDED_PARTITION;
+use crate::store::watch::Subject;
+use crate::store::{NewRecord, Offset, StoreError};
+
+/// Records to publish.
+pub(super) struct Publish(pub(super) Vec<NewRecord>);
+
+impl Change for Publish {
+    type Output = Vec<Offset>;
+
+    fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError> {
+        insert(context, &self.0)
+    }
+}
+
+/// Inserts records at the ends of their topics.
+pub(super) fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result<Vec<Offset>, StoreError> {
+    let connection = context.connection;
+    let mut offsets = Vec::with_capacity(records.len());
+    for run in records.chunk_by(|one, next| one.topic == next.topic) {
+        let Some(first) = run.first() else { continue };
+        let source = source::id(connection, &first.topic, EMBEDDED_PARTITION)?;
+        let end = source::end_offset(connection, source)?;
+        let mut insert = connection.prepare_cached(
+            r#"INSERT INTO record (source, "offset", time, "key", headers, value, value_blob)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"#,
+        )?;
+        for (offset, record) in (end..).zip(run) {
+            let value = Stored::put_option(connection, record.value.as_deref())?;
+            insert.execute(params![
+                source,
+                offset,
+                record.time,
+                record.key,
+                headers::encode(&record.headers),
+                value.inline(),
+                value.blob(),
+            ])?;
+            offsets.push(offset);
+        }
+        context.changed.push(Subject::Topic(first.topic.clone()));
+    }
+    Ok(offsets)
+}

@@ -1,0 +1,202 @@
+//! The one thread that writes.
+//!
+//! It takes all changes that are queued, applies each in a savepoint of one transaction, commits,
+//! and only then answers. A change that conflicts fails alone. Anything else that goes wrong
+//! stops the writer for good: after a failed commit or `fsync` the truth is on the disk alone.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::store::folder::Folder;
+use crate::store::watch::{Hub, Subject};
+use crate::store::{Answer, StoreError};
+
+/// Changes in one transaction.
+const BATCH: usize = 256;
+/// Changes that wait; who comes then waits for a place.
+const QUEUE: usize = 1024;
+
+/// A change that is being applied.
+pub(super) struct Context<'a> {
+    pub(super) connection: &'a Connection,
+    /// What to notify if it is committed.
+    pub(super) changed: &'a mut Vec<Subject>,
+}
+
+/// Something to do in the writer's transaction.
+pub(super) trait Change: Send + 'static {
+    type Output: Send + 'static;
+
+    fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError>;
+}
+
+/// A change with who waits for it.
+trait Job: Send {
+    /// Applies the change and keeps its answer. Fails if the whole transaction has to.
+    fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError>;
+    fn is_refused(&self) -> bool;
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Waiting<C: Change> {
+    change: C,
+    result: Option<Result<C::Output, StoreError>>,
+    reply: oneshot::Sender<Result<C::Output, StoreError>>,
+}
+
+impl<C: Change> Job for Waiting<C> {
+    fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError> {
+        match self.change.apply(context) {
+            Err(StoreError::Stopped(reason)) => Err(StoreError::Stopped(reason)),
+            result => {
+                self.result = Some(result);
+                Ok(())
+            }
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self.result, Some(Err(_)))
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let result = match (committed, self.result) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(StoreError::Stopped("a change was skipped".into())),
+        };
+        // Who gave up waiting does not want to know.
+        drop(self.reply.send(result));
+    }
+}
+
+/// Where changes are handed in.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    stopped: watch::Receiver<Option<Arc<str>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread. It holds `folder` until it ends.
+    pub(super) fn start(
+        connection: Connection,
+        folder: Option<Folder>,
+        hub: Arc<Hub>,
+    ) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (stop, stopped) = watch::channel(None);
+        let thread = thread::Builder::new().name("store-writer".into()).spawn(move || {
+            write(&connection, jobs, &hub, &stop);
+            drop(connection);
+            drop(folder);
+        })?;
+        Ok(Self { queue: Some(queue), stopped, thread: Some(thread) })
+    }
+
+    /// Applies a change; ready when it is durable.
+    pub(super) fn submit<C: Change>(&self, change: C) -> Answer<'static, C::Output> {
+        let queue = self.queue.clone();
+        let stopped = self.stopped.clone();
+        Box::pin(async move {
+            let gone = || {
+                let reason = stopped.borrow().clone();
+                StoreError::Stopped(reason.unwrap_or_else(|| "it was closed".into()))
+            };
+            let (reply, answer) = oneshot::channel();
+            let job = Box::new(Waiting { change, result: None, reply });
+            match queue {
+                Some(queue) => queue.send(job).await.map_err(|_closed| gone())?,
+                None => return Err(gone()),
+            }
+            answer.await.map_err(|_dropped| gone())?
+        })
+    }
+
+    /// The reason why it stopped, once it did.
+    pub(super) fn stopped(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.stopped.clone()
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until what is queued is durable and the folder is free.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn write(
+    connection: &Connection,
+    mut jobs: mpsc::Receiver<Box<dyn Job>>,
+    hub: &Hub,
+    stop: &watch::Sender<Option<Arc<str>>>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut changed = Vec::new();
+    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let committed = transact(connection, &mut batch, &mut changed);
+        if let Err(StoreError::Stopped(reason)) = &committed {
+            stop.send_replace(Some(Arc::clone(reason)));
+            jobs.close();
+            while let Ok(job) = jobs.try_recv() {
+                batch.push(job);
+            }
+            hub.close(Arc::clone(reason));
+        }
+        for job in batch.drain(..) {
+            job.answer(committed.clone());
+        }
+        hub.notify(changed.drain(..));
+    }
+    hub.close("it was closed".into());
+}
+
+fn transact(
+    connection: &Connection,
+    batch: &mut [Box<dyn Job>],
+    changed: &mut Vec<Subject>,
+) -> Result<(), StoreError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    let outcome = batch.iter_mut().try_for_each(|job| {
+        let before = changed.len();
+        execute(connection, "SAVEPOINT change")?;
+        job.apply(&mut Context { connection, changed })?;
+        if job.is_refused() {
+            changed.truncate(before);
+            execute(connection, "ROLLBACK TO change")?;
+        }
+        execute(connection, "RELEASE change")
+    });
+    match outcome.and_then(|()| execute(connection, "COMMIT")) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            changed.clear();
+            // It may be rolled back already, and the connection is not used again.
+            drop(execute(connection, "ROLLBACK"));
+            Err(error)
+        }
+    }
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+impl From<rusqlite::Error> for StoreError {
+    /// What the change itself is to blame for refuses it; all else stops the writer.
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig) => Self::Refused(Arc::new(error)),
+            _ => Self::Stopped(error.to_string().into()),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What is read.
+
+use super::{Millis, Offset, RunId, Status};
+
+/// Where a record is, or was.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: Offset,
+}
+
+/// A run, without its journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The store's number.
+    pub id: RunId,
+    /// The UUID that callers know.
+    pub public_id: String,
+    /// The pathway's name.
+    pub pathway: String,
+    /// The definition it is pinned to.
+    pub digest: String,
+    /// Who asked.
+    pub subject: Option<String>,
+    /// Where it came from.
+    pub source: Option<Position>,
+    /// Its ordering key.
+    pub lane: Option<String>,
+    /// By which a caller finds its answer.
+    pub correlation: Option<String>,
+    /// Hash of the input that came with the caller's idempotency key.
+    pub input_hash: Option<Vec<u8>>,
+    /// The run that called it.
+    pub parent: Option<RunId>,
+    /// Where it stands.
+    pub status: Status,
+    /// When it has something to do again, if it sleeps.
+    pub wake_at: Option<Millis>,
+    /// When it was admitted.
+    pub created_at: Millis,
+    /// When it finished.
+    pub finished_at: Option<Millis>,
+    /// The result or failure.
+    pub outcome: Option<Vec<u8>>,
+}
+
+/// An event of a run's journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// From 0, without gaps.
+    pub seq: u32,
+    /// Its name.
+    pub kind: String,
+    /// What it says.
+    pub payload: Vec<u8>,
+}
+
+/// A record of the embedded bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in the partition.
+    pub offset: Offset,
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value; none is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers, in order; names may repeat.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// When it was made.
+    pub time: Millis,
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// Only with this status.
+    pub status: Option<Status>,
+    /// Only of this pathway.
+    pub pathway: Option<String>,
+    /// Only admitted before this one: for the next page.
+    pub before: Option<RunId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// How many runs there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Ready.
+    pub ready: u64,
+    /// Parked.
+    pub parked: u64,
+    /// Succeeded.
+    pub succeeded: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+}

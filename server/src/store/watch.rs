@@ -1,0 +1,118 @@
+//! Telling readers that something was committed.
+//!
+//! A topic or run has an entry only while somebody watches it, so memory is bounded by the
+//! watchers. A watch says that something happened, not what: the store is the truth, and a slow
+//! reader misses nothing by being woken once for many changes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::StoreError;
+
+/// What can be watched.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Subject {
+    /// Records of a topic.
+    Topic(String),
+    /// A run, by its public id.
+    Run(String),
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    entries: HashMap<Subject, Entry>,
+    closed: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    sender: watch::Sender<()>,
+    watches: usize,
+}
+
+/// All that is watched.
+#[derive(Debug, Default)]
+pub(super) struct Hub {
+    watched: Mutex<Watched>,
+}
+
+impl Hub {
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
+        let mut watched = self.watched();
+        if watched.closed.is_some() {
+            let (_, receiver) = watch::channel(());
+            return Watch { hub: Arc::clone(self), subject, receiver };
+        }
+        let entry = watched
+            .entries
+            .entry(subject.clone())
+            .or_insert_with(|| Entry { sender: watch::channel(()).0, watches: 0 });
+        entry.watches += 1;
+        let receiver = entry.sender.subscribe();
+        Watch { hub: Arc::clone(self), subject, receiver }
+    }
+
+    pub(super) fn notify(&self, subjects: impl IntoIterator<Item = Subject>) {
+        let watched = self.watched();
+        for subject in subjects {
+            if let Some(entry) = watched.entries.get(&subject) {
+                entry.sender.send_replace(());
+            }
+        }
+    }
+
+    /// Ends all watches, now and later: nothing will happen any more.
+    pub(super) fn close(&self, reason: Arc<str>) {
+        let mut watched = self.watched();
+        watched.closed = Some(reason);
+        watched.entries.clear();
+    }
+
+    fn reason(&self) -> Arc<str> {
+        self.watched().closed.clone().unwrap_or_else(|| "it was closed".into())
+    }
+}
+
+/// Tells that a topic or a run changed.
+///
+/// Call [`Watch::mark`], read the store, then wait for [`Watch::changed`]: nothing is missed
+/// between the three.
+#[derive(Debug)]
+pub struct Watch {
+    hub: Arc<Hub>,
+    subject: Subject,
+    receiver: watch::Receiver<()>,
+}
+
+impl Watch {
+    /// Says that what is committed by now will be read.
+    pub fn mark(&mut self) {
+        self.receiver.mark_unchanged();
+    }
+
+    /// Waits for a change that was committed after the last mark. Safe to cancel.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`] when there will be no more changes.
+    pub async fn changed(&mut self) -> Result<(), StoreError> {
+        self.receiver.changed().await.map_err(|_closed| StoreError::Stopped(self.hub.reason()))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut watched = self.hub.watched();
+        if let Some(entry) = watched.entries.get_mut(&self.subject) {
+            entry.watches -= 1;
+            if entry.watches == 0 {
+                watched.entries.remove(&self.subject);
+            }
+        }
+    }
+}
