@@ -2,6 +2,8 @@
 
 mod effect;
 mod failure;
+mod hash;
 
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
+pub use hash::RequestHash;
