@@ -12,6 +12,7 @@ mod attempt;
 mod cancel;
 mod effect;
 mod failure;
+<<<<<<< HEAD
 mod fan;
 mod hash;
 mod instance;
@@ -277,3 +278,10 @@ impl Vm {
         }
     }
 }
+=======
+mod hash;
+
+pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
+pub use failure::{Class, Failure};
+pub use hash::RequestHash;
+>>>>>>> http

@@ -1,0 +1,92 @@
+//! The client: one attempt from request to output.
+
+use std::time::Duration;
+
+use pathway_engine::Value;
+use pathway_engine::vm::{Failure, HttpRequest, Parse};
+use reqwest::redirect;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::address::address;
+use super::body::{Encoded, encode_body};
+use super::headers::{headers, method};
+use super::{Context, Target, answer, failure, stream};
+
+/// Calls all services over one pool of connections.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+}
+
+impl HttpClient {
+    /// A client with no connection yet.
+    ///
+    /// # Errors
+    /// The platform's certificates cannot be read.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("pathway/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(10))
+            .pool_max_idle_per_host(64)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build()?;
+        Ok(Self { client })
+    }
+
+    /// Makes one attempt. Its output is `{status, headers, body}`; of a stream also `text` and
+    /// `chunks`, and what is picked goes to `pieces` as it arrives, waiting where that is full.
+    ///
+    /// Dropping the future closes the connection.
+    ///
+    /// # Errors
+    /// No answer, too late an answer, a status that is no answer, or a body that cannot be used.
+    pub async fn send(
+        &self,
+        target: &Target,
+        request: &HttpRequest,
+        context: &Context<'_>,
+        pieces: Option<mpsc::Sender<Value>>,
+    ) -> Result<Value, Failure> {
+        let limit = request.timeout.unwrap_or(target.timeout);
+        let attempt = self.attempt(target, request, context, pieces);
+        timeout(limit, attempt).await.unwrap_or_else(|_| Err(failure::slow(request, limit)))
+    }
+
+    async fn attempt(
+        &self,
+        target: &Target,
+        request: &HttpRequest,
+        context: &Context<'_>,
+        pieces: Option<mpsc::Sender<Value>>,
+    ) -> Result<Value, Failure> {
+        let refused = |why: &str| failure::refused(request, why);
+        let url = address(&target.url, request).map_err(refused)?;
+        let boundary = Uuid::new_v4().simple().to_string();
+        let body = encode_body(&request.body, &boundary).map_err(|why| refused(&why))?;
+        let content_type = body.as_ref().map(|body| body.content_type.as_str());
+        let headers = headers(target, request, context, content_type).map_err(|why| refused(&why))?;
+
+        let mut call = self.client.request(method(request.method), url).headers(headers);
+        if let Some(Encoded { bytes, .. }) = body {
+            call = call.body(bytes);
+        }
+        let response = call.send().await.map_err(|error| failure::unanswered(request, error))?;
+
+        let status = response.status();
+        if !status.is_success() && !request.accept.contains(&status.as_u16()) {
+            return Err(answer::refusal(target, request, response).await);
+        }
+        match request.parse {
+            Parse::Sse | Parse::Lines => stream::read(target, request, context, response, pieces).await,
+            Parse::Auto | Parse::Json | Parse::Text | Parse::Bytes => {
+                answer::read(target, request, response).await
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What went wrong with a call, in the language's classes.
+//!
+//! Messages name the service and nothing that came from it: they are shown to anyone. What an
+//! operator needs beside (the step's path, the status, the beginning of the body, the chain of
+//! causes) is in `details`, without the service's own URL and with the values of the service's
+//! headers masked, should an upstream echo them.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use pathway_engine::Value;
+use pathway_engine::vm::{Class, Failure, HttpRequest};
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use super::address::outline;
+use super::headers::method;
+use super::{Limits, Target};
+
+/// However long an upstream asks us to wait, an hour is enough.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// Whether a failed attempt says that the upstream is unwell, as opposed to the request.
+#[must_use]
+pub fn counts_against_circuit(failure: &Failure) -> bool {
+    match failure.class {
+        Class::Outage | Class::Timeout => true,
+        Class::RateLimited => failure.status == Some(429),
+        _ => failure.status.is_some_and(|status| status >= 500),
+    }
+}
+
+/// Our side would not send it.
+pub(super) fn refused(request: &HttpRequest, why: &str) -> Failure {
+    failure(request, Class::Expression, format!("was not called: {why}"), Vec::new())
+}
+
+/// There was no answer.
+pub(super) fn unanswered(request: &HttpRequest, error: reqwest::Error) -> Failure {
+    let (class, what) = if is_nonsense(&error) {
+        (Class::Upstream, "answered with something that is not HTTP")
+    } else {
+        (Class::Outage, "could not be reached")
+    };
+    failure(request, class, what, vec![("cause", causes(error))])
+}
+
+/// The answer broke off.
+pub(super) fn cut(request: &HttpRequest, error: reqwest::Error) -> Failure {
+    failure(request, Class::Outage, "broke off its answer", vec![("cause", causes(error))])
+}
+
+/// The attempt took longer than it may.
+pub(super) fn slow(request: &HttpRequest, timeout: Duration) -> Failure {
+    failure(request, Class::Timeout, format!("took longer than {timeout:?}"), Vec::new())
+}
+
+/// A stream said nothing for longer than it may.
+pub(super) fn paused(request: &HttpRequest, idle: Duration) -> Failure {
+    failure(
+        request,
+        Class::Timeout,
+        format!("said nothing for {idle:?} in the middle of its answer"),
+        Vec::new(),
+    )
+}
+
+/// The answer has `what`, which cannot be used.
+pub(super) fn unusable(request: &HttpRequest, what: &str, cause: Option<String>) -> Failure {
+    let details = cause.map(|cause| ("cause", Value::from(cause))).into_iter().collect();
+    failure(request, Class::Upstream, format!("answered with {what}"), details)
+}
+
+/// The answer is larger than the limit.
+pub(super) fn too_large(request: &HttpRequest, limits: &Limits) -> Failure {
+    unusable(request, &format!("more than {} bytes", limits.body), None)
+}
+
+/// `pick` failed on a piece.
+pub(super) fn unpicked(request: &HttpRequest, why: String) -> Failure {
+    let details = vec![("cause", Value::from(why))];
+    failure(request, Class::Expression, "sent a piece on which `pick` fails", details)
+}
+
+/// Nobody wants the pieces any more.
+pub(super) fn unwanted(request: &HttpRequest) -> Failure {
+    failure(request, Class::Cancelled, "is no longer listened to", Vec::new())
+}
+
+/// The status is not one of an answer.
+pub(super) fn status(
+    target: &Target,
+    request: &HttpRequest,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Failure {
+    let details = vec![
+        ("status", Value::from(status.as_u16())),
+        ("body", Value::from(mask(target, &String::from_utf8_lossy(body)))),
+    ];
+    let what = format!("answered {}", status.as_u16());
+    let mut failure = failure(request, class_of(status, target.as_caller), what, details);
+    failure.status = Some(status.as_u16());
+    failure.retry_after = retry_after(headers, Timestamp::now());
+    failure
+}
+
+fn class_of(status: StatusCode, as_caller: bool) -> Class {
+    match status.as_u16() {
+        408 | 504 => Class::Timeout,
+        425 | 429 => Class::RateLimited,
+        500..=599 => Class::Outage,
+        401 | 403 if as_caller => Class::Denied,
+        404 if as_caller => Class::NotFound,
+        409 if as_caller => Class::Conflict,
+        400 | 422 if as_caller => Class::Invalid,
+        _ => Class::Upstream,
+    }
+}
+
+fn failure(
+    request: &HttpRequest,
+    class: Class,
+    what: impl AsRef<str>,
+    details: Vec<(&'static str, Value)>,
+) -> Failure {
+    let known =
+        [("method", Value::from(method(request.method).as_str())), ("url", Value::from(outline(request)))];
+    let mut failure = Failure::new(class, format!("`{}` {}", request.service, what.as_ref()));
+    failure.details = Some(Value::from_pairs(known.into_iter().chain(details)));
+    failure
+}
+
+/// Milliseconds that `Retry-After` asks for, in seconds or until a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let at = rfc2822::parse(text).ok()?.timestamp();
+            // A date that has passed: at once.
+            Duration::try_from(at.duration_since(now)).unwrap_or_default()
+        }
+    };
+    u64::try_from(wait.min(LONGEST_WAIT).as_millis()).ok()
+}
+
+/// `text` without what the service's headers hold.
+fn mask(target: &Target, text: &str) -> String {
+    let values = target.headers.iter().filter_map(|(_, value)| value.to_str().ok());
+    let words = values.flat_map(str::split_whitespace).filter(|word| word.len() >= 8);
+    words.fold(text.to_owned(), |text, word| text.replace(word, "***"))
+}
+
+/// Whether the peer did answer, but not in HTTP that we accept.
+fn is_nonsense(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            return error.is_parse();
+        }
+        source = error.source();
+    }
+    false
+}
+
+fn causes(error: reqwest::Error) -> Value {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    Value::from(text)
+}

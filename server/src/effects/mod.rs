@@ -1,0 +1,3 @@
+//! What the VM asks for, done: one file or folder per effect.
+
+pub mod http;
