@@ -12,6 +12,7 @@ pub mod document;
 pub mod expression;
 pub mod journal;
 pub mod limits;
+pub mod project;
 pub mod schema;
 pub mod source;
 pub mod steps;

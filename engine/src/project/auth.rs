@@ -1,0 +1,91 @@
+//! Who may ask: how tokens are verified.
+
+use super::reader::Reader;
+use super::secret::Secret;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::Fields;
+use crate::source::Node;
+
+const NOTHING_VERIFIES: Code = Code("PW0616");
+
+/// How the tokens of callers are verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// Whether they are verified at all.
+    pub mode: Mode,
+    /// `iss` that a token must have.
+    pub issuer: Option<String>,
+    /// Where the issuer's public keys are.
+    pub jwks: Option<String>,
+    /// The issuer's shared secret.
+    pub secret: Option<Secret>,
+    /// A URL that knows whether a token is good.
+    pub introspect: Option<String>,
+    /// `aud` that a token must have.
+    pub audience: Option<String>,
+    /// `role` that a token must have.
+    pub role: Option<String>,
+    /// Where `access_token` may stand in the query.
+    pub query_token: QueryToken,
+}
+
+/// Whether tokens are verified.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Verified,
+    /// They are read and believed: for trials on one's own machine.
+    Unverified,
+}
+
+/// Where a token may stand in the query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum QueryToken {
+    /// Nowhere.
+    #[default]
+    Never,
+    /// In a GET of a stream.
+    Streams,
+}
+
+impl Auth {
+    pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "`auth`", reader.diagnostics)?;
+        let before = reader.diagnostics.len();
+        let modes = [("verified", Mode::Verified), ("unverified", Mode::Unverified)];
+        let places = [("never", QueryToken::Never), ("streams", QueryToken::Streams)];
+        let auth = Self {
+            mode: fields
+                .take("mode")
+                .and_then(|node| reader.choice(node, "`mode`", &modes))
+                .unwrap_or_default(),
+            issuer: fields.take("issuer").and_then(|node| reader.open_url(node, "`issuer`")),
+            jwks: fields.take("jwks").and_then(|node| reader.open_url(node, "`jwks`")),
+            secret: fields
+                .take("secret")
+                .and_then(|node| reader.filled(node, "`secret`"))
+                .map(|secret| Secret::new(secret.value)),
+            introspect: fields.take("introspect").and_then(|node| reader.open_url(node, "`introspect`")),
+            audience: fields
+                .take("audience")
+                .and_then(|node| reader.open(node, "`audience`"))
+                .map(|text| text.value),
+            role: fields.take("role").and_then(|node| reader.open(node, "`role`")).map(|text| text.value),
+            query_token: fields
+                .take("query_token")
+                .and_then(|node| reader.choice(node, "`query_token`", &places))
+                .unwrap_or_default(),
+        };
+        fields.finish(reader.diagnostics);
+        let verifies = auth.secret.is_some() || auth.jwks.is_some() || auth.introspect.is_some();
+        if auth.mode == Mode::Verified && !verifies && reader.diagnostics.len() == before {
+            reader.push(
+                Diagnostic::error(NOTHING_VERIFIES, "`auth` has nothing to verify a token with")
+                    .at(node.span, "neither `secret`, `jwks` nor `introspect`")
+                    .help("give one of them, or `mode: unverified` for trials on your own machine"),
+            );
+        }
+        Some(auth)
+    }
+}

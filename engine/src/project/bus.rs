@@ -1,0 +1,167 @@
+//! Where topics live, and what they are called there.
+
+use indexmap::IndexMap;
+
+use super::reader::Reader;
+use super::secret::Resolved;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::Fields;
+use crate::source::{Kind, Node, Spanned};
+
+const BAD_TOPIC: Code = Code("PW0614");
+
+/// Where topics live.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Bus {
+    /// In the store of this process.
+    #[default]
+    Embedded,
+    /// In Apache Kafka.
+    Kafka(Kafka),
+}
+
+/// How Kafka is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kafka {
+    /// Servers to begin with: `HOST:PORT`, separated by commas.
+    pub servers: Resolved,
+    /// Under which name this process appears there.
+    pub client_id: Resolved,
+    /// The consumer group.
+    pub group: Resolved,
+    /// Where a group without committed offsets begins.
+    pub start: Start,
+    /// Anything else, in the words of the Kafka client.
+    pub options: Vec<(String, Resolved)>,
+}
+
+/// Where a group begins that has committed nothing yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record.
+    #[default]
+    Earliest,
+    /// After the newest record.
+    Latest,
+}
+
+impl Bus {
+    pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Self {
+        if let Kind::Text(text) = &node.kind
+            && text.value == "embedded"
+        {
+            return Self::Embedded;
+        }
+        let Some(mut fields) = Fields::of(node, "`bus`", reader.diagnostics) else { return Self::Embedded };
+        let kafka = fields.take("kafka").and_then(|node| Kafka::read(node, reader));
+        fields.finish(reader.diagnostics);
+        kafka.map_or(Self::Embedded, Self::Kafka)
+    }
+}
+
+impl Kafka {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut kafka = Self {
+            servers: Resolved::default(),
+            client_id: Resolved::open("pathway"),
+            group: Resolved::open("pathway"),
+            start: Start::default(),
+            options: Vec::new(),
+        };
+        for entry in reader.entries(node, "`kafka`") {
+            let (key, value) = (entry.key.value.as_str(), &entry.value);
+            let what = format!("`{key}`");
+            match key {
+                "start" => {
+                    let words = [("earliest", Start::Earliest), ("latest", Start::Latest)];
+                    kafka.start = reader.choice(value, &what, &words).unwrap_or_default();
+                }
+                "servers" => kafka.servers = reader.filled(value, &what).unwrap_or_default(),
+                "client_id" => kafka.client_id = reader.filled(value, &what).unwrap_or(kafka.client_id),
+                "group" => kafka.group = reader.filled(value, &what).unwrap_or(kafka.group),
+                // The client's own options have dots; `_` may stand for them.
+                _ => {
+                    if let Some(text) = option(value, &what, reader) {
+                        kafka.options.push((key.replace('_', "."), text));
+                    }
+                }
+            }
+        }
+        (!kafka.servers.value.trim().is_empty()).then_some(kafka)
+    }
+}
+
+fn option(node: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Resolved> {
+    match &node.kind {
+        Kind::Bool(value) => Some(Resolved::open(value.to_string())),
+        Kind::Int(value) => Some(Resolved::open(value.to_string())),
+        Kind::Float(value) => Some(Resolved::open(value.to_string())),
+        _ => reader.text(node, what),
+    }
+}
+
+/// What topics are called on the bus.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Topics {
+    names: IndexMap<String, String>,
+}
+
+impl Topics {
+    /// What `topic` is called on the bus: as `topics:` says, else the same.
+    #[must_use]
+    pub fn real<'a>(&'a self, topic: &'a str) -> &'a str {
+        self.names.get(topic).map_or(topic, String::as_str)
+    }
+
+    /// What pathways call the topic that is `real` on the bus.
+    #[must_use]
+    pub fn logical<'a>(&'a self, real: &'a str) -> &'a str {
+        self.names.iter().find(|(_, name)| *name == real).map_or(real, |(topic, _)| topic)
+    }
+
+    /// Whether a file may name `topic`: it is listed, or nothing is.
+    #[must_use]
+    pub fn admits(&self, topic: &str) -> bool {
+        self.names.is_empty() || self.names.contains_key(topic)
+    }
+
+    /// The topics listed.
+    pub fn listed(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Self {
+        let mut names: IndexMap<String, String> = IndexMap::new();
+        for entry in reader.entries(node, "`topics`") {
+            check(&entry.key, reader);
+            let what = format!("topic `{}`", entry.key.value);
+            let Some(real) = reader.open(&entry.value, &what) else {
+                names.insert(entry.key.value.clone(), entry.key.value.clone());
+                continue;
+            };
+            check(&real, reader);
+            if let Some((other, _)) = names.iter().find(|(_, name)| **name == real.value) {
+                reader.push(
+                    Diagnostic::error(BAD_TOPIC, format!("`{other}` and {what} are both `{}`", real.value))
+                        .at(real.span, "the same topic again")
+                        .help("give each its own, or use one name in all pathways"),
+                );
+            }
+            names.insert(entry.key.value.clone(), real.value);
+        }
+        Self { names }
+    }
+}
+
+/// Kafka's rule for names of topics.
+fn check(name: &Spanned<String>, reader: &mut Reader<'_>) {
+    let value = &name.value;
+    let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if value.is_empty() || value.len() > 249 || value == "." || value == ".." || !value.bytes().all(letters) {
+        reader.push(
+            Diagnostic::error(BAD_TOPIC, format!("`{value}` cannot be the name of a topic"))
+                .at(name.span, "not such a name")
+                .help("use up to 249 letters, digits, `.`, `_` and `-`"),
+        );
+    }
+}

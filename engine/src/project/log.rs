@@ -1,0 +1,89 @@
+//! What is logged, and in which form.
+
+use super::reader::Reader;
+use crate::document::Fields;
+use crate::source::Node;
+
+/// `log:`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// The least important that is logged.
+    pub level: LogLevel,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people at a terminal: several lines, colours.
+    Pretty,
+    /// One line each.
+    #[default]
+    Compact,
+    /// One JSON object a line.
+    Json,
+    /// `2024-01-01 12:00:00 - pathway-processor - INFO - message`
+    Classic,
+}
+
+/// How important a log line is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Something failed for good.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// What happens.
+    #[default]
+    Info,
+    /// How it happens.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogFormat {
+    /// Names and values.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("pretty", Self::Pretty),
+        ("compact", Self::Compact),
+        ("json", Self::Json),
+        ("classic", Self::Classic),
+    ];
+}
+
+impl LogLevel {
+    /// Names and values.
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, level)| *level == self).map_or("info", |(name, _)| name)
+    }
+}
+
+impl Log {
+    pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Self {
+        let Some(mut fields) = Fields::of(node, "`log`", reader.diagnostics) else { return Self::default() };
+        let log = Self {
+            format: fields
+                .take("format")
+                .and_then(|node| reader.choice(node, "`format`", &LogFormat::WORDS))
+                .unwrap_or_default(),
+            level: fields
+                .take("level")
+                .and_then(|node| reader.choice(node, "`level`", &LogLevel::WORDS))
+                .unwrap_or_default(),
+        };
+        fields.finish(reader.diagnostics);
+        log
+    }
+}

@@ -1,0 +1,266 @@
+//! The project file `pathway.yaml`, as data for the compiler and the runner.
+//!
+//! It is read from a tree into which all layers of configuration have been merged. `${NAME}`
+//! is filled in here, and whatever holds a secret says so and does not print itself. All
+//! problems are reported at once; where a value is missing or wrong the default stands.
+
+mod address;
+mod auth;
+mod bus;
+mod inherit;
+mod interpolate;
+mod log;
+mod rate;
+mod reader;
+mod secret;
+mod service;
+mod vars;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+pub use address::{has_password, mask_password};
+pub use auth::{Auth, Mode, QueryToken};
+pub use bus::{Bus, Kafka, Start, Topics};
+pub use interpolate::interpolate;
+pub use log::{Log, LogFormat, LogLevel};
+pub use rate::Rate;
+pub use reader::typed;
+pub use secret::{MASK, Resolved, Secret};
+pub use service::{Circuit, Service};
+pub use vars::Var;
+
+use crate::diagnostic::Diagnostics;
+use crate::document::{Fields, Retry};
+use crate::expression::Variables;
+use crate::source::{Node, Spanned};
+use reader::Reader;
+
+/// What the project file says.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Patterns of the files that belong to it, relative to its folder.
+    pub pathways: Vec<Spanned<String>>,
+    /// Where the gateway listens.
+    pub listen: SocketAddr,
+    /// Where operators are served.
+    pub admin: SocketAddr,
+    /// Runs at once in this process.
+    pub max_runs: u32,
+    /// Steps in flight in this process.
+    pub max_parallel: u32,
+    /// What pathways say that do not say it themselves.
+    pub pathway: PathwayDefaults,
+    /// What services say that do not say it themselves.
+    pub service: ServiceDefaults,
+    /// Where topics live.
+    pub bus: Bus,
+    /// Where runs are kept.
+    pub store: Store,
+    /// What topics are called on the bus.
+    pub topics: Topics,
+    /// How callers are known; none: only doors without a caller are served.
+    pub auth: Option<Auth>,
+    /// Origins of browsers that may call.
+    pub origins: Vec<String>,
+    /// What is logged.
+    pub log: Log,
+    /// Upstreams.
+    pub services: IndexMap<String, Service>,
+    /// Constants.
+    pub vars: IndexMap<String, Var>,
+}
+
+/// Defaults of pathways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathwayDefaults {
+    /// Steps in flight in one run.
+    pub max_parallel: u32,
+    /// Of a run.
+    pub timeout: Duration,
+}
+
+/// Defaults of services.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceDefaults {
+    /// Of one attempt.
+    pub timeout: Duration,
+    /// Where neither step nor service has one.
+    pub retry: Retry,
+}
+
+/// Where runs are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// In a folder, relative to the project's.
+    Path(String),
+    /// In PostgreSQL, at this URL.
+    Postgres(Secret),
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self {
+            pathways: Vec::new(),
+            listen: (Ipv4Addr::LOCALHOST, 8000).into(),
+            admin: (Ipv4Addr::LOCALHOST, 8001).into(),
+            max_runs: 64,
+            max_parallel: 256,
+            pathway: PathwayDefaults { max_parallel: 10, timeout: Duration::from_secs(300) },
+            service: ServiceDefaults { timeout: Duration::from_secs(120), retry: Retry::default() },
+            bus: Bus::Embedded,
+            store: Store::Path("./data".to_owned()),
+            topics: Topics::default(),
+            auth: None,
+            origins: Vec::new(),
+            log: Log::default(),
+            services: IndexMap::new(),
+            vars: IndexMap::new(),
+        }
+    }
+}
+
+impl Project {
+    /// The keys of the project file.
+    pub const KEYS: [&'static str; 14] = [
+        "pathways",
+        "listen",
+        "admin",
+        "max_runs",
+        "max_parallel",
+        "defaults",
+        "bus",
+        "store",
+        "topics",
+        "auth",
+        "cors",
+        "log",
+        "services",
+        "vars",
+    ];
+
+    /// Reads the project from its tree.
+    pub fn read(node: &Node, variables: &Variables, diagnostics: &mut Diagnostics) -> Self {
+        let mut project = Self::default();
+        let Some(mut fields) = Fields::of(node, "the project file", diagnostics) else { return project };
+        let reader = &mut Reader { variables, diagnostics };
+        // Services take what they do not say from the defaults, so these come first.
+        if let Some(node) = fields.take("defaults") {
+            project.defaults(node, reader);
+        }
+        if let Some(list) = fields.take("pathways").and_then(|node| reader.list(node, "`pathways`")) {
+            project.pathways = list;
+        }
+        if let Some(address) = fields.take("listen").and_then(|node| reader.listener(node, "`listen`")) {
+            project.listen = address;
+        }
+        if let Some(address) = fields.take("admin").and_then(|node| reader.listener(node, "`admin`")) {
+            project.admin = address;
+        }
+        if let Some(count) = fields.take("max_runs").and_then(|n| reader.count(n, "`max_runs`", 1..=100_000))
+        {
+            project.max_runs = count;
+        }
+        let slots = fields.take("max_parallel");
+        if let Some(count) = slots.and_then(|node| reader.count(node, "`max_parallel`", 1..=100_000)) {
+            project.max_parallel = count;
+        }
+        if let Some(node) = fields.take("bus").filter(|node| is_given(node)) {
+            project.bus = Bus::read(node, reader);
+        }
+        if let Some(store) = fields.take("store").filter(|n| is_given(n)).and_then(|n| Store::read(n, reader))
+        {
+            project.store = store;
+        }
+        if let Some(node) = fields.take("topics") {
+            project.topics = Topics::read(node, reader);
+        }
+        if let Some(node) = fields.take("auth").filter(|node| is_given(node)) {
+            project.auth = Auth::read(node, reader);
+        }
+        if let Some(node) = fields.take("cors").filter(|node| is_given(node)) {
+            project.cors(node, reader);
+        }
+        if let Some(node) = fields.take("log").filter(|node| is_given(node)) {
+            project.log = Log::read(node, reader);
+        }
+        if let Some(node) = fields.take("services") {
+            project.services = service::services(node, &project.service, reader);
+        }
+        if let Some(node) = fields.take("vars") {
+            project.vars = vars::vars(node, reader);
+        }
+        fields.finish(reader.diagnostics);
+        project
+    }
+
+    fn defaults(&mut self, node: &Node, reader: &mut Reader<'_>) {
+        if !is_given(node) {
+            return;
+        }
+        let Some(mut fields) = Fields::of(node, "`defaults`", reader.diagnostics) else { return };
+        if let Some(node) = fields.take("pathway") {
+            self.pathway.read(node, reader);
+        }
+        if let Some(node) = fields.take("service") {
+            self.service.read(node, reader);
+        }
+        fields.finish(reader.diagnostics);
+    }
+
+    fn cors(&mut self, node: &Node, reader: &mut Reader<'_>) {
+        let Some(mut fields) = Fields::of(node, "`cors`", reader.diagnostics) else { return };
+        if let Some(origins) = fields.take("origins").and_then(|node| reader.origins(node)) {
+            self.origins = origins;
+        }
+        fields.finish(reader.diagnostics);
+    }
+}
+
+fn is_given(node: &Node) -> bool {
+    node.kind != crate::source::Kind::Null
+}
+
+impl PathwayDefaults {
+    fn read(&mut self, node: &Node, reader: &mut Reader<'_>) {
+        let Some(mut fields) = Fields::of(node, "`pathway`", reader.diagnostics) else { return };
+        let slots = fields.take("max_parallel");
+        if let Some(count) = slots.and_then(|node| reader.count(node, "`max_parallel`", 1..=10_000)) {
+            self.max_parallel = count;
+        }
+        if let Some(time) = fields.take("timeout").and_then(|node| reader.duration(node, "`timeout`")) {
+            self.timeout = time;
+        }
+        fields.finish(reader.diagnostics);
+    }
+}
+
+impl ServiceDefaults {
+    fn read(&mut self, node: &Node, reader: &mut Reader<'_>) {
+        let Some(mut fields) = Fields::of(node, "`service`", reader.diagnostics) else { return };
+        if let Some(time) = fields.take("timeout").and_then(|node| reader.duration(node, "`timeout`")) {
+            self.timeout = time;
+        }
+        if let Some(node) = fields.take("retry").and_then(|node| reader.plain(node, "`retry`"))
+            && let Some(retry) = Retry::parse(&node, &self.retry, reader.diagnostics)
+        {
+            self.retry = retry;
+        }
+        fields.finish(reader.diagnostics);
+    }
+}
+
+impl Store {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "`store`", reader.diagnostics)?;
+        let path = fields.take("path").and_then(|node| reader.open(node, "`path`"));
+        let postgres = fields.take("postgres").and_then(|node| reader.filled(node, "`postgres`"));
+        fields.finish(reader.diagnostics);
+        match postgres {
+            Some(url) => Some(Self::Postgres(Secret::new(url.value))),
+            None => path.map(|path| Self::Path(path.value)),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A service: a named upstream.
+
+use std::time::Duration;
+
+use super::rate::Rate;
+use super::reader::Reader;
+use super::secret::Resolved;
+use super::{ServiceDefaults, inherit};
+use crate::Value;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Fields, Retry, scalar};
+use crate::expression::{Expression, Segment};
+use crate::source::{Kind, Node, Spanned};
+use indexmap::IndexMap;
+
+const NO_URL: Code = Code("PW0606");
+const HEADER_READS: Code = Code("PW0612");
+const BAD_HEADER: Code = Code("PW0613");
+
+/// A named upstream, with all that it takes from another filled in.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Where its calls begin; empty: they fail.
+    pub url: Resolved,
+    /// Sent with every call. They may read `auth.token` and nothing else.
+    pub headers: Vec<(String, Expression)>,
+    /// Of one attempt.
+    pub timeout: Duration,
+    /// Where the step has none.
+    pub retry: Retry,
+    /// When calls are held back because they fail.
+    pub circuit: Option<Circuit>,
+    /// Calls in flight.
+    pub max_parallel: Option<u32>,
+    /// Calls begun in a period.
+    pub rate: Option<Rate>,
+    /// Fields of its calls where the step does not give them.
+    pub http: Option<Node>,
+    /// The service whose circuit, slots and rate it uses; mostly itself.
+    pub limits_of: String,
+    /// Called instead when the run has no token.
+    pub without_token: Option<String>,
+}
+
+/// When a service is taken for down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circuit {
+    /// Failures in a row that open it.
+    pub failures: u32,
+    /// How long it stays open.
+    pub open: Duration,
+    /// Successes in a row that close it again.
+    pub half_open: u32,
+}
+
+/// A service as it is written.
+pub(super) struct Written {
+    pub(super) name: Spanned<String>,
+    pub(super) url: Option<Resolved>,
+    pub(super) headers: Option<Vec<(String, Expression)>>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) retry: Option<Retry>,
+    pub(super) circuit: Option<Spanned<Circuit>>,
+    pub(super) max_parallel: Option<Spanned<u32>>,
+    pub(super) rate: Option<Spanned<Rate>>,
+    pub(super) http: Option<Node>,
+    pub(super) like: Option<Spanned<String>>,
+    pub(super) without_token: Option<Spanned<String>>,
+}
+
+/// Reads `services:`.
+pub(super) fn services(
+    node: &Node,
+    defaults: &ServiceDefaults,
+    reader: &mut Reader<'_>,
+) -> IndexMap<String, Service> {
+    let mut written = IndexMap::new();
+    for entry in reader.entries(node, "`services`") {
+        if scalar::name(&entry.key, "a service", reader.diagnostics)
+            && let Some(service) = Written::read(&entry.key, &entry.value, defaults, reader)
+        {
+            written.insert(entry.key.value.clone(), service);
+        }
+    }
+    inherit::resolve(&written, defaults, reader)
+}
+
+impl Written {
+    fn read(
+        name: &Spanned<String>,
+        node: &Node,
+        defaults: &ServiceDefaults,
+        reader: &mut Reader<'_>,
+    ) -> Option<Self> {
+        let what = format!("service `{}`", name.value);
+        let mut fields = Fields::of(node, what.as_str(), reader.diagnostics)?;
+        let like = fields.take("like").and_then(|node| reader.open(node, "`like`"));
+        let url = match &like {
+            Some(_) => fields.take("url"),
+            None => fields.require("url", reader.diagnostics),
+        };
+        let spanned = |node: &Node| node.span;
+        let circuit = fields.take("circuit");
+        let slots = fields.take("max_parallel");
+        let rate = fields.take("rate");
+        let service = Self {
+            name: name.clone(),
+            url: url.and_then(|node| service_url(node, &what, reader)),
+            headers: fields.take("headers").map(|node| headers(node, reader)),
+            timeout: fields.take("timeout").and_then(|node| reader.duration(node, "`timeout`")),
+            retry: fields
+                .take("retry")
+                .and_then(|node| reader.plain(node, "`retry`"))
+                .and_then(|node| Retry::parse(&node, &defaults.retry, reader.diagnostics)),
+            circuit: circuit.and_then(|node| Some(Spanned::new(Circuit::read(node, reader)?, spanned(node)))),
+            max_parallel: slots.and_then(|node| {
+                Some(Spanned::new(reader.count(node, "`max_parallel`", 1..=100_000)?, spanned(node)))
+            }),
+            rate: rate.and_then(|node| Some(Spanned::new(Rate::read(node, reader)?, spanned(node)))),
+            http: fields.take("http").filter(|node| node.kind != Kind::Null).cloned(),
+            like,
+            without_token: fields.take("without_token").and_then(|node| reader.open(node, "`without_token`")),
+        };
+        fields.finish(reader.diagnostics);
+        Some(service)
+    }
+}
+
+/// The URL; empty, with a warning, where the variables that it begins with are.
+fn service_url(node: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Resolved> {
+    let text = reader.text(node, &format!("the URL of {what}"))?;
+    let from_variable = node.as_text().is_some_and(|text| text.value.starts_with("${"));
+    if text.value.is_empty() || (from_variable && text.value.starts_with(['/', '?'])) {
+        reader.push(
+            Diagnostic::warning(NO_URL, format!("{what} has no URL, so its calls will fail"))
+                .at(node.span, "empty here")
+                .help("set the variable that it is made of"),
+        );
+        return Some(Resolved::default());
+    }
+    reader.url(node, &format!("the URL of {what}"))
+}
+
+impl Circuit {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if node.kind == Kind::Null {
+            return None;
+        }
+        let mut fields = Fields::of(node, "`circuit`", reader.diagnostics)?;
+        let circuit = Self {
+            failures: fields
+                .take("failures")
+                .and_then(|node| reader.count(node, "`failures`", 1..=1_000_000))
+                .unwrap_or(5),
+            open: fields
+                .take("open")
+                .and_then(|node| reader.duration(node, "`open`"))
+                .unwrap_or(Duration::from_secs(30)),
+            half_open: fields
+                .take("half_open")
+                .and_then(|node| reader.count(node, "`half_open`", 1..=1_000_000))
+                .unwrap_or(3),
+        };
+        fields.finish(reader.diagnostics);
+        Some(circuit)
+    }
+}
+
+/// Headers of a service, as templates that may read the caller's token.
+fn headers(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, Expression)> {
+    let mut headers: Vec<(String, Expression)> = Vec::new();
+    for entry in reader.entries(node, "`headers`") {
+        let name = &entry.key.value;
+        let twice = headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        let word = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let complaint = if name.is_empty() || !name.bytes().all(word) {
+            "cannot be the name of a header"
+        } else if twice {
+            "is given twice"
+        } else if REFUSED.iter().any(|refused| refused.eq_ignore_ascii_case(name)) {
+            "is set by the connection itself"
+        } else {
+            ""
+        };
+        if !complaint.is_empty() {
+            reader.push(
+                Diagnostic::error(BAD_HEADER, format!("`{name}` {complaint}"))
+                    .at(entry.key.span, "this header"),
+            );
+            continue;
+        }
+        if let Some(value) = header(&entry.value, reader) {
+            headers.push((name.clone(), value));
+        }
+    }
+    headers
+}
+
+/// Headers that the HTTP client makes.
+const REFUSED: [&str; 6] =
+    ["host", "content-length", "connection", "transfer-encoding", "idempotency-key", "upgrade"];
+
+fn header(node: &Node, reader: &mut Reader<'_>) -> Option<Expression> {
+    let value = match &node.kind {
+        Kind::Null => return None,
+        Kind::Bool(value) => value.to_string(),
+        Kind::Int(value) => value.to_string(),
+        Kind::Float(value) => value.to_string(),
+        _ => {
+            let text = scalar::text(node, "a header", reader.diagnostics)?;
+            let expression = Expression::template(text, reader.variables, reader.diagnostics)?;
+            check_reads(&expression, reader);
+            return Some(expression);
+        }
+    };
+    Some(Expression::constant(Value::from(value), node.span))
+}
+
+fn check_reads(expression: &Expression, reader: &mut Reader<'_>) {
+    let is =
+        |segment: Option<&Segment>, name: &str| matches!(segment, Some(Segment::Key(key)) if key == name);
+    for read in expression.reads() {
+        let path = &read.path;
+        if !(path.len() == 2 && is(path.first(), "auth") && is(path.get(1), "token")) {
+            reader.push(
+                Diagnostic::error(HEADER_READS, "a service's headers can read `auth.token` only")
+                    .at(read.span, "read here")
+                    .help("set this header in the step that calls the service"),
+            );
+        }
+    }
+}
