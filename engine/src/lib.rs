@@ -16,6 +16,7 @@ pub mod project;
 pub mod schema;
 pub mod source;
 pub mod steps;
+pub mod value;
 pub mod vm;
 
 /// The JSON-like value that expressions read: cheap to clone, shared, decoded once.

@@ -1,1 +1,100 @@
-//! compile.
+//! Documents → plans: names, dependencies, order, all problems at once.
+
+mod assemble;
+mod check;
+mod digest;
+mod order;
+mod plan;
+mod routes;
+mod scope;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+pub(crate) use order::Order;
+pub(crate) use plan::OnError;
+pub use plan::{Block, BlockId, Plan, Step, step_path};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{Pathway, Reader, Schemas};
+use crate::expression::Variables;
+use crate::project::Project;
+use crate::source::{FileId, Node, Sources};
+
+const SAME_NAME: Code = Code("PW0516");
+
+/// What a compilation reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Services, topics, variables and defaults.
+    pub project: &'a Project,
+    /// `${NAME}` values.
+    pub variables: &'a Variables,
+    /// The texts of all files.
+    pub sources: &'a Sources,
+}
+
+/// All pathways of a project, ready to run.
+#[derive(Debug, Default, Clone)]
+pub struct Program {
+    /// By name, in the order of the files.
+    pub pathways: IndexMap<Arc<str>, Arc<Plan>>,
+}
+
+/// Compiles the pathways in `files`. All problems of all of them go to `diagnostics`; where any
+/// is an error, the program has those pathways only that are whole, and must not be served.
+pub fn compile(
+    files: &[(FileId, Node)],
+    surroundings: Surroundings<'_>,
+    schemas: &mut dyn Schemas,
+    diagnostics: &mut Diagnostics,
+) -> Program {
+    let Surroundings { project, variables, sources } = surroundings;
+    let mut pathways: Vec<(FileId, Pathway)> = Vec::new();
+    let mut declared: HashMap<String, _> = HashMap::new();
+    for (file, node) in files {
+        // A pathway that does not parse is still there to be called.
+        if let Some(name) = node.get("pathway").and_then(Node::as_text) {
+            declared.entry(name.value.clone()).or_insert(None);
+        }
+        let reader = &mut Reader { variables, project, schemas, diagnostics };
+        if let Some(pathway) = Pathway::parse(node, reader) {
+            pathways.push((*file, pathway));
+        }
+    }
+    for (_, pathway) in &pathways {
+        declared.insert(pathway.name.value.clone(), pathway.output.clone());
+    }
+    report_same_names(&pathways, diagnostics);
+    routes::check(pathways.iter().map(|(_, pathway)| pathway), diagnostics);
+
+    let world = check::World { project, pathways: declared };
+    let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
+    let mut program = Program::default();
+    for (file, mut pathway) in pathways {
+        let mut found = Diagnostics::new();
+        check::check(&mut pathway, &world, &mut found);
+        if !found.has_errors() {
+            let plan = assemble::assemble(pathway, sources.text(file), project, &constants);
+            program.pathways.insert(plan.name.clone(), Arc::new(plan));
+        }
+        diagnostics.extend(found);
+    }
+    program
+}
+
+fn report_same_names(pathways: &[(FileId, Pathway)], diagnostics: &mut Diagnostics) {
+    let mut seen = HashMap::new();
+    for (_, pathway) in pathways {
+        let name = &pathway.name;
+        if let Some(first) = seen.insert(name.value.as_str(), name.span) {
+            diagnostics.push(
+                Diagnostic::error(SAME_NAME, format!("two pathways are called `{}`", name.value))
+                    .at(name.span, "second")
+                    .at(first, "first"),
+            );
+        }
+    }
+}

@@ -36,8 +36,6 @@ pub struct Plan {
     pub max_runs: Option<u32>,
     /// Of a run, from its first step, waiting not counted.
     pub timeout: Duration,
-    /// Whether runs are journaled.
-    pub durable: bool,
     /// Computed once per run, in order; [`crate::expression::Slot::Var`] counts these first.
     pub(crate) vars: Vec<Tree>,
     /// The project's variables, which follow.
@@ -45,7 +43,7 @@ pub struct Plan {
     pub(crate) blocks: Vec<Block>,
     pub(crate) root: BlockId,
     pub(crate) on_error: Option<BlockId>,
-    /// The whole file, for digests and for keeping the definition.
+    /// Where each step's name stands, by path.
     pub(crate) places: BTreeMap<Arc<str>, Span>,
 }
 
@@ -73,9 +71,9 @@ pub struct Step {
     pub(crate) on_error: Option<OnError>,
     pub(crate) repeat: Option<Repeat>,
     pub(crate) retry: Option<Retry>,
-    /// Whether `retry` stands on the step itself, which binds `error`.
-    pub(crate) binds_error: bool,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) at_most_once: bool,
+    pub(crate) secret: bool,
     pub(crate) action: Box<dyn Action>,
     /// What the action's `Begun::Enter` chooses from.
     pub(crate) blocks: Box<[BlockId]>,

@@ -1,8 +1,9 @@
 //! A block: steps and what they return.
 
 use super::{Fields, Reader, Step};
+use crate::compile::Order;
 use crate::expression::Tree;
-use crate::source::{Node, Span};
+use crate::source::Node;
 
 /// Steps that see each other, and the value they amount to.
 #[derive(Debug, Default)]
@@ -11,6 +12,8 @@ pub struct Block {
     pub steps: Vec<Step>,
     /// Computed when all steps are finished or skipped.
     pub returns: Option<Tree>,
+    /// Who waits for whom, once the compiler knows.
+    pub(crate) order: Order,
 }
 
 impl Block {
@@ -32,7 +35,7 @@ impl Block {
             Some(node) => reader.tree(node).map(Some),
             None => Some(None),
         };
-        Some(Self { steps: steps?, returns: returns? })
+        Some(Self { steps: steps?, returns: returns?, order: Order::default() })
     }
 
     fn steps(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Step>> {
@@ -43,11 +46,5 @@ impl Block {
         // A broken step is left out, after its problems were reported; the whole is then not run.
         let steps: Vec<_> = entries.iter().map(|entry| Step::parse(entry, reader)).collect();
         steps.into_iter().collect()
-    }
-
-    /// The place of the return, or of the last step.
-    #[must_use]
-    pub fn end(&self) -> Option<Span> {
-        self.returns.as_ref().map(Tree::span).or_else(|| self.steps.last().map(|step| step.name.span))
     }
 }

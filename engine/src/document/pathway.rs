@@ -32,8 +32,6 @@ pub struct Pathway {
     pub max_runs: Option<u32>,
     /// Of a run.
     pub timeout: Option<Duration>,
-    /// Whether runs are journaled.
-    pub durable: bool,
     /// Computed once per run, in order.
     pub vars: Vec<(Spanned<String>, Tree)>,
     /// Its steps and its return.
@@ -41,8 +39,6 @@ pub struct Pathway {
     /// Runs when the run fails.
     pub on_error: Option<Block>,
 }
-
-const DURABILITY: [(&str, bool); 2] = [("journal", true), ("none", false)];
 
 impl Pathway {
     /// Reads a file whose first key is `pathway:`.
@@ -71,9 +67,9 @@ impl Pathway {
         let (max_parallel, max_runs) = (count("max_parallel", reader), count("max_runs", reader));
         let timeout =
             fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
-        let durable = fields
-            .take("durability")
-            .map(|node| scalar::choice(node, "`durability`", &DURABILITY, reader.diagnostics));
+        if let Some(entry) = fields.take_entry("durability") {
+            reader.diagnostics.push(super::step::not_yet(&entry.key));
+        }
         let vars = fields.take("vars").map(|node| vars(node, reader));
         let has_body = node.get("steps").is_some() || node.get("return").is_some();
         let body = Block::from_fields(&mut fields, reader);
@@ -93,7 +89,6 @@ impl Pathway {
             max_parallel: optional(max_parallel)?,
             max_runs: optional(max_runs)?,
             timeout: optional(timeout)?,
-            durable: optional(durable)?.unwrap_or(true),
             vars: optional(vars)?.unwrap_or_default(),
             body: body?,
             on_error: optional(on_error)?,

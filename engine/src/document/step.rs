@@ -216,7 +216,7 @@ impl Modifiers {
         let retry = match fields.take("retry") {
             None => Some(None),
             Some(node) => {
-                Retry::parse(node, &reader.project.defaults.service.retry, reader.diagnostics).map(Some)
+                Retry::parse(node, &reader.project.service.retry, reader.diagnostics).map(Some)
             }
         };
         let timeout = match fields.take("timeout") {

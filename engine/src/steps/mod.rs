@@ -103,6 +103,16 @@ pub trait Action: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The service that it calls.
+    fn service(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether its block then returns what [`Action::check`] says its shape is.
+    fn returns(&self) -> bool {
+        false
+    }
+
     /// Whether it ends its block, so that it waits for all before it and all after waits for it.
     fn is_guard(&self) -> bool {
         matches!(self.kind(), Kind::Guard)

@@ -38,4 +38,8 @@ impl Action for Return {
     fn kind(&self) -> Kind {
         Kind::Guard
     }
+
+    fn returns(&self) -> bool {
+        true
+    }
 }

@@ -125,6 +125,10 @@ impl Action for Http {
     fn kind(&self) -> Kind {
         Kind::Effect
     }
+
+    fn service(&self) -> Option<&str> {
+        Some(&self.service.value)
+    }
 }
 
 impl Http {

@@ -1,0 +1,446 @@
+//! Checks a pathway and binds its names: what each expression reads exists, is there when it is
+//! read, and is not a secret where it would get out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::order;
+use super::scope::{Binds, Level, Names};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{Block, Form, OnError, Pathway, Step};
+use crate::expression::{Bound, Expression, Read, Segment, Slot, Tree};
+use crate::project::Project;
+use crate::schema::{Lookup, Schema, Shape};
+use crate::source::{Span, Spanned};
+use crate::steps::{Place, Visitor};
+
+const SHADOWS: Code = Code("PW0508");
+const UNKNOWN_PROPERTY: Code = Code("PW0509");
+const NO_PROPERTIES: Code = Code("PW0510");
+const MAY_BE_SKIPPED: Code = Code("PW0511");
+const MAY_BE_MISSING: Code = Code("PW0512");
+const UNKNOWN_SERVICE: Code = Code("PW0513");
+const UNKNOWN_TOPIC: Code = Code("PW0514");
+const UNKNOWN_PATHWAY: Code = Code("PW0515");
+const SECRET_OUT: Code = Code("PW0701");
+const TOKEN: Code = Code("PW0702");
+
+/// What a pathway may refer to outside of itself.
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    pub(super) project: &'a Project,
+    /// All pathways and what they return.
+    pub(super) pathways: HashMap<String, Option<Arc<Schema>>>,
+}
+
+/// Checks and binds everything in `pathway`.
+pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut Diagnostics) {
+    let input = pathway.input.as_ref().map_or(Shape::Any, |schema| schema.shape().clone());
+    let names = Names { input, vars: indexmap::IndexMap::new(), levels: Vec::new(), locals: Vec::new(), only: None };
+    let mut checker = Checker { world, names, facts: Vec::new(), diagnostics };
+    for (name, tree) in &mut pathway.vars {
+        let shape = checker.tree(tree, Place::Value);
+        checker.names.vars.insert(name.value.clone(), shape);
+    }
+    for (name, var) in &world.project.vars {
+        let shape = Shape::of(&var.value);
+        let shape = if var.secret { shape.secret() } else { shape };
+        checker.names.vars.entry(name.clone()).or_insert(shape);
+    }
+    checker.door(pathway);
+    checker.block(&mut pathway.body);
+    if let Some(block) = &mut pathway.on_error {
+        checker.names.levels.push(Level { binds: Binds { error: true, ..Binds::default() }, ..Level::default() });
+        checker.block(block);
+        checker.names.levels.pop();
+    }
+}
+
+struct Checker<'a> {
+    world: &'a World<'a>,
+    names: Names,
+    /// Paths that are certainly there: guards and conditions say so.
+    facts: Vec<Vec<Segment>>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Checker<'_> {
+    fn door(&mut self, pathway: &mut Pathway) {
+        let door = &mut pathway.door;
+        for expression in [&mut door.key, &mut door.id, &mut door.subject].into_iter().flatten() {
+            self.expression(expression, Place::Condition);
+        }
+        if let Some(topic) = &door.topic {
+            self.topic(topic);
+        }
+        if let Some(reply) = &mut door.reply {
+            self.topic(&reply.topic);
+            self.form(&mut reply.form);
+        }
+        if let Some(http) = &mut door.http {
+            self.form(&mut http.form);
+        }
+    }
+
+    fn form(&mut self, form: &mut Form) {
+        let parts = [("emitted", &mut form.emit), ("", &mut form.done), ("error", &mut form.error)];
+        for (only, tree) in parts {
+            if let Some(tree) = tree {
+                self.names.only = Some(only);
+                self.tree(tree, Place::Open("a reply"));
+                self.names.only = None;
+            }
+        }
+    }
+
+    /// Checks the steps of a block, each after those it waits for; tells what the block returns.
+    fn check_block(&mut self, block: &mut Block) -> Option<Shape> {
+        self.check_names(block);
+        block.order = order::order(block, self.diagnostics)?;
+        let count = block.steps.len();
+        let names = block.steps.iter().zip(0..).map(|(step, n)| (step.name.value.clone(), n)).collect();
+        self.names.levels.push(Level {
+            names,
+            outputs: vec![None; count],
+            skipped_by: vec![None; count],
+            binds: Binds::default(),
+        });
+        let facts = self.facts.len();
+        let mut returned = Vec::new();
+        let guards = Guards::of(block);
+        for n in block.order.sorted.clone() {
+            let Some(step) = block.steps.get_mut(n as usize) else { continue };
+            self.facts.truncate(facts);
+            self.facts.extend(guards.before(n).cloned());
+            let shape = self.check_step(step);
+            if step.action.returns() {
+                returned.push(shape.clone());
+            }
+            if let Some(level) = self.names.levels.last_mut() {
+                if let Some(output) = level.outputs.get_mut(n as usize) {
+                    *output = Some(shape);
+                }
+                if let Some(skipped) = level.skipped_by.get_mut(n as usize) {
+                    *skipped = left_out(step);
+                }
+            }
+        }
+        self.facts.truncate(facts);
+        self.facts.extend(guards.before(u32::MAX).cloned());
+        let end = block.returns.as_mut().map(|tree| self.tree(tree, Place::Open("a return")));
+        self.facts.truncate(facts);
+        self.names.levels.pop();
+        let has_end = end.is_some();
+        let union = returned.into_iter().chain(end).reduce(Shape::or);
+        Some(match union {
+            None => Shape::Scalar.optional(),
+            Some(shape) if has_end => shape,
+            Some(shape) => shape.optional(),
+        })
+    }
+
+    fn check_names(&mut self, block: &Block) {
+        for step in &block.steps {
+            let name = &step.name;
+            let outer = self.names.levels.iter().any(|level| level.names.contains_key(&name.value));
+            if outer {
+                self.diagnostics.push(
+                    Diagnostic::error(SHADOWS, format!("a step around this block is called `{}` too", name.value))
+                        .at(name.span, "would hide it")
+                        .help("give it another name"),
+                );
+            }
+        }
+    }
+
+    fn check_step(&mut self, step: &mut Step) -> Shape {
+        if let Some(when) = &mut step.when {
+            self.expression(when, Place::Condition);
+            self.facts.extend(when.proves(true));
+        }
+        let mut binds = Binds { last: step.repeat.is_some(), error: step.retry.is_some(), item: None };
+        if let Some(each) = &mut step.each {
+            let list = self.expression(&mut each.list, Place::Value);
+            let item = match list.bare() {
+                Shape::List(item) => (**item).clone(),
+                _ => Shape::Any,
+            };
+            let item = if list.is_secret() { item.secret() } else { item };
+            if self.names.is_taken(&each.alias.value) {
+                self.diagnostics.push(
+                    Diagnostic::error(SHADOWS, format!("`{}` already stands for something here", each.alias.value))
+                        .at(each.alias.span, "would hide it")
+                        .help("give the item another name with `as`"),
+                );
+            }
+            binds.item = Some((each.alias.value.clone(), item));
+        }
+        if let Some(level) = self.names.levels.last_mut() {
+            level.binds = binds;
+        }
+        if let Some(filter) = step.each.as_mut().and_then(|each| each.filter.as_mut()) {
+            self.expression(filter, Place::Condition);
+            self.facts.extend(filter.proves(true));
+        }
+        let mut shape = step.action.check(self);
+        self.names.locals.clear();
+        if let Some(repeat) = &mut step.repeat {
+            self.expression(&mut repeat.test, Place::Condition);
+        }
+        if let Some(level) = self.names.levels.last_mut() {
+            level.binds.error = true;
+        }
+        match &mut step.on_error {
+            Some(OnError::Continue) => shape = shape.optional(),
+            Some(OnError::Block(block)) => shape = shape.or(self.block(block)),
+            None => {}
+        }
+        if let Some(level) = self.names.levels.last_mut() {
+            level.binds = Binds::default();
+        }
+        if step.each.is_some() {
+            shape = Shape::List(Box::new(shape));
+        }
+        if step.secret {
+            shape = shape.secret();
+        }
+        if step.when.is_some() && !step.action.is_guard() { shape.optional() } else { shape }
+    }
+
+    /// Binds a path; tells what it yields, or reports why it yields nothing.
+    fn read(&mut self, read: &Read, tolerated: bool) -> Option<(Bound, Shape)> {
+        let found = match self.names.find(read) {
+            Ok(found) => found,
+            Err(diagnostic) => {
+                self.diagnostics.push(*diagnostic);
+                return None;
+            }
+        };
+        let mut shape = found.shape;
+        let mut known = found.bound.consumed;
+        let is_token = matches!(found.bound.slot, Slot::Auth)
+            && matches!(read.path.get(1), Some(Segment::Key(key)) if key == "token");
+        if is_token {
+            self.diagnostics.push(
+                Diagnostic::error(TOKEN, "`auth.token` may stand in the headers of a service only")
+                    .at(read.span, "not here")
+                    .help("declare a service whose headers carry it, and call that"),
+            );
+            return None;
+        }
+        loop {
+            let is_last = known == read.path.len();
+            if shape.is_optional() && !tolerated && !self.is_proven(read.path.get(..known)?) {
+                self.diagnostics.push(missing(read, known, is_last, found.skipped_by));
+                return Some((found.bound, Shape::Any));
+            }
+            let Some(segment) = read.path.get(known) else { break };
+            match shape.look_up(segment) {
+                Lookup::Found(inner) => shape = inner,
+                problem => {
+                    self.diagnostics.push(no_such_property(read, known, &problem));
+                    return Some((found.bound, Shape::Any));
+                }
+            }
+            known += 1;
+        }
+        Some((found.bound, shape))
+    }
+
+    fn is_proven(&self, path: &[Segment]) -> bool {
+        self.facts.iter().any(|fact| fact.starts_with(path))
+    }
+}
+
+impl Visitor for Checker<'_> {
+    fn expression(&mut self, expression: &mut Expression, place: Place) -> Shape {
+        if place == Place::Pick {
+            let only = self.names.only.replace("chunk");
+            let shape = self.expression(expression, Place::Condition);
+            self.names.only = only;
+            return shape;
+        }
+        let tolerant = place == Place::Condition;
+        let reads: HashMap<Span, bool> =
+            expression.reads().iter().map(|read| (read.span, read.flows)).collect();
+        let single = expression.as_path().map(|read| read.span);
+        let mut secret = expression.has_secret().then(|| expression.span());
+        let mut shape = Shape::Any;
+        expression.bind(&mut |read: &Read| {
+            let (bound, found) = self.read(read, tolerant || read.tolerated)?;
+            if found.is_secret() && reads.get(&read.span).copied().unwrap_or(true) {
+                secret.get_or_insert(read.span);
+            }
+            if single == Some(read.span) {
+                shape = found;
+            }
+            Some(bound)
+        });
+        if let (Some(span), Place::Open(place)) = (secret, place) {
+            self.diagnostics.push(
+                Diagnostic::error(SECRET_OUT, format!("a secret would become part of {place}"))
+                    .at(span, "secret")
+                    .help("leave it out, or say that it may be seen: `reveal(…)`"),
+            );
+        }
+        if secret.is_some() { shape.secret() } else { shape }
+    }
+
+    fn tree(&mut self, tree: &mut Tree, place: Place) -> Shape {
+        let mut shapes = Vec::new();
+        tree.visit_mut(&mut |expression| shapes.push(self.expression(expression, place)));
+        shape_of(tree, &mut shapes.into_iter())
+    }
+
+    fn local(&mut self, name: &Spanned<String>, shape: Shape) {
+        if self.names.is_taken(&name.value) {
+            self.diagnostics.push(
+                Diagnostic::error(SHADOWS, format!("`{}` already stands for something here", name.value))
+                    .at(name.span, "would hide it")
+                    .help("give it another name"),
+            );
+        }
+        self.names.locals.push((name.value.clone(), shape));
+    }
+
+    fn block(&mut self, block: &mut Block) -> Shape {
+        self.check_block(block).unwrap_or(Shape::Any)
+    }
+
+    fn service(&mut self, name: &Spanned<String>) {
+        let services = &self.world.project.services;
+        if !services.contains_key(&name.value) {
+            self.diagnostics.push(
+                Diagnostic::error(UNKNOWN_SERVICE, format!("the project has no service `{}`", name.value))
+                    .at(name.span, "unknown service")
+                    .help("declare it under `services` in pathway.yaml")
+                    .suggest(&name.value, services.keys().map(String::as_str)),
+            );
+        }
+    }
+
+    fn topic(&mut self, name: &Spanned<String>) {
+        let topics = &self.world.project.topics;
+        let implicit = name.value.strip_prefix("pathway.").unwrap_or(&name.value);
+        if !topics.admits(&name.value) && !self.world.pathways.contains_key(implicit) {
+            self.diagnostics.push(
+                Diagnostic::error(UNKNOWN_TOPIC, format!("the project has no topic `{}`", name.value))
+                    .at(name.span, "unknown topic")
+                    .help("list it under `topics` in pathway.yaml")
+                    .suggest(&name.value, topics.listed()),
+            );
+        }
+    }
+
+    fn pathway(&mut self, name: &Spanned<String>) -> Shape {
+        match self.world.pathways.get(&name.value) {
+            Some(output) => output.as_ref().map_or(Shape::Any, |schema| schema.shape().clone()),
+            None => {
+                self.diagnostics.push(
+                    Diagnostic::error(UNKNOWN_PATHWAY, format!("there is no pathway `{}`", name.value))
+                        .at(name.span, "unknown pathway")
+                        .suggest(&name.value, self.world.pathways.keys().map(String::as_str)),
+                );
+                Shape::Any
+            }
+        }
+    }
+}
+
+/// What the guards of a block prove for the steps written after them.
+struct Guards {
+    facts: Vec<(u32, Vec<Segment>)>,
+}
+
+impl Guards {
+    fn of(block: &Block) -> Self {
+        let guards = block.steps.iter().zip(0..).filter(|(step, _)| step.action.is_guard());
+        let facts = guards
+            .filter_map(|(step, n)| Some((n, step.when.as_ref()?)))
+            .flat_map(|(n, when)| when.proves(false).into_iter().map(move |fact| (n, fact)))
+            .collect();
+        Self { facts }
+    }
+
+    fn before(&self, step: u32) -> impl Iterator<Item = &Vec<Segment>> {
+        self.facts.iter().filter(move |(guard, _)| *guard < step).map(|(_, fact)| fact)
+    }
+}
+
+/// Where a step has what may leave it without an output.
+fn left_out(step: &Step) -> Option<Span> {
+    match (&step.when, &step.on_error) {
+        (Some(when), _) if !step.action.is_guard() => Some(when.span()),
+        (_, Some(OnError::Continue)) => Some(step.name.span),
+        _ => None,
+    }
+}
+
+/// What a tree yields, given what its templates yield in the order written.
+fn shape_of(tree: &Tree, shapes: &mut impl Iterator<Item = Shape>) -> Shape {
+    if tree.as_expression().is_some() {
+        return shapes.next().unwrap_or(Shape::Any);
+    }
+    if let Some(entries) = tree.as_map() {
+        return Shape::object(entries.iter().map(|(name, tree)| (name.as_str(), shape_of(tree, shapes))).collect::<Vec<_>>());
+    }
+    if let Some(items) = tree.as_list() {
+        let items: Vec<_> = items.iter().map(|item| shape_of(item, shapes)).collect();
+        return Shape::List(Box::new(items.into_iter().reduce(Shape::or).unwrap_or(Shape::Any)));
+    }
+    tree.as_constant().map_or(Shape::Any, Shape::of)
+}
+
+fn path_text(path: &[Segment]) -> String {
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Key(key) if text.is_empty() => text.push_str(key),
+            Segment::Key(key) => {
+                text.push('.');
+                text.push_str(key);
+            }
+            Segment::Index(n) => text.push_str(&format!("[{n}]")),
+            Segment::Dynamic => text.push_str("[…]"),
+        }
+    }
+    text
+}
+
+fn missing(read: &Read, known: usize, is_last: bool, skipped_by: Option<Span>) -> Diagnostic {
+    let path = path_text(read.path.get(..known).unwrap_or_default());
+    let is_step = matches!(read.path.first(), Some(Segment::Key(root)) if root == "steps") && known == 2;
+    let (code, message) = match (is_step, skipped_by) {
+        (true, Some(_)) => (MAY_BE_SKIPPED, format!("`{path}` may have been skipped, and is none then")),
+        (true, None) => (MAY_BE_SKIPPED, format!("`{path}` may be none")),
+        _ => (MAY_BE_MISSING, format!("`{path}` may be missing")),
+    };
+    let fallback = if is_last { path.clone() } else { path_text(&read.path) };
+    let mut diagnostic = Diagnostic::error(code, message).at(read.span, "read without a guard");
+    if let (true, Some(span)) = (is_step, skipped_by) {
+        diagnostic = diagnostic.at(span, "what may leave it out");
+    }
+    diagnostic.help(format!("test it first (`when: {path}`), or say what stands in for it: `{fallback} or …`"))
+}
+
+fn no_such_property(read: &Read, known: usize, problem: &Lookup) -> Diagnostic {
+    let path = path_text(read.path.get(..known).unwrap_or_default());
+    let name = match read.path.get(known) {
+        Some(Segment::Key(name)) => name.clone(),
+        Some(segment) => path_text(std::slice::from_ref(segment)),
+        None => String::new(),
+    };
+    match problem {
+        Lookup::Missing(known) => {
+            let mut diagnostic = Diagnostic::error(UNKNOWN_PROPERTY, format!("`{path}` has no property `{name}`"))
+                .at(read.span, "unknown property");
+            if !known.is_empty() {
+                let listed: Vec<_> = known.iter().take(12).cloned().collect();
+                diagnostic = diagnostic.help(format!("it has {}", listed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")));
+            }
+            diagnostic.suggest(&name, known.iter().map(String::as_str))
+        }
+        _ => Diagnostic::error(NO_PROPERTIES, format!("`{path}` is not a map, so it has no `{name}`"))
+            .at(read.span, "not a map"),
+    }
+}
