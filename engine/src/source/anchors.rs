@@ -125,7 +125,7 @@ fn size(node: &Node) -> Size {
 pub(super) fn unknown(name: &str, span: Span) -> Diagnostic {
     Diagnostic::error(UNKNOWN, format!("no anchor `&{name}` stands before the alias `*{name}`"))
         .at(span, "unknown alias")
-        .help("put the text in quotes if it is meant to begin with `*`")
+        .help("define the anchor above, or put text that begins with `*` in quotes")
 }
 
 pub(super) fn too_many(limit: usize, span: Span) -> Diagnostic {
