@@ -18,7 +18,9 @@ const TOO_MANY: Code = Code("PW0116");
 pub(super) struct Anchors {
     limits: Limits,
     known: HashMap<usize, Anchor>,
-    /// Bytes copied so far.
+    /// What is kept for copies.
+    kept: Size,
+    /// Bytes that aliases have added to the tree.
     copied: usize,
 }
 
@@ -42,17 +44,20 @@ struct Size {
 
 impl Anchors {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, known: HashMap::new(), copied: 0 }
+        Self { limits, known: HashMap::new(), kept: Size::default(), copied: 0 }
     }
 
     pub(super) fn begin(&mut self, id: usize) {
         self.known.insert(id, Anchor::Open);
     }
 
-    /// Keeps a copy of `node`, which counts as well.
-    pub(super) fn define(&mut self, id: usize, node: &Node, nodes: &mut usize) {
+    /// Keeps a copy of `node` while all copies together are no larger than a tree may be.
+    pub(super) fn define(&mut self, id: usize, node: &Node) {
         let size = size(node);
-        let anchor = if self.afford(size, nodes) {
+        let nodes = self.kept.nodes.saturating_add(size.nodes);
+        let bytes = self.kept.bytes.saturating_add(size.bytes);
+        let anchor = if nodes <= self.limits.nodes && bytes <= self.limits.bytes {
+            self.kept = Size { nodes, bytes, depth: 0 };
             Anchor::Defined { node: node.clone(), size }
         } else {
             Anchor::TooLarge
@@ -71,7 +76,7 @@ impl Anchors {
     ) -> Result<Node, Box<Diagnostic>> {
         let name = raw.slice(span.start as usize..span.end as usize);
         let (node, size) = match self.known.get(&id) {
-            Some(Anchor::Defined { node, size }) => (node.clone(), *size),
+            Some(Anchor::Defined { node, size }) => (node, *size),
             Some(Anchor::TooLarge) => return Err(Box::new(too_many(self.limits.nodes, span))),
             Some(Anchor::Open) => {
                 return Err(Box::new(
@@ -85,16 +90,12 @@ impl Anchors {
         if depth + size.depth > self.limits.depth {
             return Err(Box::new(too_deep(self.limits.depth, span)));
         }
-        if !self.afford(size, nodes) {
-            return Err(Box::new(too_many(self.limits.nodes, span)));
-        }
-        Ok(node)
-    }
-
-    fn afford(&mut self, size: Size, nodes: &mut usize) -> bool {
         *nodes = nodes.saturating_add(size.nodes);
         self.copied = self.copied.saturating_add(size.bytes);
-        *nodes <= self.limits.nodes && self.copied <= self.limits.bytes
+        if *nodes > self.limits.nodes || self.copied > self.limits.bytes {
+            return Err(Box::new(too_many(self.limits.nodes, span)));
+        }
+        Ok(node.clone())
     }
 }
 
@@ -124,7 +125,7 @@ fn size(node: &Node) -> Size {
 pub(super) fn unknown(name: &str, span: Span) -> Diagnostic {
     Diagnostic::error(UNKNOWN, format!("no anchor `&{name}` stands before the alias `*{name}`"))
         .at(span, "unknown alias")
-        .help("put the text in quotes if it is meant to begin with `*`")
+        .help("define the anchor above, or put text that begins with `*` in quotes")
 }
 
 pub(super) fn too_many(limit: usize, span: Span) -> Diagnostic {

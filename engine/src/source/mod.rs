@@ -18,6 +18,7 @@ mod tags;
 mod template;
 mod text;
 mod tree;
+mod value;
 mod yaml;
 
 pub use decode::decode;

@@ -7,15 +7,14 @@ use granit_parser::{Event, ScalarStyle, StructureStyle, Tag};
 
 use super::anchors::{Anchors, TOO_DEEP};
 use super::raw::Raw;
-use super::scalar::{self, Core, Unfit};
 use super::syntax::{LastScalar, Whereabouts};
-use super::{Entry, Kind, Limits, Node, Span, Spanned, Style, Text, merge, pieces, tabs, tags, template};
+use super::{
+    Entry, Kind, Limits, Node, Span, Spanned, Style, Text, merge, pieces, tabs, tags, template, value,
+};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 
 const DUPLICATE_KEY: Code = Code("PW0109");
 const BAD_KEY: Code = Code("PW0110");
-const NUMBER_TOO_LARGE: Code = Code("PW0111");
-const NOT_FINITE: Code = Code("PW0112");
 
 /// Problems of one file after which reading stops.
 const MAX_PROBLEMS: usize = 100;
@@ -167,8 +166,9 @@ impl<'a> Tree<'a> {
             pieces: pieces::pieces(self.raw.text, range.clone(), style, value),
         };
         if style == Style::Plain && !self.in_flow() && !implied {
-            let cut = template::cut_by_comment(self.raw, &range, value);
-            cut.into_iter().for_each(|warning| self.report(warning));
+            template::cut_by_comment(self.raw, &range, value)
+                .into_iter()
+                .for_each(|warning| self.report(warning));
         }
         if self.wants_key() {
             if let Some((tag, tag_range)) = tag.filter(|(tag, _)| tag.core_suffix().is_none()) {
@@ -177,11 +177,12 @@ impl<'a> Tree<'a> {
             }
             if anchor > 0 {
                 let kind = Kind::Text(text.clone());
-                self.anchors.define(anchor, &Node { span: text.span, kind }, &mut self.nodes);
+                self.anchors.define(anchor, &Node { span: text.span, kind });
             }
             return self.add_key(&text, implied);
         }
-        let kind = self.kind(text, tag);
+        let (kind, problem) = value::read(self.raw, text, tag.as_ref());
+        problem.into_iter().for_each(|problem| self.report(problem));
         let node = Node { span: self.raw.span(&range), kind };
         self.add(node, Some(anchor), range.end)
     }
@@ -198,54 +199,6 @@ impl<'a> Tree<'a> {
                 range.start + 1..range.start + 1
             }
             _ => range,
-        }
-    }
-
-    fn kind(&mut self, text: Text, tag: Option<(&Tag, Range<usize>)>) -> Kind {
-        let span = text.span;
-        let resolved = match tag.as_ref().map(|(tag, _)| tag.core_suffix()) {
-            None if text.style == Style::Plain => scalar::resolve(&text.value),
-            None | Some(Some("str")) => Ok(None),
-            Some(suffix) => {
-                let core = match suffix {
-                    Some("null") => Some(Core::Null),
-                    Some("bool") => Some(Core::Bool),
-                    Some("int") => Some(Core::Int),
-                    Some("float") => Some(Core::Float),
-                    _ => None,
-                };
-                let resolved = core.map_or(Ok(None), |core| scalar::resolve_as(core, &text.value));
-                if let (Ok(None), Some((tag, tag_range))) = (&resolved, &tag) {
-                    let problem = match core {
-                        None => tags::refused(self.raw, tag, tag_range),
-                        Some(_) => tags::mismatched(self.raw, tag_range, span),
-                    };
-                    self.report(problem);
-                }
-                resolved
-            }
-        };
-        match resolved {
-            Ok(Some(kind)) => kind,
-            Ok(None) => Kind::Text(text),
-            Err(unfit) => {
-                let written = &text.value;
-                let problem = match unfit {
-                    Unfit::TooLarge => Diagnostic::error(
-                        NUMBER_TOO_LARGE,
-                        format!("the number `{}` cannot be kept exactly", template::shorten(written)),
-                    )
-                    .at(span, "needs more than 64 bits")
-                    .help("put it in quotes if it is an id or a code"),
-                    Unfit::NotFinite => {
-                        Diagnostic::error(NOT_FINITE, format!("`{written}` is not a number that JSON knows"))
-                            .at(span, "")
-                            .help("write a finite number, or put it in quotes if it is text")
-                    }
-                };
-                self.report(problem);
-                Kind::Float(0.0)
-            }
         }
     }
 
@@ -329,7 +282,7 @@ impl<'a> Tree<'a> {
     fn add(&mut self, node: Node, anchor: Option<usize>, end: usize) -> Step {
         self.nodes += 1;
         if let Some(anchor) = anchor.filter(|anchor| *anchor > 0) {
-            self.anchors.define(anchor, &node, &mut self.nodes);
+            self.anchors.define(anchor, &node);
         }
         if self.nodes > self.limits.nodes {
             self.report(super::anchors::too_many(self.limits.nodes, node.span));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::visible::visible;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Sources;
 
@@ -25,7 +26,8 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    text.chars().map(visible).collect()
 }
 
 fn property(text: &str) -> String {

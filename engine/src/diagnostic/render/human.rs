@@ -1,6 +1,6 @@
 //! Source underlined, as people read it.
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Padding, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::excerpt::excerpt;
 use super::visible;
@@ -16,7 +16,7 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) ->
     let mut group = Group::with_title(title);
     // The renderer counts columns in what is shown of a cut line; people look for the file's.
     let mut columns: Vec<(String, String)> = Vec::new();
-    for (n, (file, labels)) in by_file(&diagnostic.labels).into_iter().enumerate() {
+    for (file, labels) in by_file(&diagnostic.labels) {
         let spans: Vec<_> = labels.iter().map(|(_, label)| label.span).collect();
         let Some(first) = spans.first() else { continue };
         let place = sources.locate(*first);
@@ -35,9 +35,6 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) ->
             .path(path)
             .line_start(excerpt.first_line)
             .annotations(marks.collect::<Vec<Annotation<'_>>>());
-        if n > 0 {
-            group = group.element(Padding);
-        }
         group = group.element(snippet);
     }
     if let Some(help) = &diagnostic.help {

@@ -48,7 +48,15 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
             .collect(),
         help: diagnostic.help.as_deref(),
     };
-    serde_json::to_string(&report).map(|line| line + "\n").unwrap_or_default()
+    let mut out = String::new();
+    for c in serde_json::to_string(&report).unwrap_or_default().chars() {
+        // JSON lets these stand; a terminal that shows the line would obey them.
+        match c {
+            '\u{7f}'..='\u{9f}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    out + "\n"
 }
 
 fn place(sources: &Sources, span: Span) -> Place<'_> {

@@ -1,0 +1,129 @@
+//! Every code has a page, every page a code, and the examples of the pages are true.
+//!
+//! A block marked `yaml wrong` is a whole file that raises the page's code, one marked `yaml right`
+//! a whole file that raises nothing. Blocks that are only `yaml` are parts, and not run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pathway_engine::diagnostic::{Code, Diagnostics, page, pages};
+use pathway_engine::source::{Limits, Sources, parse};
+
+/// What is raised for a file, as far as the phases go that can raise `code`; `None` if those are
+/// not wired up here. A new phase adds its range of codes and its pass.
+fn raises(code: &str, yaml: &str) -> Option<Vec<Code>> {
+    let mut sources = Sources::new();
+    let file = sources.add("example.yaml", yaml);
+    let mut diagnostics = Diagnostics::new();
+    parse(&sources, file, Limits::default(), &mut diagnostics);
+    code.starts_with("PW01").then(|| diagnostics.iter().map(|d| d.code).collect())
+}
+
+/// Codes of PW01 that no text can raise: a size, and bytes that are not text.
+const WITHOUT_EXAMPLE: &[&str] = &["PW0117", "PW0119"];
+
+#[test]
+fn every_code_is_declared_once_and_has_a_page() {
+    let declared = declarations();
+    assert!(declared.len() >= 21, "the walk found only {} codes", declared.len());
+    for (code, places) in &declared {
+        assert_eq!(places.len(), 1, "{code} is declared at {places:?}");
+        assert!(page(code).is_some(), "{code} has no page in docs/errors");
+    }
+    for (code, _) in pages() {
+        assert!(declared.contains_key(*code), "docs/errors/{code}.md explains a code that nothing raises");
+    }
+}
+
+#[test]
+fn pages_begin_with_their_code() {
+    for (code, text) in pages() {
+        let title = text.lines().next().unwrap_or("");
+        let rest = title.strip_prefix(&format!("# {code}: ")).unwrap_or("");
+        assert!(!rest.is_empty() && !rest.ends_with('.'), "title of {code}: {title:?}");
+        assert!(text.lines().count() > 4, "{code} explains nothing");
+    }
+    assert!(pages().is_sorted());
+    assert_eq!(page("pw0101"), page("PW0101"));
+    assert_eq!(page("PW9999"), None);
+}
+
+#[test]
+fn examples_are_true() {
+    for (code, text) in pages() {
+        let blocks = blocks(text);
+        for block in &blocks {
+            let Some(raised) = raises(code, &block.text) else { continue };
+            let raised: Vec<&str> = raised.iter().map(|code| code.0).collect();
+            match block.mark.as_str() {
+                "yaml wrong" => assert!(raised.contains(code), "{code}: raises {raised:?}:\n{}", block.text),
+                "yaml right" => assert!(raised.is_empty(), "{code}: raises {raised:?}:\n{}", block.text),
+                _ => {}
+            }
+        }
+        if code.starts_with("PW01") && !WITHOUT_EXAMPLE.contains(code) {
+            for mark in ["yaml wrong", "yaml right"] {
+                assert!(blocks.iter().any(|b| b.mark == mark), "{code} has no block marked `{mark}`");
+            }
+        }
+    }
+}
+
+struct Block {
+    /// What follows the opening fence.
+    mark: String,
+    text: String,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in page.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(mark)) => open = Some(Block { mark: mark.trim().to_owned(), text: String::new() }),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(block), None) => {
+                block.text += line;
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block is not closed");
+    blocks
+}
+
+/// Where each code is declared, outside of tests.
+fn declarations() -> BTreeMap<String, Vec<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in ["engine/src", "server/src"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let mut declared: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for (n, line) in text.lines().enumerate() {
+            let Some((before, after)) = line.split_once("Code(\"PW") else { continue };
+            let place = format!("{}:{}", path.strip_prefix(&root).unwrap().display(), n + 1);
+            assert!(before.contains("const "), "{place}: declare the code as a constant");
+            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+            assert_eq!(digits.len(), 4, "{place}: a code is PW and four digits");
+            declared.entry(format!("PW{digits}")).or_default().push(place);
+        }
+    }
+    declared
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
