@@ -82,10 +82,10 @@ impl Defaults {
         let mut filled: Option<Items> = None;
         for (n, item) in items.iter().enumerate() {
             let Some(below) = place.first.get(n).copied().or(place.items) else { break };
-            if let Some(new) = self.fill_at(below, item) {
-                if let Some(slot) = filled.get_or_insert_with(|| items.clone()).get_mut(n) {
-                    *slot = new;
-                }
+            if let Some(new) = self.fill_at(below, item)
+                && let Some(slot) = filled.get_or_insert_with(|| items.clone()).get_mut(n)
+            {
+                *slot = new;
             }
         }
         filled.map(Value::from)

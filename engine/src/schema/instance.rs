@@ -45,10 +45,10 @@ fn plain_at(value: &Value, depth: usize) -> Option<Cow<'_, Value>> {
     if let Some(items) = value.downcast_object_ref::<Items>() {
         let mut copy = None;
         for (n, item) in items.iter().enumerate() {
-            if let Cow::Owned(item) = plain_at(item, below)? {
-                if let Some(slot) = copy.get_or_insert_with(|| items.clone()).get_mut(n) {
-                    *slot = item;
-                }
+            if let Cow::Owned(item) = plain_at(item, below)?
+                && let Some(slot) = copy.get_or_insert_with(|| items.clone()).get_mut(n)
+            {
+                *slot = item;
             }
         }
         return Some(copy.map_or(Cow::Borrowed(value), |items| Cow::Owned(items.into())));

@@ -80,7 +80,7 @@ pub(super) fn survey(
         options,
         diagnostics,
     };
-    surveyor.schema(root, String::new());
+    surveyor.schema(root, "");
     surveyor.survey
 }
 
@@ -111,10 +111,10 @@ struct Surveyor<'a, 'o> {
 }
 
 impl Surveyor<'_, '_> {
-    fn schema(&mut self, node: &Node, pointer: String) -> usize {
+    fn schema(&mut self, node: &Node, pointer: &str) -> usize {
         let index = self.survey.sites.len();
         self.survey.sites.push(Site {
-            pointer: pointer.clone(),
+            pointer: pointer.to_owned(),
             span: node.span,
             in_place: Vec::new(),
             references: Vec::new(),
@@ -123,7 +123,7 @@ impl Surveyor<'_, '_> {
         match &node.kind {
             Kind::Map(entries) => {
                 for entry in entries {
-                    self.keyword(entry, &pointer, index);
+                    self.keyword(entry, pointer, index);
                 }
             }
             Kind::Bool(_) if self.survey.draft != Draft::Draft4 => {}
@@ -158,12 +158,12 @@ impl Surveyor<'_, '_> {
             _ => {}
         }
         match keyword.takes {
-            Takes::SchemaInPlace => self.in_place(node, at, site),
-            Takes::Schema => _ = self.schema(node, at),
-            Takes::SchemaOrList if node.as_list().is_none() => _ = self.schema(node, at),
+            Takes::SchemaInPlace => self.in_place(node, &at, site),
+            Takes::Schema => _ = self.schema(node, &at),
+            Takes::SchemaOrList if node.as_list().is_none() => _ = self.schema(node, &at),
             Takes::SchemaOrList | Takes::Schemas => {
                 for (n, item) in self.list(name, node, "schemas").iter().enumerate() {
-                    self.schema(item, format!("{at}/{n}"));
+                    self.schema(item, &format!("{at}/{n}"));
                 }
             }
             Takes::SchemasInPlace => {
@@ -177,30 +177,30 @@ impl Surveyor<'_, '_> {
                     );
                 }
                 for (n, item) in items.iter().enumerate() {
-                    self.in_place(item, format!("{at}/{n}"), site);
+                    self.in_place(item, &format!("{at}/{n}"), site);
                 }
             }
             Takes::SchemaMap | Takes::Definitions => {
                 for entry in self.map(name, node) {
-                    self.schema(&entry.value, join(&at, &entry.key.value));
+                    self.schema(&entry.value, &join(&at, &entry.key.value));
                 }
             }
             Takes::PatternMap => {
                 for entry in self.map(name, node) {
                     self.survey.patterns.push(entry.key.clone());
-                    self.schema(&entry.value, join(&at, &entry.key.value));
+                    self.schema(&entry.value, &join(&at, &entry.key.value));
                 }
             }
             Takes::SchemaMapInPlace => {
                 for entry in self.map(name, node) {
-                    self.in_place(&entry.value, join(&at, &entry.key.value), site);
+                    self.in_place(&entry.value, &join(&at, &entry.key.value), site);
                 }
             }
             Takes::SchemaOrNamesMap => {
                 for entry in self.map(name, node) {
                     match entry.value.as_list() {
                         Some(_) => self.names(&entry.key.value, &entry.value),
-                        None => self.in_place(&entry.value, join(&at, &entry.key.value), site),
+                        None => self.in_place(&entry.value, &join(&at, &entry.key.value), site),
                     }
                 }
             }
@@ -210,10 +210,10 @@ impl Surveyor<'_, '_> {
                 }
             }
             Takes::Reference => {
-                if let Some(text) = self.text(name, node) {
-                    if let Some(site) = self.survey.sites.get_mut(site) {
-                        site.references.push(text);
-                    }
+                if let Some(text) = self.text(name, node)
+                    && let Some(site) = self.survey.sites.get_mut(site)
+                {
+                    site.references.push(text);
                 }
             }
             Takes::Anchor => {
@@ -243,7 +243,7 @@ impl Surveyor<'_, '_> {
         }
     }
 
-    fn in_place(&mut self, node: &Node, pointer: String, site: usize) {
+    fn in_place(&mut self, node: &Node, pointer: &str, site: usize) {
         let child = self.schema(node, pointer);
         if let Some(site) = self.survey.sites.get_mut(site) {
             site.in_place.push(child);

@@ -65,7 +65,10 @@ impl Tree {
             }
             let mut next: Vec<&Json> = self.target(schema).collect();
             if !self.is_lone_reference(schema) {
-                found.push(schema);
+                // One that only refers says nothing itself.
+                if schema.len() > 1 || !schema.contains_key("$ref") {
+                    found.push(schema);
+                }
                 let lists: &[&str] = match reach {
                     Reach::Certain => &["allOf"],
                     Reach::Possible => &["allOf", "anyOf", "oneOf"],
