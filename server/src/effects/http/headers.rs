@@ -1,7 +1,7 @@
 //! Which headers a request carries: ours, the service's over them, the step's over those.
 
-use pathway_engine::vm::{HttpRequest, Method, Parse};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use pathway_engine::vm::{Body, HttpRequest, Method, Parse};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{Context, Target};
 
@@ -71,6 +71,11 @@ pub(super) fn headers(
         } else {
             map.entry(name).or_insert(value);
         }
+    }
+    // Some servers refuse a method that usually carries a body if its length is missing.
+    let carries = matches!(request.method, Method::Post | Method::Put | Method::Patch);
+    if carries && matches!(request.body, Body::Empty) {
+        map.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     Ok(map)
 }

@@ -56,3 +56,63 @@ impl LineSplitter {
         std::mem::take(&mut self.partial)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn split(chunks: &[&[u8]], limit: usize) -> Result<Vec<Vec<u8>>, TooLong> {
+        let mut lines = Vec::new();
+        let mut splitter = LineSplitter::new(limit);
+        for chunk in chunks {
+            splitter.feed(chunk, |line| {
+                lines.push(line.to_vec());
+                Ok(())
+            })?;
+        }
+        lines.push(splitter.finish());
+        Ok(lines)
+    }
+
+    #[test]
+    fn every_kind_of_line_end() {
+        let lines = split(&[b"a\nb\rc\r\nd\n\re\r\r\n\nf"], 10).unwrap();
+        assert_eq!(lines, [&b"a"[..], b"b", b"c", b"d", b"", b"e", b"", b"", b"f"]);
+    }
+
+    #[test]
+    fn a_line_is_known_at_its_carriage_return() {
+        let mut seen = 0;
+        let mut splitter = LineSplitter::new(10);
+        let mut count = |_: &[u8]| {
+            seen += 1;
+            Ok(())
+        };
+        splitter.feed(b"a\r", &mut count).unwrap();
+        splitter.feed(b"\n", &mut count).unwrap();
+        assert_eq!(seen, 1);
+    }
+
+    #[test]
+    fn the_limit_is_on_a_line_however_it_arrives() {
+        assert!(split(&[b"12345\n12345\n"], 5).is_ok());
+        assert_eq!(split(&[b"123456\n"], 5), Err(TooLong));
+        assert_eq!(split(&[b"123", b"456"], 5), Err(TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_change_nothing(
+            bytes in prop::collection::vec(prop::sample::select(&b"ab\r\n"[..]), 0..40),
+            cuts in prop::collection::vec(0usize..40, 0..8),
+        ) {
+            let mut cuts: Vec<_> = cuts.into_iter().filter(|cut| *cut <= bytes.len()).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<_> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(split(&chunks, 100), split(&[&bytes], 100));
+        }
+    }
+}

@@ -83,3 +83,100 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode(chunks: &[&[u8]]) -> Result<Vec<String>, TooLong> {
+        let mut out = Vec::new();
+        let mut decoder = SseDecoder::new(64, 100);
+        for chunk in chunks {
+            decoder.feed(chunk, &mut out)?;
+        }
+        decoder.finish(&mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn fields() {
+        for (stream, events) in [
+            ("data: a\n\n", vec!["a"]),
+            ("data:a\n\n", vec!["a"]),
+            ("data:  a \n\n", vec![" a "]),
+            ("data: a:b\n\n", vec!["a:b"]),
+            ("data\n\n", vec![""]),
+            ("data\ndata\n\n", vec!["\n"]),
+            ("data: a\ndata: b\n\n", vec!["a\nb"]),
+            ("data: a\n\ndata: b\n\n", vec!["a", "b"]),
+            ("data: a\n\n\n\n", vec!["a"]),
+            ("event: x\nid: 1\nretry: 9\ndata: a\n\n", vec!["a"]),
+            ("event: x\n\n", vec![]),
+            (": comment\n\n:\n\n", vec![]),
+            ("Data: a\n\n data: b\n\ndatas: c\n\n", vec![]),
+            ("data: a\rdata: b\r\n\r\n", vec!["a\nb"]),
+            ("\u{feff}data: a\n\n", vec!["a"]),
+            ("\u{feff}\u{feff}data: a\n\n", vec![]),
+            ("\n\u{feff}data: a\n\n", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(decode(&[stream.as_bytes()]).unwrap(), events, "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_stream_ends_an_event() {
+        for stream in ["data: a", "data: a\n", "data: a\r"] {
+            assert_eq!(decode(&[stream.as_bytes()]).unwrap(), ["a"], "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_known_at_its_blank_line() {
+        let mut out = Vec::new();
+        let mut decoder = SseDecoder::new(64, 100);
+        decoder.feed(b"data: a\r\n\r", &mut out).unwrap();
+        assert_eq!(out, ["a"]);
+    }
+
+    #[test]
+    fn lines_and_events_have_a_longest_size() {
+        assert_eq!(decode(&[&[b'x'; 65]]), Err(TooLong));
+        let line = format!("data: {}\n", "x".repeat(50));
+        assert_eq!(decode(&[line.repeat(3).as_bytes()]), Err(TooLong));
+        assert!(decode(&[format!("{line}\n").repeat(3).as_bytes()]).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_change_nothing(
+            parts in prop::collection::vec(prop::sample::select(&[
+                "data: ", "data:", "data", ": c", "event: x", "₹", "🙂", "{\"a\": 1}", "[DONE]",
+                "\n", "\r", "\r\n", "\n\n", "\u{feff}", " ", ":", "id: 1\n",
+            ][..]), 0..24),
+            cuts in prop::collection::vec(0usize..120, 0..12),
+        ) {
+            let text = parts.concat();
+            let bytes = text.as_bytes();
+            let mut cuts: Vec<_> = cuts.into_iter().filter(|cut| *cut <= bytes.len()).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<_> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(decode(&chunks), decode(&[bytes]));
+        }
+
+        #[test]
+        fn what_is_written_as_events_is_read_as_events(
+            texts in prop::collection::vec("[a-z:{} ₹\n]{0,12}", 0..6),
+        ) {
+            let write = |text: &String| {
+                let lines = text.split('\n').map(|line| format!("data: {line}\r\n"));
+                lines.chain(["\r\n".to_owned()]).collect::<String>()
+            };
+            let stream: String = texts.iter().map(write).collect();
+            prop_assert_eq!(decode(&[stream.as_bytes()]).unwrap(), texts);
+        }
+    }
+}
