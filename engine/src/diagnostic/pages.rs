@@ -1,5 +1,7 @@
 //! The pages of `docs/errors`, one per code, built in.
 
+include!(concat!(env!("OUT_DIR"), "/pages.rs"));
+
 /// The page of `code`, as Markdown.
 #[must_use]
 pub fn page(code: &str) -> Option<&'static str> {
@@ -9,5 +11,5 @@ pub fn page(code: &str) -> Option<&'static str> {
 /// All pages: code and Markdown, ordered by code.
 #[must_use]
 pub fn pages() -> &'static [(&'static str, &'static str)] {
-    &[]
+    PAGES
 }

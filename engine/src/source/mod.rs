@@ -1,9 +1,28 @@
 //! YAML text → a tree in which every key and value knows its place.
+//!
+//! The reader of the project's files gives bytes to [`decode`], the text to
+//! [`Sources::add`], and the file to [`parse`]. Values are read by YAML 1.2's core schema, so
+//! `on`, `yes` and `no` are text; aliases and merge keys are expanded within [`Limits`].
 
+mod anchors;
+mod decode;
+mod merge;
 mod node;
+mod pieces;
+mod raw;
+mod scalar;
 mod span;
+mod syntax;
+mod tabs;
+mod tags;
+mod template;
+mod text;
+mod tree;
+mod value;
 mod yaml;
 
-pub use node::{Entry, Kind, Node, Spanned, Style, Text};
+pub use decode::decode;
+pub use node::{Entry, Kind, Node, Spanned};
 pub use span::{FileId, Location, Sources, Span};
+pub use text::{Style, Text};
 pub use yaml::{Limits, parse};

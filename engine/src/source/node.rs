@@ -1,6 +1,6 @@
 //! The spanned tree.
 
-use super::Span;
+use super::{Span, Text};
 
 /// Anything with the place it was written at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,66 +68,6 @@ pub struct Entry {
     pub key: Spanned<String>,
     /// The value.
     pub value: Node,
-}
-
-/// How a scalar was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// Without quotes.
-    Plain,
-    /// In `'single quotes'`.
-    Single,
-    /// In `"double quotes"`.
-    Double,
-    /// `|`
-    Literal,
-    /// `>`
-    Folded,
-}
-
-/// A text and where each of its bytes came from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Text {
-    /// The text, unescaped.
-    pub value: String,
-    /// How it was written.
-    pub style: Style,
-    /// The whole scalar, quotes included.
-    pub span: Span,
-    /// Pieces that were copied as they stand: (offset in `value`, offset in the file), rising.
-    /// Between two pieces offsets advance together; an escape begins a new piece.
-    pub(crate) pieces: Vec<(u32, u32)>,
-}
-
-impl Text {
-    /// A text that stands nowhere in particular inside `span`.
-    #[must_use]
-    pub fn opaque(value: impl Into<String>, span: Span) -> Self {
-        Self { value: value.into(), style: Style::Plain, span, pieces: Vec::new() }
-    }
-
-    /// Where bytes `start..end` of the value stand in the file.
-    #[must_use]
-    pub fn span_of(&self, start: usize, end: usize) -> Span {
-        if self.pieces.is_empty() {
-            return self.span;
-        }
-        let last = end.max(start + 1) - 1;
-        Span {
-            file: self.span.file,
-            start: self.place(start),
-            end: (self.place(last) + 1).max(self.place(start)),
-        }
-    }
-
-    fn place(&self, offset: usize) -> u32 {
-        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-        let n = self.pieces.partition_point(|(value, _)| *value <= offset);
-        match n.checked_sub(1).and_then(|n| self.pieces.get(n)) {
-            Some((value, file)) => (file + (offset - value)).min(self.span.end),
-            None => self.span.start,
-        }
-    }
 }
 
 impl Node {

@@ -99,6 +99,15 @@ impl Sources {
         self.text(span.file).get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
+    /// Line `number` of `file`, from 1, without its break, and the offset at which it begins.
+    #[must_use]
+    pub fn line(&self, file: FileId, number: usize) -> Option<(usize, &str)> {
+        let file = self.file(file)?;
+        let start = *file.lines.get(number.checked_sub(1)?)? as usize;
+        let end = file.lines.get(number).map_or(file.text.len(), |next| *next as usize);
+        Some((start, file.text.get(start..end)?.trim_end_matches(['\n', '\r'])))
+    }
+
     /// Lines and columns of `span`.
     #[must_use]
     pub fn locate(&self, span: Span) -> Location {
