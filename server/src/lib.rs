@@ -1,3 +1,5 @@
-//! The server of Pathway: command line, configuration, bus, store, runner and gateway.
+//! Everything around the engine: bus, store, effects, gateway and command line.
 
+pub mod cli;
 pub mod config;
+pub mod telemetry;

@@ -56,7 +56,10 @@ pub struct Request {
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { project, directory, .. } = self;
-        f.debug_struct("Request").field("project", project).field("directory", directory).finish_non_exhaustive()
+        f.debug_struct("Request")
+            .field("project", project)
+            .field("directory", directory)
+            .finish_non_exhaustive()
     }
 }
 
