@@ -1,6 +1,9 @@
 //! Everything around the engine: bus, store, effects, gateway and command line.
 
 pub mod bus;
+pub mod cli;
+pub mod config;
 pub mod effects;
 pub mod seal;
 pub mod store;
+pub mod telemetry;

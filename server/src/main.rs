@@ -1,3 +1,5 @@
 //! The `pathway` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    pathway_server::cli::main(std::env::args_os())
+}

@@ -22,6 +22,14 @@ pub fn interpolate(text: &Text, variables: &Variables, diagnostics: &mut Diagnos
     filler.good.then_some(resolved)
 }
 
+/// The variables that `text` names, in the order written.
+pub fn references(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        rest.get(..end).filter(|name| !name.is_empty())
+    })
+}
+
 struct Filler<'a> {
     text: &'a Text,
     variables: &'a Variables,
@@ -190,7 +198,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_filled_in_or_reported(text in r"([${}:?+\-AN ]|KEY|é){0,40}") {
-            let _ = fill(&text);
+            if let Err(codes) = fill(&text) {
+                prop_assert!(!codes.is_empty());
+            }
         }
 
         #[test]

@@ -24,7 +24,7 @@ use indexmap::IndexMap;
 pub use address::{has_password, mask_password};
 pub use auth::{Auth, Mode, QueryToken};
 pub use bus::{Bus, Kafka, Start, Topics};
-pub use interpolate::interpolate;
+pub use interpolate::{interpolate, references};
 pub use log::{Log, LogFormat, LogLevel};
 pub use rate::Rate;
 pub use reader::typed;

@@ -1,0 +1,60 @@
+//! What commands share: the flags, the terminal and the project.
+
+use super::Global;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::terminal::{Form, Terminal};
+use crate::config::{Config, Request};
+use crate::telemetry::{self, Filter};
+
+/// One invocation of the program.
+#[derive(Debug)]
+pub struct Session {
+    global: Global,
+    /// Where it prints.
+    pub terminal: Terminal,
+}
+
+impl Session {
+    pub(super) fn new(global: Global, terminal: Terminal) -> Self {
+        Self { global, terminal }
+    }
+
+    /// Loads the project, with its problems unsaid in [`Config::diagnostics`].
+    ///
+    /// # Errors
+    /// If the file or folder that was asked for is not there.
+    pub fn load(&self) -> Result<Config, Failure> {
+        let request = Request::of_process()
+            .map_err(|error| Failure::new(Exit::Config, format!("there is no working directory: {error}")))?;
+        let request =
+            Request { project: self.global.project.clone(), flags: self.global.settings.clone(), ..request };
+        Config::load(&request).map_err(|error| {
+            let asked = self.global.project.as_ref().map(|path| path.display().to_string());
+            let what = asked.unwrap_or_else(|| request.directory.display().to_string());
+            Failure::new(Exit::Config, format!("`{what}` was not read: {error}"))
+                .help("name a project file or its folder with `--project`, or make one with `pathway init`")
+        })
+    }
+
+    /// Loads the project, tells its problems and begins to log.
+    ///
+    /// # Errors
+    /// As [`Session::load`], and if there is an error among the problems.
+    pub fn open(&self) -> Result<Config, Failure> {
+        let config = self.load()?;
+        let found = config.diagnostics.clone().sorted();
+        self.terminal.diagnostics(&found, &config.sources, Form::Human)?;
+        if config.diagnostics.has_errors() {
+            return Err(Failure::new(Exit::Config, "the configuration is wrong")
+                .help("`pathway explain CODE` tells more about each problem"));
+        }
+        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
+        let verbosity = if self.global.quiet { -2 } else { more };
+        let variable = |name: &str| config.variables.get(name).map(|variable| variable.value.clone());
+        let filter = Filter::choose(&config.project.log, verbosity, variable);
+        telemetry::init(config.project.log.format, &filter)
+            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+        Ok(config)
+    }
+}
