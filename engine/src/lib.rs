@@ -19,5 +19,4 @@ pub mod steps;
 pub mod value;
 pub mod vm;
 
-/// The JSON-like value that expressions read: cheap to clone, shared, decoded once.
-pub use minijinja::Value;
+pub use value::Value;

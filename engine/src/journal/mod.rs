@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Value;
 use crate::expression::Now;
-use crate::vm::Failure;
+use crate::vm::{Failure, RequestHash};
 
 /// Raised whenever an expression, a filter or the scheduling of steps comes out differently: an
 /// engine leaves runs that began under another number alone.
@@ -93,7 +93,7 @@ pub struct Performed {
     /// Which attempt.
     pub attempt: u32,
     /// Hash of the request, to know on replay that it is still the same.
-    pub request: String,
+    pub request: RequestHash,
     /// What came of it.
     pub outcome: Outcome,
     /// Whether the caller was already told a part of it.

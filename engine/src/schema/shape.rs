@@ -1,7 +1,9 @@
 //! What is known of a value before any run.
 
 use indexmap::IndexMap;
+use minijinja::value::ValueKind;
 
+use crate::Value;
 use crate::expression::Segment;
 
 /// What a value may look like, as far as a schema or a verb tells.
@@ -39,6 +41,25 @@ pub enum Lookup {
 }
 
 impl Shape {
+    /// Of a value that is known.
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
+        match value.kind() {
+            ValueKind::Map => {
+                let keys = value.try_iter().into_iter().flatten();
+                Self::object(keys.map(|key| {
+                    let inner = value.get_item(&key).unwrap_or_default();
+                    (key.to_string(), Self::of(&inner))
+                }))
+            }
+            ValueKind::Seq => {
+                let items = value.try_iter().into_iter().flatten();
+                Self::List(Box::new(items.map(|item| Self::of(&item)).reduce(Self::or).unwrap_or(Self::Any)))
+            }
+            _ => Self::Scalar,
+        }
+    }
+
     /// An object with these properties and no others.
     pub fn object<K: Into<String>>(properties: impl IntoIterator<Item = (K, Self)>) -> Self {
         let properties = properties.into_iter().map(|(key, shape)| (key.into(), shape)).collect();

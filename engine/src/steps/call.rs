@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
+use crate::Value;
 use crate::document::{Fields, Reader, scalar};
 use crate::expression::{Scope, Tree};
 use crate::schema::Shape;
@@ -51,7 +52,7 @@ impl Action for Call {
     fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
         let input = match &self.input {
             Some(tree) => tree.eval(scope)?,
-            None => crate::value::map(std::iter::empty()),
+            None => Value::from_pairs(std::iter::empty::<(Value, Value)>()),
         };
         Ok(Begun::Ask(Request::Child { pathway: self.name.clone(), input }))
     }

@@ -70,7 +70,7 @@ impl Action for Set {
                     locals.values.push(value);
                 }
                 let names = values.iter().map(|(name, _)| name.value.as_str());
-                Ok(Begun::Done(crate::value::map(names.zip(locals.values))))
+                Ok(Begun::Done(Value::from_pairs(names.zip(locals.values))))
             }
         }
     }

@@ -12,7 +12,6 @@ mod attempt;
 mod cancel;
 mod effect;
 mod failure;
-<<<<<<< HEAD
 mod fan;
 mod hash;
 mod instance;
@@ -31,6 +30,7 @@ use state::{Fan, Frame, Phase, Task};
 
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
+pub use hash::RequestHash;
 pub use replay::Mismatch;
 pub use state::Status;
 pub use trace::{Change, Trace};
@@ -278,10 +278,3 @@ impl Vm {
         }
     }
 }
-=======
-mod hash;
-
-pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
-pub use failure::{Class, Failure};
-pub use hash::RequestHash;
->>>>>>> http

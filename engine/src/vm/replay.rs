@@ -49,7 +49,7 @@ impl Vm {
                 }
                 Kind::Performed(performed) => {
                     let effect = vm.pending(&performed.instance);
-                    if effect.is_some_and(|effect| effect.request_hash() != performed.request) {
+                    if effect.is_some_and(|effect| effect.hash() != Some(performed.request)) {
                         return Err(Mismatch::Request { instance: performed.instance.to_string() });
                     }
                 }
