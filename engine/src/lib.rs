@@ -15,7 +15,7 @@ pub mod limits;
 pub mod schema;
 pub mod source;
 pub mod steps;
+pub mod value;
 pub mod vm;
 
-/// The JSON-like value that expressions read: cheap to clone, shared, decoded once.
-pub use minijinja::Value;
+pub use value::Value;

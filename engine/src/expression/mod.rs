@@ -3,22 +3,56 @@
 //! The syntax is minijinja's, read through its parser; values, filters and tests are its own
 //! too. Evaluation is ours, because the language says more precisely than Jinja where an
 //! undefined name may stand, and because it is the hot path.
+//!
+//! In text, `true`, `false` and numbers stand as in JSON, none is nothing, and a map or a list
+//! is compact JSON. Undefined counts as none where it is accepted, so `x is none` holds for it.
 
-mod filters;
+mod ast;
+mod environment;
+mod eval;
+pub mod filters;
+mod lower;
+mod lower_calls;
+mod lower_template;
+mod operators;
+mod output;
+mod place;
+mod proofs;
 mod scope;
+mod substitution;
+mod syntax;
+mod text;
+mod tree;
 mod variables;
+mod walk;
 
 pub use scope::{Now, Scope, Slot};
+pub use tree::Tree;
 pub use variables::{Variable, Variables};
+
+use minijinja::machinery::ast as jinja;
 
 use crate::Value;
 use crate::diagnostic::Diagnostics;
 use crate::source::{Span, Text};
+use ast::{Ast, Body, Root};
+use eval::Eval;
+use lower::{Lower, Place, Tolerance};
+use output::Output;
 
 /// A bare expression, a template, or a constant.
 #[derive(Debug, Clone)]
 pub struct Expression {
     span: Span,
+    body: Body,
+    /// Its value, if it reads nothing.
+    constant: Option<Value>,
+    reads: Vec<Read>,
+    /// Slots of the reads.
+    bounds: Vec<Bound>,
+    /// How many names the template binds.
+    locals: usize,
+    secret: bool,
 }
 
 /// One step of a path that an expression reads.
@@ -42,6 +76,9 @@ pub struct Read {
     /// Whether it may be undefined or none there: it stands under `or`, `default`, `is`, `==`,
     /// a condition and the like.
     pub tolerated: bool,
+    /// Whether it is read only if a condition before it came out so: it stands in a branch of a
+    /// conditional expression or statement, or on the right of `and` or `or`.
+    pub conditional: bool,
     /// Whether its value can become part of the result: not where it is only tested or compared,
     /// nor inside `reveal()`.
     pub flows: bool,
@@ -66,20 +103,100 @@ pub struct EvalError {
 }
 
 impl Expression {
-    /// Parses a bare expression, such as the text of `when`.
-    pub fn bare(text: &Text, _variables: &Variables, _diagnostics: &mut Diagnostics) -> Option<Self> {
-        Some(Self { span: text.span })
+    /// Parses a bare expression whose value is used, such as the text of `key`: undefined is
+    /// refused.
+    pub fn bare(text: &Text, _variables: &Variables, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::parse(text, Tolerance::Field, diagnostics)
+    }
+
+    /// Parses a bare expression that is a condition, such as the text of `when`: undefined is
+    /// false, and nothing it reads flows on.
+    pub fn condition(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mut parsed = Self::parse(text, Tolerance::Yes, diagnostics)?;
+        parsed.reads.iter_mut().for_each(|read| read.flows = false);
+        Some(parsed)
+    }
+
+    /// Parses a bare expression of a field that accepts undefined: `id`, `subject` and `pick`.
+    pub fn optional(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::parse(text, Tolerance::Yes, diagnostics)
+    }
+
+    fn parse(text: &Text, tolerance: Tolerance, diagnostics: &mut Diagnostics) -> Option<Self> {
+        if text.value.contains("${") {
+            substitution::refuse(text, diagnostics);
+            return None;
+        }
+        let parsed = syntax::expression(text, diagnostics)?;
+        let mut lower = Lower::new(text, diagnostics);
+        let lowered = lower.expr(&parsed, Place { tolerance, flows: true, conditional: false });
+        Self::lowered(lower, Body::Value(lowered))
     }
 
     /// Parses a template. A text that is one `{{ … }}` and white space keeps the value's type.
-    pub fn template(text: &Text, _variables: &Variables, _diagnostics: &mut Diagnostics) -> Option<Self> {
-        Some(Self { span: text.span })
+    pub fn template(text: &Text, variables: &Variables, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let before = diagnostics.len();
+        let masked = substitution::substitute(text, variables, diagnostics);
+        if diagnostics.len() > before {
+            return None;
+        }
+        let parsed = syntax::template(text, &masked.text, diagnostics)?;
+        let mut lower = Lower::new(text, diagnostics);
+        let body = match whole(&parsed).filter(|_| masked.literals.is_empty()) {
+            Some(expr) => Body::Value(
+                lower.expr(expr, Place { tolerance: Tolerance::Field, flows: true, conditional: false }),
+            ),
+            None => Body::Template(lower.template(std::slice::from_ref(&parsed), &masked.literals)),
+        };
+        if matches!(body, Body::Template(_)) && lower.unmasked != masked.literals.len() {
+            substitution::refuse(text, lower.diagnostics);
+            return None;
+        }
+        let mut parsed = Self::lowered(lower, body)?;
+        parsed.secret = masked.secret;
+        Some(parsed)
+    }
+
+    fn lowered(lower: Lower<'_>, body: Body) -> Option<Self> {
+        if lower.failed {
+            return None;
+        }
+        let constant = match &body {
+            Body::Value(Ast::Const(value)) => Some(value.clone()),
+            Body::Value(_) => None,
+            Body::Template(block) => block
+                .iter()
+                .map(|statement| match statement {
+                    ast::Stmt::Text(text) => Some(text.clone()),
+                    ast::Stmt::Emit(Ast::Const(value), _) => text::of(value).ok(),
+                    _ => None,
+                })
+                .collect::<Option<String>>()
+                .map(Value::from),
+        };
+        Some(Self {
+            span: lower.text.span,
+            body,
+            constant,
+            bounds: vec![Bound { slot: Slot::Nothing, consumed: 1 }; lower.reads.len()],
+            reads: lower.reads,
+            locals: lower.locals,
+            secret: false,
+        })
     }
 
     /// An expression that always yields `value`.
     #[must_use]
-    pub fn constant(_value: Value, span: Span) -> Self {
-        Self { span }
+    pub fn constant(value: Value, span: Span) -> Self {
+        Self {
+            span,
+            body: Body::Value(Ast::Const(value.clone())),
+            constant: Some(value),
+            reads: Vec::new(),
+            bounds: Vec::new(),
+            locals: 0,
+            secret: false,
+        }
     }
 
     /// Where it stands.
@@ -91,44 +208,71 @@ impl Expression {
     /// Its value, if it reads nothing.
     #[must_use]
     pub fn as_constant(&self) -> Option<&Value> {
-        None
+        self.constant.as_ref()
     }
 
     /// The path, if it is nothing but one.
     #[must_use]
     pub fn as_path(&self) -> Option<&Read> {
-        None
+        match &self.body {
+            Body::Value(Ast::Path(path)) => match path.root {
+                Root::Read(read, _) => self.reads.get(read),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// All paths that it reads, in the order written; names that a `{% for %}` or `{% set %}`
     /// inside a template binds are not among them.
     #[must_use]
     pub fn reads(&self) -> &[Read] {
-        &[]
+        &self.reads
     }
 
     /// Whether a secret `${}` value is part of the result.
     #[must_use]
     pub fn has_secret(&self) -> bool {
-        false
+        self.secret
     }
 
     /// Gives every path its slot. Where `resolve` answers `None` it has reported why; such an
     /// expression must not be evaluated.
-    pub fn bind(&mut self, _resolve: &mut dyn FnMut(&Read) -> Option<Bound>) {}
+    pub fn bind(&mut self, resolve: &mut dyn FnMut(&Read) -> Option<Bound>) {
+        for (read, bound) in self.reads.iter().zip(&mut self.bounds) {
+            if let Some(found) = resolve(read) {
+                *bound = found;
+            }
+        }
+    }
 
-    /// Paths that are certainly defined and not none when this condition came out as `outcome`.
+    /// Paths that are certainly defined and not none when this condition came out as `outcome`;
+    /// so is then every prefix of them, which is not listed apart.
     #[must_use]
-    pub fn proves(&self, _outcome: bool) -> Vec<Vec<Segment>> {
-        Vec::new()
+    pub fn proves(&self, outcome: bool) -> Vec<Vec<Segment>> {
+        match &self.body {
+            Body::Value(value) => proofs::of(value, outcome, &self.reads),
+            Body::Template(_) => Vec::new(),
+        }
     }
 
     /// Evaluates it; an undefined value anywhere in the result is refused, naming its path.
     ///
     /// # Errors
     /// Undefined values, wrong operands, a filter's complaint, or too much work (fuel).
-    pub fn eval(&self, _scope: &dyn Scope) -> Result<Value, EvalError> {
-        Ok(Value::from(()))
+    pub fn eval(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
+        if let Some(value) = &self.constant {
+            return Ok(value.clone());
+        }
+        let mut eval = Eval::new(scope, &self.bounds, self.locals);
+        match &self.body {
+            Body::Value(value) => eval.strict(value),
+            Body::Template(block) => {
+                let mut out = Output { text: String::new(), strict: false, escape: None };
+                eval.block(block, &mut out).map(|_| Value::from(out.text))
+            }
+        }
+        .map_err(|error| *error)
     }
 
     /// Evaluates a field that accepts undefined (`id`, `subject`, `pick`): it yields none.
@@ -136,7 +280,13 @@ impl Expression {
     /// # Errors
     /// As [`Expression::eval`].
     pub fn eval_or_none(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
-        self.eval(scope)
+        match &self.body {
+            Body::Value(value) if self.constant.is_none() => {
+                let value = Eval::new(scope, &self.bounds, self.locals).eval(value).map_err(|error| *error)?;
+                Ok(if value.is_undefined() { Value::from(()) } else { value })
+            }
+            _ => self.eval(scope),
+        }
     }
 
     /// Evaluates a condition: undefined and none are false.
@@ -144,7 +294,12 @@ impl Expression {
     /// # Errors
     /// As [`Expression::eval`].
     pub fn test(&self, scope: &dyn Scope) -> Result<bool, EvalError> {
-        self.eval(scope).map(|value| value.is_true())
+        match &self.body {
+            Body::Value(value) if self.constant.is_none() => {
+                Eval::new(scope, &self.bounds, self.locals).test(value).map_err(|error| *error)
+            }
+            _ => self.eval(scope).map(|value| value.is_true()),
+        }
     }
 
     /// Renders it as text of a path, query, header or key: none is refused, and so is a list or
@@ -154,9 +309,32 @@ impl Expression {
     /// As [`Expression::eval`], and what `escape` refuses.
     pub fn render(
         &self,
-        _scope: &dyn Scope,
-        _escape: Option<&dyn Fn(&str) -> Result<String, String>>,
+        scope: &dyn Scope,
+        escape: Option<&dyn Fn(&str) -> Result<String, String>>,
     ) -> Result<String, EvalError> {
-        Ok(String::new())
+        let mut eval = Eval::new(scope, &self.bounds, self.locals);
+        eval.strict_text = true;
+        let mut out = Output { text: String::new(), strict: true, escape };
+        let rendered = match &self.body {
+            Body::Value(ast) => eval
+                .strict(ast)
+                .and_then(|value| eval.emit(&value, ast, place::of(ast).unwrap_or(self.span), &mut out)),
+            Body::Template(block) => eval.block(block, &mut out).map(|_| ()),
+        };
+        rendered.map(|()| out.text).map_err(|error| *error)
     }
+}
+
+/// The expression of a template that is one `{{ … }}` and white space.
+fn whole<'a, 'b>(template: &'b jinja::Stmt<'a>) -> Option<&'b jinja::Expr<'a>> {
+    let jinja::Stmt::Template(template) = template else { return None };
+    let mut found = None;
+    for child in &template.children {
+        match child {
+            jinja::Stmt::EmitRaw(raw) if raw.raw.trim().is_empty() => {}
+            jinja::Stmt::EmitExpr(emit) if found.is_none() => found = Some(&emit.expr),
+            _ => return None,
+        }
+    }
+    found
 }
