@@ -81,7 +81,9 @@ fn deeper_than(value: &Value, depth: usize) -> bool {
     let mut items = match value.kind() {
         ValueKind::Seq | ValueKind::Iterable => value.try_iter().into_iter().flatten(),
         ValueKind::Map => {
-            let Some(mut pairs) = value.as_object().and_then(|map| map.try_iter_pairs()) else { return false };
+            let Some(mut pairs) = value.as_object().and_then(|map| map.try_iter_pairs()) else {
+                return false;
+            };
             return depth == 0 || pairs.any(|(_, item)| deeper_than(&item, depth - 1));
         }
         _ => return false,

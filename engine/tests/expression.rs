@@ -30,7 +30,8 @@ impl Context {
         Some(match (found, name.as_str(), read.path.get(1)) {
             (Some(n), "steps", Some(Segment::Key(step))) => {
                 let known = self.values[n].1.get_attr(step).is_ok_and(|value| !value.is_undefined());
-                let slot = if known { Slot::Var(u32::try_from(self.step(n, step)).unwrap()) } else { Slot::Nothing };
+                let slot =
+                    if known { Slot::Var(u32::try_from(self.step(n, step)).unwrap()) } else { Slot::Nothing };
                 Bound { slot, consumed: 2 }
             }
             (Some(n), ..) => Bound { slot: Slot::Local(u32::try_from(n).unwrap()), consumed: 1 },
@@ -107,9 +108,7 @@ fn outcome(kind: &str, source: &str, context: &Context) -> Result<serde_json::Va
     let value = match kind {
         "condition" => expression.test(context).map(Value::from),
         "optional" => expression.eval_or_none(context),
-        "render" => expression
-            .render(context, Some(&|text| Ok(format!("<{text}>"))))
-            .map(Value::from),
+        "render" => expression.render(context, Some(&|text| Ok(format!("<{text}>")))).map(Value::from),
         _ => expression.eval(context),
     };
     match value {

@@ -82,7 +82,11 @@ impl Assembler<'_> {
             path,
             wakes: wakes.into_boxed_slice(),
             when: step.when,
-            plain: each.is_none() && on_error.is_none() && repeat.is_none() && !binds_error && step.timeout.is_none(),
+            plain: each.is_none()
+                && on_error.is_none()
+                && repeat.is_none()
+                && !binds_error
+                && step.timeout.is_none(),
             each,
             on_error,
             repeat,

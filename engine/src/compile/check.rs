@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::order;
-use super::scope::{Binds, Level, Names};
+use super::scope::{Binds, ErrorBind, Level, Names};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Block, Form, OnError, Pathway, Step};
 use crate::expression::{Bound, Expression, Read, Segment, Slot, Tree};
@@ -36,7 +36,8 @@ pub(super) struct World<'a> {
 /// Checks and binds everything in `pathway`.
 pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut Diagnostics) {
     let input = pathway.input.as_ref().map_or(Shape::Any, |schema| schema.shape().clone());
-    let names = Names { input, vars: indexmap::IndexMap::new(), levels: Vec::new(), locals: Vec::new(), only: None };
+    let names =
+        Names { input, vars: indexmap::IndexMap::new(), levels: Vec::new(), locals: Vec::new(), only: None };
     let mut checker = Checker { world, names, facts: Vec::new(), diagnostics };
     for (name, tree) in &mut pathway.vars {
         let shape = checker.tree(tree, Place::Value);
@@ -50,7 +51,10 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
     checker.door(pathway);
     checker.block(&mut pathway.body);
     if let Some(block) = &mut pathway.on_error {
-        checker.names.levels.push(Level { binds: Binds { error: true, ..Binds::default() }, ..Level::default() });
+        checker.names.levels.push(Level {
+            binds: Binds { error: Some(ErrorBind::Handler), ..Binds::default() },
+            ..Level::default()
+        });
         checker.block(block);
         checker.names.levels.pop();
     }
@@ -145,9 +149,12 @@ impl Checker<'_> {
             let outer = self.names.levels.iter().any(|level| level.names.contains_key(&name.value));
             if outer {
                 self.diagnostics.push(
-                    Diagnostic::error(SHADOWS, format!("a step around this block is called `{}` too", name.value))
-                        .at(name.span, "would hide it")
-                        .help("give it another name"),
+                    Diagnostic::error(
+                        SHADOWS,
+                        format!("a step around this block is called `{}` too", name.value),
+                    )
+                    .at(name.span, "would hide it")
+                    .help("give it another name"),
                 );
             }
         }
@@ -158,7 +165,11 @@ impl Checker<'_> {
             self.expression(when, Place::Condition);
             self.facts.extend(when.proves(true));
         }
-        let mut binds = Binds { last: step.repeat.is_some(), error: step.retry.is_some(), item: None };
+        let mut binds = Binds {
+            last: step.repeat.is_some(),
+            error: step.retry.as_ref().map(|_| ErrorBind::Retry),
+            item: None,
+        };
         if let Some(each) = &mut step.each {
             let list = self.expression(&mut each.list, Place::Value);
             let item = match list.bare() {
@@ -168,9 +179,12 @@ impl Checker<'_> {
             let item = if list.is_secret() { item.secret() } else { item };
             if self.names.is_taken(&each.alias.value) {
                 self.diagnostics.push(
-                    Diagnostic::error(SHADOWS, format!("`{}` already stands for something here", each.alias.value))
-                        .at(each.alias.span, "would hide it")
-                        .help("give the item another name with `as`"),
+                    Diagnostic::error(
+                        SHADOWS,
+                        format!("`{}` already stands for something here", each.alias.value),
+                    )
+                    .at(each.alias.span, "would hide it")
+                    .help("give the item another name with `as`"),
                 );
             }
             binds.item = Some((each.alias.value.clone(), item));
@@ -188,7 +202,7 @@ impl Checker<'_> {
             self.expression(&mut repeat.test, Place::Condition);
         }
         if let Some(level) = self.names.levels.last_mut() {
-            level.binds.error = true;
+            level.binds.error = Some(ErrorBind::Handler);
         }
         match &mut step.on_error {
             Some(OnError::Continue) => shape = shape.optional(),
@@ -382,7 +396,9 @@ fn shape_of(tree: &Tree, shapes: &mut impl Iterator<Item = Shape>) -> Shape {
         return shapes.next().unwrap_or(Shape::Any);
     }
     if let Some(entries) = tree.as_map() {
-        return Shape::object(entries.iter().map(|(name, tree)| (name.as_str(), shape_of(tree, shapes))).collect::<Vec<_>>());
+        return Shape::object(
+            entries.iter().map(|(name, tree)| (name.as_str(), shape_of(tree, shapes))).collect::<Vec<_>>(),
+        );
     }
     if let Some(items) = tree.as_list() {
         let items: Vec<_> = items.iter().map(|item| shape_of(item, shapes)).collect();
@@ -420,7 +436,8 @@ fn missing(read: &Read, known: usize, is_last: bool, skipped_by: Option<Span>) -
     if let (true, Some(span)) = (is_step, skipped_by) {
         diagnostic = diagnostic.at(span, "what may leave it out");
     }
-    diagnostic.help(format!("test it first (`when: {path}`), or say what stands in for it: `{fallback} or …`"))
+    diagnostic
+        .help(format!("test it first (`when: {path}`), or say what stands in for it: `{fallback} or …`"))
 }
 
 fn no_such_property(read: &Read, known: usize, problem: &Lookup) -> Diagnostic {
@@ -432,11 +449,15 @@ fn no_such_property(read: &Read, known: usize, problem: &Lookup) -> Diagnostic {
     };
     match problem {
         Lookup::Missing(known) => {
-            let mut diagnostic = Diagnostic::error(UNKNOWN_PROPERTY, format!("`{path}` has no property `{name}`"))
-                .at(read.span, "unknown property");
+            let mut diagnostic =
+                Diagnostic::error(UNKNOWN_PROPERTY, format!("`{path}` has no property `{name}`"))
+                    .at(read.span, "unknown property");
             if !known.is_empty() {
                 let listed: Vec<_> = known.iter().take(12).cloned().collect();
-                diagnostic = diagnostic.help(format!("it has {}", listed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")));
+                diagnostic = diagnostic.help(format!(
+                    "it has {}",
+                    listed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                ));
             }
             diagnostic.suggest(&name, known.iter().map(String::as_str))
         }

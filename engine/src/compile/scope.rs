@@ -36,7 +36,16 @@ pub(super) struct Binds {
     /// `last`
     pub(super) last: bool,
     /// `error`
-    pub(super) error: bool,
+    pub(super) error: Option<ErrorBind>,
+}
+
+/// What binds `error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorBind {
+    /// A `retry`: it is none until an attempt has failed.
+    Retry,
+    /// An `on_error`.
+    Handler,
 }
 
 /// All that can be named at a place.
@@ -147,7 +156,9 @@ impl Names {
             None => Err(Box::new(
                 Diagnostic::error(UNKNOWN_VAR, format!("there is no variable `{name}`"))
                     .at(read.span, "unknown variable")
-                    .help("variables are those under `vars`, of this file (above this one) and of the project")
+                    .help(
+                        "variables are those under `vars`, of this file (above this one) and of the project",
+                    )
                     .suggest(name, self.vars.keys().map(String::as_str)),
             )),
         }
@@ -163,9 +174,13 @@ impl Names {
                 }
                 ("index", Some(_)) => return Some(Found::new(Slot::Index { up }, Shape::Scalar)),
                 ("last", _) if binds.last => return Some(Found::new(Slot::Last { up }, Shape::Any)),
-                ("error", _) if binds.error => {
-                    return Some(Found::new(Slot::Error { up }, error().optional()));
-                }
+                ("error", _) => match binds.error {
+                    Some(ErrorBind::Retry) => {
+                        return Some(Found::new(Slot::Error { up }, error().optional()));
+                    }
+                    Some(ErrorBind::Handler) => return Some(Found::new(Slot::Error { up }, error())),
+                    None => {}
+                },
                 _ => {}
             }
         }
@@ -173,12 +188,15 @@ impl Names {
     }
 
     fn unknown(&self, name: &str, span: Span) -> Diagnostic {
-        let diagnostic =
-            Diagnostic::error(UNKNOWN_NAME, format!("there is no name `{name}` here")).at(span, "unknown name");
+        let diagnostic = Diagnostic::error(UNKNOWN_NAME, format!("there is no name `{name}` here"))
+            .at(span, "unknown name");
         match name {
             "item" | "index" => return diagnostic.help(format!("`{name}` is bound by `each`")),
             "last" => return diagnostic.help("`last` is bound by `while`"),
-            "error" => return diagnostic.help("`error` is bound by `on_error`, and by a `retry` on the step or around it"),
+            "error" => {
+                return diagnostic
+                    .help("`error` is bound by `on_error`, and by a `retry` on the step or around it");
+            }
             "chunk" => return diagnostic.help("`chunk` is bound in `pick`"),
             "emitted" => return diagnostic.help("`emitted` is bound in `emit` of a reply or a stream"),
             _ => {}
@@ -221,7 +239,8 @@ fn run() -> Shape {
 }
 
 fn error() -> Shape {
-    let scalars = ["class", "message", "code", "status", "step", "attempts"].map(|name| (name, Shape::Scalar));
+    let scalars =
+        ["class", "message", "code", "status", "step", "attempts"].map(|name| (name, Shape::Scalar));
     let others = [("details", Shape::Any), ("pointers", Shape::List(Box::new(Shape::Scalar)))];
     Shape::object(scalars.into_iter().chain(others))
 }

@@ -233,7 +233,8 @@ impl HttpDoor {
 fn check_path(path: &Spanned<String>, reader: &mut Reader<'_>) -> Option<()> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
     let text = &path.value;
-    let good = text.starts_with('/') && text.bytes().all(plain) && !text.contains("//") && !text.contains("/.");
+    let good =
+        text.starts_with('/') && text.bytes().all(plain) && !text.contains("//") && !text.contains("/.");
     if !good {
         reader.diagnostics.push(
             Diagnostic::error(DOOR_PATH, format!("`{text}` cannot be the path of a door"))

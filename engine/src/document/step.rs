@@ -168,10 +168,13 @@ fn parse_verb(
         [(first, _), (second, _), ..] => {
             let (a, b) = (&first.key, &second.key);
             reader.diagnostics.push(
-                Diagnostic::error(TWO_VERBS, format!("{what} has two verbs, `{}` and `{}`", a.value, b.value))
-                    .at(b.span, "second verb")
-                    .at(a.span, "first verb")
-                    .help("make two steps of it"),
+                Diagnostic::error(
+                    TWO_VERBS,
+                    format!("{what} has two verbs, `{}` and `{}`", a.value, b.value),
+                )
+                .at(b.span, "second verb")
+                .at(a.span, "first verb")
+                .help("make two steps of it"),
             );
             fields.ignore_rest();
             None
@@ -215,9 +218,7 @@ impl Modifiers {
         let repeat = Repeat::parse(fields, span, reader);
         let retry = match fields.take("retry") {
             None => Some(None),
-            Some(node) => {
-                Retry::parse(node, &reader.project.service.retry, reader.diagnostics).map(Some)
-            }
+            Some(node) => Retry::parse(node, &reader.project.service.retry, reader.diagnostics).map(Some),
         };
         let timeout = match fields.take("timeout") {
             None => Some(None),
@@ -250,9 +251,12 @@ impl Modifiers {
             && self.timeout.is_none();
         if !bare {
             reader.diagnostics.push(
-                Diagnostic::error(GUARD_MODIFIER, format!("{what} ends its block and can only have `when` and `needs`"))
-                    .at(span, "a guard")
-                    .help("put it into a block (`steps`) that has the modifier"),
+                Diagnostic::error(
+                    GUARD_MODIFIER,
+                    format!("{what} ends its block and can only have `when` and `needs`"),
+                )
+                .at(span, "a guard")
+                .help("put it into a block (`steps`) that has the modifier"),
             );
         }
         bare.then_some(())
@@ -309,9 +313,7 @@ impl Each {
         };
         let max_parallel = match fields.take("max_parallel") {
             None => Some(None),
-            Some(node) => {
-                scalar::count(node, "`max_parallel`", 1..=100_000, reader.diagnostics).map(Some)
-            }
+            Some(node) => scalar::count(node, "`max_parallel`", 1..=100_000, reader.diagnostics).map(Some),
         };
         let keep_going = match fields.take("keep_going") {
             None => Some(false),

@@ -7,7 +7,8 @@ use minijinja::State;
 use minijinja::value::{Kwargs, ValueKind};
 
 use super::ast::{
-    Arguments, Ast, Callee, Comparison, Filter, Function, Path, Prefix, Root, Slice, Step, Test, TestKind, Yields,
+    Arguments, Ast, Callee, Comparison, Filter, Function, Path, Prefix, Root, Slice, Step, Test, TestKind,
+    Yields,
 };
 use super::{Bound, EvalError, Now, Scope, Slot, environment, filters, operators, text};
 use crate::Value;

@@ -4,7 +4,8 @@
 use minijinja::machinery::ast::{self as jinja, Expr};
 
 use super::ast::{
-    Arguments, Ast, Binary, Call, Callee, Comparison, DefaultFilter, If, Op, Path, Relation, Root, Slice, Step,
+    Arguments, Ast, Binary, Call, Callee, Comparison, DefaultFilter, If, Op, Path, Relation, Root, Slice,
+    Step,
 };
 use super::{Read, Segment, eval};
 use crate::Value;
@@ -134,9 +135,8 @@ impl<'a> Lower<'a> {
                         .help("join the comparisons by `and`"),
                 );
                 let rest = chain.ops.iter().map(|op| (relation(op.op), &op.expr));
-                let tolerant = |n: Option<&jinja::CompareOp<'_>>| {
-                    n.is_none_or(|op| relation(op.op).accepts_undefined())
-                };
+                let tolerant =
+                    |n: Option<&jinja::CompareOp<'_>>| n.is_none_or(|op| relation(op.op).accepts_undefined());
                 let mut lowered = Vec::new();
                 let first = self.expr(&chain.expr, compared(place, tolerant(chain.ops.first())));
                 for (n, (op, operand)) in rest.enumerate() {
@@ -225,7 +225,9 @@ impl<'a> Lower<'a> {
 
     fn slice(&mut self, slice: &jinja::Slice<'_>, span: Span, place: Place) -> Ast {
         let input = match &slice.expr {
-            Expr::Var(_) | Expr::GetAttr(_) | Expr::GetItem(_) => self.path(&slice.expr, place.strict(), true),
+            Expr::Var(_) | Expr::GetAttr(_) | Expr::GetItem(_) => {
+                self.path(&slice.expr, place.strict(), true)
+            }
             other => self.expr(other, place.strict()),
         };
         let mut bound = |bound: &Option<Expr<'_>>| {
@@ -364,9 +366,10 @@ impl<'a> Lower<'a> {
             "dict" => Callee::Dict,
             _ => {
                 let known = super::environment::FUNCTIONS;
-                let diagnostic = Diagnostic::error(UNKNOWN_FUNCTION, format!("there is no function `{name}`"))
-                    .at(span, "")
-                    .suggest(name, known.iter().copied());
+                let diagnostic =
+                    Diagnostic::error(UNKNOWN_FUNCTION, format!("there is no function `{name}`"))
+                        .at(span, "")
+                        .suggest(name, known.iter().copied());
                 self.report(match super::filters::is_known(name) {
                     true => diagnostic.help(format!("`{name}` is a filter: write `value | {name}`")),
                     false => diagnostic,

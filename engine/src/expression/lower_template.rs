@@ -56,7 +56,8 @@ impl Lower<'_> {
                 }
                 jinja::Stmt::SetBlock(set) => {
                     let body = self.block(&set.body, literals, place);
-                    let filters = set.filter.as_ref().map_or_else(Vec::new, |filter| self.chain(filter, place));
+                    let filters =
+                        set.filter.as_ref().map_or_else(Vec::new, |filter| self.chain(filter, place));
                     let span = self.span_of(set.span());
                     let target = self.target(&set.target);
                     block.extend(target.map(|target| Stmt::SetBlock(target, body, filters, span)));
@@ -76,7 +77,10 @@ impl Lower<'_> {
                     let help = "write `x | escape` where HTML needs it";
                     self.unsupported(span, "there is no `autoescape`", help);
                 }
-                #[expect(unreachable_patterns, reason = "other statements exist if another crate turns on more of minijinja")]
+                #[expect(
+                    unreachable_patterns,
+                    reason = "other statements exist if another crate turns on more of minijinja"
+                )]
                 _ => {
                     let (span, help) = (self.text.span, "call another pathway instead");
                     self.unsupported(span, "this statement is not supported", help);
@@ -135,7 +139,8 @@ impl Lower<'_> {
 
     /// Binds `name` in the innermost scope.
     fn bind(&mut self, name: &str) -> usize {
-        let known = |scope: &Vec<(String, usize)>| scope.iter().find(|(bound, _)| bound == name).map(|it| it.1);
+        let known =
+            |scope: &Vec<(String, usize)>| scope.iter().find(|(bound, _)| bound == name).map(|it| it.1);
         if let Some(local) = self.scopes.last().and_then(known) {
             return local;
         }
@@ -197,8 +202,7 @@ impl Lower<'_> {
     /// Reports attributes of `loop` that it does not have.
     pub(super) fn check_loop(&mut self, attribute: Option<&str>, span: Span) {
         let Some(attribute) = attribute.filter(|name| !LOOP.contains(name)) else { return };
-        let diagnostic =
-            Diagnostic::error(super::lower::UNSUPPORTED, format!("`loop` has no `{attribute}`"));
+        let diagnostic = Diagnostic::error(super::lower::UNSUPPORTED, format!("`loop` has no `{attribute}`"));
         self.report(diagnostic.at(span, "").suggest(attribute, LOOP.iter().copied()));
     }
 }

@@ -282,7 +282,8 @@ impl Expression {
     pub fn eval_or_none(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
         match &self.body {
             Body::Value(value) if self.constant.is_none() => {
-                let value = Eval::new(scope, &self.bounds, self.locals).eval(value).map_err(|error| *error)?;
+                let value =
+                    Eval::new(scope, &self.bounds, self.locals).eval(value).map_err(|error| *error)?;
                 Ok(if value.is_undefined() { Value::from(()) } else { value })
             }
             _ => self.eval(scope),

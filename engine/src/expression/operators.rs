@@ -67,7 +67,11 @@ pub(super) fn binary(
     if op == Op::Mul {
         let times = |count: &Value| count.as_usize().unwrap_or(0) as u64;
         let length = |value: &Value| value.as_str().map_or(value.len().unwrap_or(0), str::len) as u64;
-        let made = if left.is_number() { length(&right).saturating_mul(times(&left)) } else { length(&left).saturating_mul(times(&right)) };
+        let made = if left.is_number() {
+            length(&right).saturating_mul(times(&left))
+        } else {
+            length(&left).saturating_mul(times(&right))
+        };
         let is_text = string(&left).is_some() || string(&right).is_some();
         if is_text && made > text::MAX_TEXT as u64 {
             return Err("the text is longer than 16 MiB".to_owned());
@@ -191,7 +195,8 @@ fn contains(container: &Value, item: &Value) -> Result<bool, String> {
     match container.kind() {
         ValueKind::Undefined => Ok(false),
         ValueKind::Map | ValueKind::Seq | ValueKind::String => {
-            environment::contains(container.clone(), item.clone()).map_err(|error| environment::message(&error))
+            environment::contains(container.clone(), item.clone())
+                .map_err(|error| environment::message(&error))
         }
         _ => Err(format!("`in` needs a list, a map or text, not {}", eval::noun(container))),
     }

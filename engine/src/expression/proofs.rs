@@ -35,12 +35,24 @@ impl Prover<'_> {
             (Ast::Test(test), _) => match (&test.kind, &test.input, outcome) {
                 (TestKind::None, Ast::Path(path), false) => self.path(path, 0),
                 // Being defined, it may yet be none; what it is found in is neither.
-                (TestKind::Defined, Ast::Path(path), true) | (TestKind::Undefined, Ast::Path(path), false) => {
-                    self.path(path, 1)
-                }
+                (TestKind::Defined, Ast::Path(path), true)
+                | (TestKind::Undefined, Ast::Path(path), false) => self.path(path, 1),
                 (TestKind::Native(name), Ast::Path(path), true)
-                    if !matches!(name.as_str(), "false" | "eq" | "equalto" | "ne" | "sameas" | "in" | "lt"
-                        | "lessthan" | "le" | "lower" | "upper" | "iterable") =>
+                    if !matches!(
+                        name.as_str(),
+                        "false"
+                            | "eq"
+                            | "equalto"
+                            | "ne"
+                            | "sameas"
+                            | "in"
+                            | "lt"
+                            | "lessthan"
+                            | "le"
+                            | "lower"
+                            | "upper"
+                            | "iterable"
+                    ) =>
                 {
                     self.path(path, 0)
                 }
@@ -67,7 +79,9 @@ impl Prover<'_> {
         match ast {
             Ast::Filter(filter) => {
                 let refuses_none = match &filter.function {
-                    Function::Native(name, _) => matches!(name.as_str(), "length" | "count" | "round" | "abs"),
+                    Function::Native(name, _) => {
+                        matches!(name.as_str(), "length" | "count" | "round" | "abs")
+                    }
                     Function::Own(_) => false,
                 };
                 let accepts = match &filter.function {
@@ -113,7 +127,9 @@ impl Prover<'_> {
     }
 
     fn comparison(&self, it: &Comparison, outcome: bool) -> Paths {
-        let [(op, right)] = it.rest.as_slice() else { return self.evaluated(&Ast::Compare(Box::new(it.clone()))) };
+        let [(op, right)] = it.rest.as_slice() else {
+            return self.evaluated(&Ast::Compare(Box::new(it.clone())));
+        };
         let left = &it.first;
         let op = if outcome { *op } else { opposite(*op) };
         match op {

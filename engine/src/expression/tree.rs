@@ -101,6 +101,15 @@ impl Tree {
         }
     }
 
+    /// The items, if it is a list in which something is computed.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Self]> {
+        match &self.form {
+            Form::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
     /// Its value; an undefined value is refused, naming its path.
     ///
     /// # Errors

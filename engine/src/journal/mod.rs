@@ -30,6 +30,13 @@ pub struct Event {
 pub enum Kind {
     /// It began.
     Started(Started),
+    /// An effect whose step says `at_most_once` is about to be performed.
+    Sent {
+        /// Which execution of which step.
+        instance: Arc<str>,
+        /// Which attempt.
+        attempt: u32,
+    },
     /// An effect was performed, or could not be.
     Performed(Performed),
     /// A timer came due.
@@ -145,6 +152,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self.kind {
             Kind::Started(_) => "started",
+            Kind::Sent { .. } => "sent",
             Kind::Performed(_) => "performed",
             Kind::Fired { .. } => "fired",
             Kind::Signalled(_) => "signalled",

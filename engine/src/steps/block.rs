@@ -8,7 +8,7 @@ use crate::source::Node;
 use crate::vm::Failure;
 
 /// `steps`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "steps",
     summary: "a block of steps with its own `return`",
     output: "what the block returns",

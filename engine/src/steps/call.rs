@@ -11,7 +11,7 @@ use crate::source::{Node, Spanned};
 use crate::vm::Failure;
 
 /// `call`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "call",
     summary: "runs another pathway and waits for it",
     output: "what that pathway returns",

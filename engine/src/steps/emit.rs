@@ -8,7 +8,7 @@ use crate::source::Node;
 use crate::vm::Failure;
 
 /// `emit`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "emit",
     summary: "tells a value to whoever listens to this run",
     output: "the value",

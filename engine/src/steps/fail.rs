@@ -11,7 +11,7 @@ use crate::vm::{Class, Failure};
 const UNKNOWN_CLASS: Code = Code("PW0216");
 
 /// `fail`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "fail",
     summary: "raises an error; nothing written after it runs",
     output: "none",
@@ -19,7 +19,11 @@ pub static SPEC: Spec = Spec {
         Field { name: "message", kind: "template", summary: "one sentence, shown to the caller" },
         Field { name: "class", kind: "template", summary: "an error class; `invalid` where nothing is said" },
         Field { name: "code", kind: "template", summary: "your own code, for programs" },
-        Field { name: "status", kind: "template", summary: "the HTTP status of the reply, instead of the class's" },
+        Field {
+            name: "status",
+            kind: "template",
+            summary: "the HTTP status of the reply, instead of the class's",
+        },
         Field { name: "details", kind: "template", summary: "more, for operators" },
     ],
     parse,
@@ -90,17 +94,21 @@ impl Action for Fail {
     }
 
     fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
-        let text = |field: &Option<Expression>| field.as_ref().map(|text| text.render(scope, None)).transpose();
+        let text =
+            |field: &Option<Expression>| field.as_ref().map(|text| text.render(scope, None)).transpose();
         let class = match text(&self.class)? {
             None => Class::Invalid,
-            Some(name) => Class::from_name(&name)
-                .ok_or_else(|| Failure::new(Class::Expression, format!("there is no error class `{name}`")))?,
+            Some(name) => Class::from_name(&name).ok_or_else(|| {
+                Failure::new(Class::Expression, format!("there is no error class `{name}`"))
+            })?,
         };
         let status = match text(&self.status)? {
             None => None,
-            Some(status) => Some(status.parse().ok().filter(|status| (400..600).contains(status)).ok_or_else(
-                || Failure::new(Class::Expression, format!("`{status}` is no HTTP status of an error")),
-            )?),
+            Some(status) => {
+                Some(status.parse().ok().filter(|status| (400..600).contains(status)).ok_or_else(|| {
+                    Failure::new(Class::Expression, format!("`{status}` is no HTTP status of an error"))
+                })?)
+            }
         };
         let mut failure = Failure::new(class, self.message.render(scope, None)?);
         failure.code = text(&self.code)?;

@@ -10,7 +10,7 @@ use crate::source::{Node, Spanned};
 use crate::vm::Failure;
 
 /// `publish`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "publish",
     summary: "puts a record on a topic, once, with the run's other changes",
     output: "`{id}`, the record's message id",

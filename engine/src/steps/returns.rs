@@ -8,7 +8,7 @@ use crate::source::Node;
 use crate::vm::Failure;
 
 /// `return`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "return",
     summary: "ends its block with a value; nothing written after it runs",
     output: "none",

@@ -9,7 +9,7 @@ use crate::source::{Kind, Node, Spanned};
 use crate::vm::Failure;
 
 /// `set`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "set",
     summary: "computes values in order; each sees those above it by bare name",
     output: "the values, as a map; of `set: \"{{ … }}\"` the value itself",

@@ -12,7 +12,7 @@ use crate::vm::Failure;
 const SAME_CASE: Code = Code("PW0215");
 
 /// `switch`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "switch",
     summary: "runs the block of the case that the value equals",
     output: "what the chosen block returns; none where no case matches and there is no default",

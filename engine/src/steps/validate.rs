@@ -10,7 +10,7 @@ use crate::source::Node;
 use crate::vm::{Class, Failure};
 
 /// `validate`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "validate",
     summary: "checks a value against a schema and fills in the schema's defaults",
     output: "the value",
@@ -32,7 +32,8 @@ struct Validate {
 fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Action>> {
     let mut fields = Fields::of(step.get(SPEC.name)?, "`validate`", reader.diagnostics)?;
     let value = fields.require("value", reader.diagnostics).and_then(|node| reader.bare(node, "`value`"));
-    let schema = fields.require("schema", reader.diagnostics).and_then(|node| reader.schema(node, "`schema`"));
+    let schema =
+        fields.require("schema", reader.diagnostics).and_then(|node| reader.schema(node, "`schema`"));
     let words = Class::ALL.map(|class| (class.name(), class));
     let class = match fields.take("class") {
         None => Some(Class::Invalid),
@@ -51,8 +52,9 @@ impl Action for Validate {
 
     fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
         let value = self.value.eval(scope)?;
-        self.schema.check(&value).map(Begun::Done).map_err(|violations| {
-            Failure::violated(self.class, "the value", violations)
-        })
+        self.schema
+            .check(&value)
+            .map(Begun::Done)
+            .map_err(|violations| Failure::violated(self.class, "the value", violations))
     }
 }

@@ -13,7 +13,7 @@ use crate::vm::{Class, Failure};
 const WHAT_FOR: Code = Code("PW0217");
 
 /// `wait`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "wait",
     summary: "lets time pass, or waits for a signal, without holding a slot",
     output: "the signal's payload; none after a time",
@@ -86,7 +86,8 @@ impl Action for Wait {
     }
 
     fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
-        let bad = |text: &str, wanted: &str| Failure::new(Class::Expression, format!("`{text}` is not {wanted}"));
+        let bad =
+            |text: &str, wanted: &str| Failure::new(Class::Expression, format!("`{text}` is not {wanted}"));
         let request = match self {
             Self::For(text) => {
                 let text = text.render(scope, None)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arena::Key;
 use super::state::{Phase, Task};
-use super::{Alarm, Change, Class, Effect, Failure, Instance, Timer, Vm};
+use super::{Alarm, Change, Class, Effect, Failure, Instance, Pending, Timer, Vm};
 use crate::Value;
 use crate::compile::{OnError, Plan, Step};
 use crate::expression::Now;
@@ -65,7 +65,8 @@ impl Vm {
             Request::Http(mut request) => {
                 request.timeout = step.timeout;
                 let request = Arc::new(request);
-                (Effect::Http { instance: instance.clone(), attempt, request }, None)
+                let at_most_once = step.at_most_once;
+                (Effect::Http { instance: instance.clone(), attempt, request, at_most_once }, None)
             }
             Request::Publish { topic, key, value, headers } => {
                 (Effect::Publish { instance: instance.clone(), attempt, topic, key, value, headers }, None)
@@ -85,7 +86,7 @@ impl Vm {
             self.enter_phase(key, Phase::Suspended(instance.clone()));
         }
         self.effects.push(effect.clone());
-        self.pending.insert(instance, (key, effect));
+        self.pending.insert(instance, Pending { task: key, effect, sent: false });
     }
 
     fn enter_phase(&mut self, key: Key<Task>, phase: Phase) {
@@ -200,6 +201,10 @@ impl Vm {
     ) -> Option<Now> {
         let retry = step.retry.as_ref()?;
         if attempt >= retry.attempts || !retry.covers(failure) || (emitted && !retry.restart) {
+            return None;
+        }
+        // Only an answer tells that the call was not carried out, or was and failed.
+        if step.at_most_once && failure.status.is_none() {
             return None;
         }
         let asked = Duration::from_millis(failure.retry_after.unwrap_or(0));

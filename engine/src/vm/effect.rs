@@ -112,6 +112,8 @@ pub enum Effect {
         attempt: u32,
         /// What to send.
         request: Arc<HttpRequest>,
+        /// Record that it is begun before it is; an unknown outcome is then an outage.
+        at_most_once: bool,
     },
     /// Put a record on a topic; answered by `Performed` with `{id}`.
     Publish {

@@ -149,7 +149,10 @@ impl Failure {
             [one] => format!("{what} does not match its schema: `{}` {}", one.pointer, one.detail),
             [one, rest @ ..] => {
                 let more = rest.len();
-                format!("{what} does not match its schema: `{}` {} (and {more} more)", one.pointer, one.detail)
+                format!(
+                    "{what} does not match its schema: `{}` {} (and {more} more)",
+                    one.pointer, one.detail
+                )
             }
         };
         Self { violations, ..Self::new(class, message) }

@@ -9,7 +9,9 @@ use crate::compile::Plan;
 impl Vm {
     /// Begins the `each` of a step.
     pub(super) fn fan_out(&mut self, plan: &Plan, frame: Key<Frame>, index: u32) {
-        let Some(step) = self.frames.get(frame).and_then(|frame| plan.step(frame.block, index)) else { return };
+        let Some(step) = self.frames.get(frame).and_then(|frame| plan.step(frame.block, index)) else {
+            return;
+        };
         let Some(each) = &step.each else { return };
         let items = each.list.eval(&self.view(frame, index)).map_err(Failure::from).and_then(|list| {
             list_items(&list).map_err(|message| Failure::new(Class::Expression, message).at(each.list.span()))
@@ -21,8 +23,7 @@ impl Vm {
             }
             Ok(items) => {
                 let results = vec![None; items.len()];
-                let fan =
-                    Fan { frame, step: index, items, next: 0, live: 0, results, is_feeding: true };
+                let fan = Fan { frame, step: index, items, next: 0, live: 0, results, is_feeding: true };
                 let fan = self.fans.insert(fan);
                 self.feeding.push_back(fan);
             }
@@ -87,13 +88,12 @@ impl Vm {
     }
 
     pub(super) fn fail_item(&mut self, plan: &Plan, key: Key<Task>, failure: Failure) {
-        let Some((frame, step, fan)) = self.tasks.get(key).map(|task| (task.frame, task.step, task.fan)) else {
+        let Some((frame, step, fan)) = self.tasks.get(key).map(|task| (task.frame, task.step, task.fan))
+        else {
             return;
         };
-        let keep_going = self
-            .step_of(plan, key)
-            .and_then(|step| step.each.as_ref())
-            .is_some_and(|each| each.keep_going);
+        let keep_going =
+            self.step_of(plan, key).and_then(|step| step.each.as_ref()).is_some_and(|each| each.keep_going);
         if self.trace.is_some() {
             let change = Change::Failed { failure: failure.clone() };
             self.note(|vm| vm.instance_of(key), change);

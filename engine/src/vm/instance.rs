@@ -1,7 +1,5 @@
 //! Names of executions.
 
-use std::fmt::Write;
-
 use super::Vm;
 use super::arena::Key;
 use super::state::{Frame, Phase, Task};
@@ -49,6 +47,5 @@ impl Vm {
 }
 
 fn push(name: &mut String, part: std::fmt::Arguments<'_>) {
-    // Writing to a string does not fail.
-    drop(name.write_fmt(part));
+    name.push_str(&part.to_string());
 }

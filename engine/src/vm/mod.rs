@@ -64,7 +64,7 @@ pub struct Vm {
     /// Slots taken.
     in_flight: u32,
     /// Effects without an outcome.
-    pending: BTreeMap<Instance, (Key<Task>, Effect)>,
+    pending: BTreeMap<Instance, Pending>,
     timers: BTreeMap<u64, Timer>,
     next_timer: u64,
     signals: VecDeque<Signal>,
@@ -73,6 +73,24 @@ pub struct Vm {
     ended: Option<Result<Value, Failure>>,
     effects: Vec<Effect>,
     trace: Option<Vec<Trace>>,
+}
+
+/// An effect without an outcome.
+#[derive(Debug)]
+struct Pending {
+    task: Key<Task>,
+    effect: Effect,
+    /// Whether it is recorded that it was begun.
+    sent: bool,
+}
+
+/// An effect that is still to be performed, or may have been.
+#[derive(Debug, Clone)]
+pub struct Unfinished {
+    /// What.
+    pub effect: Effect,
+    /// Whether it was begun before: of a step that says `at_most_once`, the outcome is unknown.
+    pub sent: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -149,6 +167,7 @@ impl Vm {
         let applied = match &event.kind {
             Kind::Started(started) => self.start_run(&plan, started),
             _ if self.ended.is_some() => Applied::Ignored,
+            Kind::Sent { instance, attempt } => self.sent(instance, *attempt),
             Kind::Performed(performed) => self.performed(&plan, performed),
             Kind::Fired { timer } => self.fired(&plan, *timer),
             Kind::Signalled(signal) => self.signalled(&plan, signal),
@@ -173,15 +192,19 @@ impl Vm {
 
     /// Effects that have no outcome yet: what is to be done after a replay.
     #[must_use]
-    pub fn in_flight(&self) -> Vec<Effect> {
-        let timers = self.timers.iter().map(|(timer, state)| Effect::Timer { timer: *timer, at: state.at });
-        self.pending.values().map(|(_, effect)| effect.clone()).chain(timers).collect()
+    pub fn in_flight(&self) -> Vec<Unfinished> {
+        let pending = self.pending.values().map(|it| Unfinished { effect: it.effect.clone(), sent: it.sent });
+        let timers = self.timers.iter().map(|(timer, state)| Unfinished {
+            effect: Effect::Timer { timer: *timer, at: state.at },
+            sent: false,
+        });
+        pending.chain(timers).collect()
     }
 
     /// The effect that `instance` waits for.
     #[must_use]
     pub fn pending(&self, instance: &str) -> Option<&Effect> {
-        self.pending.get(instance).map(|(_, effect)| effect)
+        self.pending.get(instance).map(|pending| &pending.effect)
     }
 
     /// Whether nothing but timers, signals and children is waited for.
@@ -190,12 +213,24 @@ impl Vm {
         self.in_flight == 0
     }
 
+    fn sent(&mut self, instance: &str, attempt: u32) -> Applied {
+        match self.pending.get_mut(instance) {
+            Some(pending) if pending.effect.attempt() == Some(attempt) => {
+                pending.sent = true;
+                Applied::Yes
+            }
+            _ => Applied::Ignored,
+        }
+    }
+
     fn performed(&mut self, plan: &Plan, performed: &Performed) -> Applied {
-        let Some((key, effect)) = self.pending.get(&performed.instance) else { return Applied::Ignored };
+        let Some(Pending { task, effect, .. }) = self.pending.get(&performed.instance) else {
+            return Applied::Ignored;
+        };
         if effect.attempt() != Some(performed.attempt) {
             return Applied::Ignored;
         }
-        let key = *key;
+        let key = *task;
         self.pending.remove(&performed.instance);
         self.release(key);
         let Some(step) = self.step_of(plan, key) else { return Applied::Ignored };
@@ -233,8 +268,8 @@ impl Vm {
     }
 
     fn signalled(&mut self, plan: &Plan, signal: &Signal) -> Applied {
-        let waiting = self.pending.iter().find_map(|(instance, (key, effect))| {
-            effect.admits(signal).then(|| (instance.clone(), *key))
+        let waiting = self.pending.iter().find_map(|(instance, pending)| {
+            pending.effect.admits(signal).then(|| (instance.clone(), pending.task))
         });
         match waiting {
             Some((instance, key)) => {

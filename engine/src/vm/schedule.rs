@@ -73,10 +73,7 @@ impl Vm {
         match begun {
             Ok(Begun::Done(output)) => self.finish_step(plan, frame, index, output),
             Ok(Begun::Return(value)) => {
-                self.note(
-                    |vm| vm.instance(frame, index, None),
-                    Change::Finished { output: Value::from(()) },
-                );
+                self.note(|vm| vm.instance(frame, index, None), Change::Finished { output: Value::from(()) });
                 self.end_frame(plan, frame, Some(value));
             }
             Ok(Begun::Ask(_) | Begun::Enter(_)) => {

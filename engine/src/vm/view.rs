@@ -134,7 +134,9 @@ impl Outside {
 impl Scope for Outside {
     fn get(&self, slot: Slot) -> Value {
         match (slot, &self.extra) {
-            (Slot::Emitted, Extra::Emitted(value)) | (Slot::Error { .. }, Extra::Error(value)) => value.clone(),
+            (Slot::Emitted, Extra::Emitted(value)) | (Slot::Error { .. }, Extra::Error(value)) => {
+                value.clone()
+            }
             _ => Value::from(()),
         }
     }

@@ -13,7 +13,7 @@ use crate::source::{Span, Spanned};
 use crate::vm::{Body, Class, Failure, HttpRequest, Method, Parse, Stream};
 
 /// `http`.
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "http",
     summary: "calls a service",
     output: "`{status, headers, body}`; of a stream also `text` and `chunks`",
@@ -24,7 +24,11 @@ pub static SPEC: Spec = Spec {
         Field { name: "put", kind: "template", summary: "PUT; the path" },
         Field { name: "patch", kind: "template", summary: "PATCH; the path" },
         Field { name: "delete", kind: "template", summary: "DELETE; the path" },
-        Field { name: "query", kind: "map of templates", summary: "appended to the query of the service's URL" },
+        Field {
+            name: "query",
+            kind: "map of templates",
+            summary: "appended to the query of the service's URL",
+        },
         Field { name: "headers", kind: "map of templates", summary: "beside the service's" },
         Field { name: "json", kind: "template", summary: "a JSON body" },
         Field { name: "form", kind: "map of templates", summary: "a form as body" },
@@ -96,11 +100,14 @@ impl Action for Http {
 
     fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
         let path = self.path.render(scope, Some(&address::encode_segment))?;
-        address::check(&path).map_err(|message| Failure::new(Class::Expression, message).at(self.path.span()))?;
+        address::check(&path)
+            .map_err(|message| Failure::new(Class::Expression, message).at(self.path.span()))?;
         let headers = self
             .headers
             .iter()
-            .map(|(name, value)| Ok((name.value.clone(), address::header(value.render(scope, None)?, value.span())?)))
+            .map(|(name, value)| {
+                Ok((name.value.clone(), address::header(value.render(scope, None)?, value.span())?))
+            })
             .collect::<Result<_, Failure>>()?;
         Ok(Begun::Ask(Request::Http(HttpRequest {
             service: self.service_name.clone(),

@@ -123,8 +123,8 @@ fn address(
             if let Some(text) = path.as_constant().and_then(|value| value.as_str())
                 && let Err(message) = address::check(text)
             {
-                let mut problem =
-                    Diagnostic::error(BAD_PATH, message).at(entry.value.span, "appended to the service's URL");
+                let mut problem = Diagnostic::error(BAD_PATH, message)
+                    .at(entry.value.span, "appended to the service's URL");
                 if text.contains('?') {
                     problem = problem.help("give parameters under `query`");
                 }
@@ -199,7 +199,8 @@ fn headers(
         };
         good = false;
         reader.diagnostics.push(
-            Diagnostic::error(BAD_HEADER, format!("`{}` {problem}", name.value)).at(name.span, "not allowed here"),
+            Diagnostic::error(BAD_HEADER, format!("`{}` {problem}", name.value))
+                .at(name.span, "not allowed here"),
         );
     }
     good.then_some(pairs)

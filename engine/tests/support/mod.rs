@@ -1,0 +1,171 @@
+//! A world for tests of the engine: compiles a text and runs it with scripted answers.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::sync::Arc;
+
+use pathway_engine::Value;
+use pathway_engine::compile::{Plan, Program, Surroundings, compile};
+use pathway_engine::diagnostic::{Diagnostics, Format, render};
+use pathway_engine::document::Schemas;
+use pathway_engine::expression::Variables;
+use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Started};
+use pathway_engine::project::Project;
+use pathway_engine::schema::Schema;
+use pathway_engine::source::{self, FileId, Sources, Spanned};
+use pathway_engine::vm::{Effect, Failure, Trace, Vm};
+
+/// No schema files.
+struct NoSchemas;
+
+impl Schemas for NoSchemas {
+    fn load(&mut self, _: FileId, _: &Spanned<String>, _: &mut Diagnostics) -> Option<Arc<Schema>> {
+        None
+    }
+}
+
+/// What came of compiling.
+pub struct Compiled {
+    pub program: Program,
+    pub sources: Sources,
+    pub diagnostics: Diagnostics,
+}
+
+impl Compiled {
+    /// The diagnostics as a person sees them.
+    pub fn report(&self) -> String {
+        render(&self.diagnostics.clone().sorted(), &self.sources, Format::Human { color: false })
+    }
+}
+
+/// Compiles pathways, each a file, in a project.
+pub fn compile_in(project: &str, pathways: &[&str]) -> Compiled {
+    let mut sources = Sources::new();
+    let mut diagnostics = Diagnostics::new();
+    let variables = Variables::new();
+    let file = sources.add("pathway.yaml", project);
+    let project = source::parse(&sources, file, source::Limits::default(), &mut diagnostics)
+        .filter(|_| !project.is_empty())
+        .map(|node| Project::read(&node, &variables, &mut diagnostics))
+        .unwrap_or_default();
+    let mut files = Vec::new();
+    for (n, text) in pathways.iter().enumerate() {
+        let file = sources.add(format!("{n}.pathway.yaml"), *text);
+        if let Some(node) = source::parse(&sources, file, source::Limits::default(), &mut diagnostics) {
+            files.push((file, node));
+        }
+    }
+    let surroundings = Surroundings { project: &project, variables: &variables, sources: &sources };
+    let program = compile(&files, surroundings, &mut NoSchemas, &mut diagnostics);
+    Compiled { program, sources, diagnostics }
+}
+
+/// The plan of a pathway that must compile.
+pub fn plan(project: &str, pathway: &str) -> Arc<Plan> {
+    let compiled = compile_in(project, &[pathway]);
+    assert!(!compiled.diagnostics.has_errors(), "{}", compiled.report());
+    compiled.program.pathways.values().next().unwrap().clone()
+}
+
+/// A value from JSON.
+pub fn json(text: &str) -> Value {
+    pathway_engine::value::from_json(text.as_bytes()).unwrap()
+}
+
+/// A run in virtual time.
+pub struct Run {
+    pub vm: Vm,
+    pub events: Vec<Event>,
+    pub effects: Vec<Effect>,
+    pub now: jiff::Timestamp,
+}
+
+impl Run {
+    pub fn start(plan: &Arc<Plan>, input: &str) -> Self {
+        let now = "2024-05-20T12:00:00Z".parse().unwrap();
+        let mut run =
+            Self { vm: Vm::new(plan.clone()).traced(), events: Vec::new(), effects: Vec::new(), now };
+        run.tell(Kind::Started(Started {
+            run: "018f0000-0000-7000-8000-000000000001".into(),
+            input: json(input),
+            principal: None,
+            seed: 7,
+            semantics: SEMANTICS,
+            attempt: 1,
+        }));
+        run
+    }
+
+    pub fn tell(&mut self, kind: Kind) {
+        let event = Event { at: self.now, kind };
+        let mut effects = Vec::new();
+        if self.vm.apply(&event, &mut effects) == pathway_engine::vm::Applied::Yes {
+            self.events.push(event);
+        }
+        self.effects.extend(effects);
+    }
+
+    /// Answers the effect of `instance`.
+    pub fn answer(&mut self, instance: &str, value: &str) {
+        self.outcome(instance, Outcome::Answer(json(value)));
+    }
+
+    /// Lets the effect of `instance` fail.
+    pub fn fail(&mut self, instance: &str, failure: Failure) {
+        self.outcome(instance, Outcome::Failure(failure));
+    }
+
+    fn outcome(&mut self, instance: &str, outcome: Outcome) {
+        let effect = self.vm.pending(instance).unwrap_or_else(|| panic!("`{instance}` is not in flight"));
+        let performed = Performed {
+            instance: instance.into(),
+            attempt: effect.attempt().unwrap(),
+            request: effect.hash().unwrap(),
+            outcome,
+            emitted: false,
+        };
+        self.tell(Kind::Performed(performed));
+    }
+
+    /// Lets time pass until the earliest timer, which fires; false where there is none.
+    pub fn fire(&mut self) -> bool {
+        let next = self.vm.in_flight().into_iter().filter_map(|unfinished| match unfinished.effect {
+            Effect::Timer { timer, at } => Some((at, timer)),
+            _ => None,
+        });
+        let Some((at, timer)) = next.min() else { return false };
+        self.now = self.now.max(at);
+        self.tell(Kind::Fired { timer });
+        true
+    }
+
+    /// Instances whose effects are in flight.
+    pub fn waiting(&self) -> Vec<String> {
+        self.vm
+            .in_flight()
+            .iter()
+            .filter_map(|unfinished| unfinished.effect.instance().map(ToString::to_string))
+            .collect()
+    }
+
+    /// What the run returned.
+    pub fn returned(&self) -> String {
+        match self.vm.outcome() {
+            Some(Ok(value)) => pathway_engine::value::to_json(value),
+            Some(Err(failure)) => panic!("failed: {failure:?}"),
+            None => panic!("not ended; waits for {:?}", self.waiting()),
+        }
+    }
+
+    /// How the run failed.
+    pub fn failure(&self) -> Failure {
+        match self.vm.outcome() {
+            Some(Err(failure)) => failure.clone(),
+            other => panic!("not failed: {other:?}"),
+        }
+    }
+
+    pub fn trace(&mut self) -> Vec<Trace> {
+        self.vm.take_trace()
+    }
+}
