@@ -281,7 +281,7 @@ impl Visitor for Checker<'_> {
         let mut secret = expression.has_secret().then(|| expression.span());
         let mut shape = Shape::Any;
         expression.bind(&mut |read: &Read| {
-            let (bound, found) = self.read(read, tolerant || read.tolerated)?;
+            let (bound, found) = self.read(read, tolerant || read.tolerated || read.conditional)?;
             if found.is_secret() && reads.get(&read.span).copied().unwrap_or(true) {
                 secret.get_or_insert(read.span);
             }
