@@ -1,7 +1,7 @@
 //! YAML text → a tree in which every key and value knows its place.
 //!
-//! The reader of the project's files gives bytes to [`decode`], the text to
-//! [`Sources::add`], and the file to [`parse`]. Values are read by YAML 1.2's core schema, so
+//! The reader of the project's files gives their bytes to [`Sources::add_bytes`] and each file to
+//! [`parse`]. Values are read by YAML 1.2's core schema, so
 //! `on`, `yes` and `no` are text; aliases and merge keys are expanded within [`Limits`].
 
 mod anchors;
@@ -21,7 +21,6 @@ mod tree;
 mod value;
 mod yaml;
 
-pub use decode::decode;
 pub use node::{Entry, Kind, Node, Spanned};
 pub use span::{FileId, Location, Sources, Span};
 pub use text::{Style, Text};

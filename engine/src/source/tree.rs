@@ -16,7 +16,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 const DUPLICATE_KEY: Code = Code("PW0109");
 const BAD_KEY: Code = Code("PW0110");
 
-/// Problems of one file after which reading stops.
+/// Errors of one file after which reading stops; of warnings, no more are reported.
 const MAX_PROBLEMS: usize = 100;
 
 /// Goes on, or stops because no tree can be made.
@@ -27,6 +27,7 @@ pub(super) struct Tree<'a> {
     limits: Limits,
     diagnostics: &'a mut Diagnostics,
     problems: usize,
+    warnings: usize,
     frames: Vec<Frame>,
     root: Option<Node>,
     anchors: Anchors,
@@ -72,6 +73,7 @@ impl<'a> Tree<'a> {
             limits,
             diagnostics,
             problems: 0,
+            warnings: 0,
             frames: Vec::new(),
             root: None,
             anchors: Anchors::new(limits),
@@ -88,11 +90,14 @@ impl<'a> Tree<'a> {
 
     /// Takes a diagnostic, unless it follows from one that was reported.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        if self.frames.iter().any(|frame| frame.template) || self.problems >= MAX_PROBLEMS {
-            return;
+        let count = match diagnostic.severity {
+            Severity::Error => &mut self.problems,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *count < MAX_PROBLEMS && !self.frames.iter().any(|frame| frame.template) {
+            *count += 1;
+            self.diagnostics.push(diagnostic);
         }
-        self.problems += usize::from(diagnostic.severity == Severity::Error);
-        self.diagnostics.push(diagnostic);
     }
 
     /// What is known when a syntax error was met at `at`.
@@ -248,12 +253,9 @@ impl<'a> Tree<'a> {
 
     fn close(&mut self, end: usize) -> Step {
         let Some(frame) = self.frames.pop() else { return Step::Continue(()) };
-        let end = if frame.flow && end > frame.start {
-            end
-        } else {
-            let first = frame.first.map_or(frame.start, |first| first as usize);
-            first.min(self.raw.line_end(frame.start)).max(frame.start)
-        };
+        let first = frame.first.map_or(frame.start, |first| first as usize);
+        let end = if frame.flow { end } else { first.min(self.raw.line_end(frame.start)) };
+        let end = end.max(frame.start);
         let span = self.raw.span(&(frame.start..end));
         let kind = match frame.items {
             Items::List(items) => Kind::List(items),

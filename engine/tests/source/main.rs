@@ -1,5 +1,6 @@
 //! YAML text becomes a tree or diagnostics.
 
+mod bytes;
 mod fixtures;
 mod limits;
 mod oracle;
