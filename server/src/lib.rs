@@ -4,6 +4,8 @@ pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod effects;
+pub mod envelope;
+pub mod piece;
 pub mod seal;
 pub mod store;
 pub mod telemetry;

@@ -70,6 +70,16 @@ pub struct Started {
     /// 1, and one more for each redrive.
     #[serde(default = "one")]
     pub attempt: u32,
+    /// How many pathways called each other to get here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
+    /// Who called it through a door, and their token, sealed; opened by the server only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 fn one() -> u32 {

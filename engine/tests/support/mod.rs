@@ -92,6 +92,8 @@ impl Run {
             seed: 7,
             semantics: SEMANTICS,
             attempt: 1,
+            depth: 0,
+            sealed: None,
         }));
         run
     }

@@ -1,0 +1,86 @@
+//! What travels beside a record from a door to the run that it starts, as record headers.
+//!
+//! A door is trusted because it can seal: who asked, and the token with which services are called
+//! in their name, are sealed together for one run of one pathway, so that neither is readable on
+//! the bus nor can another producer forge it.
+
+use pathway_engine::journal::Principal;
+use serde::{Deserialize, Serialize};
+
+use crate::store::Millis;
+
+const PATHWAY: &str = "pathway-name";
+const RUN: &str = "pathway-run";
+const CORRELATION: &str = "pathway-correlation";
+const DEADLINE: &str = "pathway-deadline";
+const SEALED: &str = "pathway-sealed";
+const IDEMPOTENCY: &str = "pathway-idempotency-key";
+/// Stable over redeliveries of a record of our own.
+pub const MESSAGE_ID: &str = "message-id";
+
+/// What an HTTP door says of the run that a record is to start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Envelope {
+    /// The pathway whose door it was; other pathways of the topic pass the rest over.
+    pub pathway: String,
+    /// The public id that the run gets.
+    pub run: String,
+    /// The correlation id.
+    pub correlation: String,
+    /// When the door gives up: a run that has not begun by then does not begin.
+    pub deadline: Option<Millis>,
+    /// [`Sealed`], sealed.
+    pub sealed: Option<String>,
+    /// The caller's `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+}
+
+/// Who asked, and their token.
+#[derive(Serialize, Deserialize)]
+pub struct Sealed {
+    /// Who.
+    pub principal: Principal,
+    /// Their bearer token.
+    #[serde(default)]
+    pub token: Option<String>,
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealed").field("principal", &self.principal).finish_non_exhaustive()
+    }
+}
+
+impl Envelope {
+    /// As record headers.
+    #[must_use]
+    pub fn to_headers(&self) -> Vec<(String, Vec<u8>)> {
+        let deadline = self.deadline.map(|at| at.to_string());
+        let optional = [
+            (DEADLINE, deadline.as_deref()),
+            (SEALED, self.sealed.as_deref()),
+            (IDEMPOTENCY, self.idempotency_key.as_deref()),
+        ];
+        let required = [(PATHWAY, &*self.pathway), (RUN, &*self.run), (CORRELATION, &*self.correlation)];
+        let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let pairs = required.into_iter().chain(optional);
+        pairs.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect()
+    }
+
+    /// From record headers; none where the record came through no door.
+    #[must_use]
+    pub fn from_headers(headers: &[(String, Vec<u8>)]) -> Option<Self> {
+        let get = |name: &str| {
+            let (_, value) = headers.iter().find(|(known, _)| known == name)?;
+            std::str::from_utf8(value).ok().map(str::to_owned)
+        };
+        Some(Self {
+            pathway: get(PATHWAY)?,
+            run: get(RUN)?,
+            correlation: get(CORRELATION)?,
+            deadline: get(DEADLINE).and_then(|at| at.parse().ok()),
+            sealed: get(SEALED),
+            idempotency_key: get(IDEMPOTENCY),
+        })
+    }
+}
