@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pathway_engine::diagnostic::{Code, Diagnostics, page, pages};
+use pathway_engine::schema::Schema;
 use pathway_engine::source::{Limits, Sources, parse};
 
 /// What is raised for a file, as far as the phases go that can raise `code`; `None` if those are
@@ -16,8 +17,16 @@ fn raises(code: &str, yaml: &str) -> Option<Vec<Code>> {
     let mut sources = Sources::new();
     let file = sources.add("example.yaml", yaml);
     let mut diagnostics = Diagnostics::new();
-    parse(&sources, file, Limits::default(), &mut diagnostics);
-    code.starts_with("PW01").then(|| diagnostics.iter().map(|d| d.code).collect())
+    let tree = parse(&sources, file, Limits::default(), &mut diagnostics);
+    if code.starts_with("PW04")
+        && let Some(schema) = tree.as_ref().and_then(|tree| tree.get("input"))
+    {
+        Schema::compile(schema, &mut diagnostics);
+    }
+    ["PW01", "PW04"]
+        .iter()
+        .any(|range| code.starts_with(range))
+        .then(|| diagnostics.iter().map(|d| d.code).collect())
 }
 
 /// Codes of PW01 that no text can raise: a size, and bytes that are not text.

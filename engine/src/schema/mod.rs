@@ -28,16 +28,15 @@ use serde::Deserialize as _;
 
 use self::defaults::Defaults;
 use self::instance::Native;
-use self::survey::Survey;
+use self::reference::TOO_LARGE;
+use self::survey::{MALFORMED, Survey};
 use self::tree::Tree;
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{Kind, Node};
 
-const INVALID_SCHEMA: Code = Code("PW0402");
 const INVALID_PATTERN: Code = Code("PW0407");
 const INVALID_DEFAULT: Code = Code("PW0409");
-const TOO_LARGE: Code = Code("PW0410");
 
 /// Memory that one compiled regular expression may take.
 const PATTERN_SIZE: usize = 2 << 20;
@@ -144,7 +143,7 @@ fn compile(node: &Node, diagnostics: &mut Diagnostics) -> Option<Schema> {
         Err(error) => {
             let span = find(node, error.instance_path().as_str()).span;
             diagnostics.push(
-                Diagnostic::error(INVALID_SCHEMA, "this is not valid in a JSON Schema")
+                Diagnostic::error(MALFORMED, "this is not valid in a JSON Schema")
                     .at(span, error.to_string())
                     .help("see what the keyword takes in the draft that `$schema` names"),
             );

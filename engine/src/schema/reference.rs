@@ -9,7 +9,7 @@ use crate::source::Spanned;
 const NOT_LOCAL: Code = Code("PW0403");
 const NO_TARGET: Code = Code("PW0404");
 const CIRCULAR: Code = Code("PW0405");
-const TOO_LARGE: Code = Code("PW0410");
+pub(super) const TOO_LARGE: Code = Code("PW0410");
 
 /// How many subschemas one value may be held against before its parts are looked at.
 const MAX_IN_PLACE: u64 = 10_000;

@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{Entry, Kind, Node, Span, Spanned};
 
 const UNKNOWN_KEYWORD: Code = Code("PW0401");
-const MALFORMED: Code = Code("PW0402");
+pub(super) const MALFORMED: Code = Code("PW0402");
 const UNKNOWN_FORMAT: Code = Code("PW0406");
 const UNKNOWN_DRAFT: Code = Code("PW0408");
 const NESTED_ID: Code = Code("PW0411");
