@@ -124,11 +124,17 @@ impl StandIns {
         ]
     }
 
-    /// An access token of `subject` that is good for an hour, as a login would give it.
+    /// An access token of `subject`, as a login would give it now: good for an hour.
     #[must_use]
     pub fn token(&self, subject: &str) -> String {
+        self.token_at(subject, self.shared.clock.now())
+    }
+
+    /// An access token of `subject`, as a login would have given it at `time`.
+    #[must_use]
+    pub fn token_at(&self, subject: &str, time: Timestamp) -> String {
         let issuer = format!("{}/auth/v1", self.supabase_url);
-        self.keys().user_token(&issuer, subject, Timestamp::now())
+        self.keys().user_token(&issuer, subject, time)
     }
 
     /// All calls so far, oldest first; of very many, the latest.

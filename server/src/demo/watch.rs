@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::standins::Shared;
@@ -53,7 +53,7 @@ pub enum Fault {
     Status(u16),
     /// Never answered.
     Hang,
-    /// An answer begins and breaks off.
+    /// Answered, but the answer breaks off: of the language model's after a few words.
     Cut,
 }
 
@@ -129,12 +129,13 @@ pub(super) async fn observe(
         headers: parts.headers.clone(),
         body: String::from_utf8_lossy(&body).into_owned(),
     });
+    let request = Request::from_parts(parts, Body::from(body));
     let answer = async {
         match fault {
-            None => next.run(Request::from_parts(parts, Body::from(body))).await,
+            None => next.run(request).await,
             Some(Fault::Status(status)) => refusal(status),
             Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::Cut) => cut(),
+            Some(Fault::Cut) => cut(next.run(request).await),
         }
     };
     until(&shared.stop, answer).await.unwrap_or_else(|| StatusCode::SERVICE_UNAVAILABLE.into_response())
@@ -145,9 +146,15 @@ fn refusal(status: u16) -> Response {
     (status, "the stand-in was told to fail").into_response()
 }
 
-fn cut() -> Response {
-    let pieces = [Ok(Bytes::from_static(b"{\"begun\":")), Err(std::io::Error::other("cut"))];
-    Body::from_stream(stream::iter(pieces)).into_response()
+fn cut(answer: Response) -> Response {
+    const PIECES: usize = 4;
+    let (parts, body) = answer.into_parts();
+    let end = stream::once(async {
+        // What was said before is on its way when the connection breaks.
+        tokio::task::yield_now().await;
+        Err(axum::Error::new("cut"))
+    });
+    Response::from_parts(parts, Body::from_stream(body.into_data_stream().take(PIECES).chain(end)))
 }
 
 /// What `work` comes to, unless it is stopped before.

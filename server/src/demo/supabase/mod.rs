@@ -49,8 +49,7 @@ async fn read(
     let database = lock(&shared);
     let table = database.table(&table)?;
     let selection = Selection::parse(table, &pairs)?;
-    let rows = database.select(table, &role, &selection)?;
-    Ok(Json(rows).into_response())
+    Ok(Json(database.select(table, &role, &selection)).into_response())
 }
 
 async fn write(
@@ -73,7 +72,7 @@ async fn write(
     let merge = prefer.merge.then_some(selection.on_conflict.as_slice());
     let (written, inserted) = database.put(table, rows, merge, shared.clock.now())?;
     let status = if inserted || written.is_empty() { StatusCode::CREATED } else { StatusCode::OK };
-    prefer.answer(status, written, &selection)
+    Ok(prefer.answer(status, written, &selection))
 }
 
 async fn change(
@@ -92,7 +91,7 @@ async fn change(
     let selection = Selection::parse(table, &pairs)?;
     let changed = database.update(table, &role, &selection, changes)?;
     let status = if prefer.representation { StatusCode::OK } else { StatusCode::NO_CONTENT };
-    prefer.answer(status, changed, &selection)
+    Ok(prefer.answer(status, changed, &selection))
 }
 
 /// Whose token it is: the auth server's introspection.
@@ -124,11 +123,11 @@ impl Preferences {
     }
 
     /// Without `return=representation` there is no body at all.
-    fn answer(&self, status: StatusCode, rows: Vec<Row>, selection: &Selection) -> Result<Response, Refusal> {
+    fn answer(&self, status: StatusCode, rows: Vec<Row>, selection: &Selection) -> Response {
         if !self.representation {
-            return Ok(status.into_response());
+            return status.into_response();
         }
         let rows: Vec<Row> = rows.into_iter().map(|row| selection.shown(row)).collect();
-        Ok((status, Json(rows)).into_response())
+        (status, Json(rows)).into_response()
     }
 }
