@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod effects;
 pub mod envelope;
 pub mod piece;
