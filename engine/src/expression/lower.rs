@@ -69,6 +69,8 @@ pub(super) struct Lower<'a> {
     pub locals: usize,
     /// How many `${}` literals were put back.
     pub unmasked: usize,
+    /// Whether the filter being lowered may yield undefined items.
+    pub accepts_items: bool,
     pub failed: bool,
 }
 
@@ -82,6 +84,7 @@ impl<'a> Lower<'a> {
             scopes: vec![Vec::new()],
             locals: 0,
             unmasked: 0,
+            accepts_items: false,
             failed: false,
         }
     }

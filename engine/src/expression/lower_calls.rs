@@ -17,35 +17,31 @@ const UNKNOWN_TEST: Code = Code("PW0303");
 const ARGUMENTS: Code = Code("PW0312");
 
 impl Lower<'_> {
-    pub(super) fn filter(
-        &mut self,
-        filter: &jinja::Spanned<jinja::Filter<'_>>,
-        span: Span,
-        place: Place,
-    ) -> Ast {
+    pub(super) fn filter(&mut self, filter: &jinja::Spanned<jinja::Filter<'_>>, span: Span, place: Place) -> Ast {
+        let accepts_items = std::mem::take(&mut self.accepts_items);
         let own = filters::find(filter.name);
         let is_default = matches!(filter.name, "default" | "d");
         let accepts = own.is_some_and(|own| own.accepts_undefined(!filter.args.is_empty()));
         let inside = if is_default || accepts { place.tolerant() } else { place.strict() };
-        let mut input = match &filter.expr {
+        self.accepts_items =
+            matches!(filter.name, "select" | "reject") && matches!(filter.expr, Some(jinja::Expr::Filter(_)));
+        let input = match &filter.expr {
             Some(input) => self.expr(input, inside),
             None => Ast::Const(Value::from(())),
         };
-        let reads_items = matches!(filter.name, "select" | "reject");
-        if let Ast::Filter(before) = &mut input
-            && let Function::Native(_, yields @ Yields::Items) = &mut before.function
-            && reads_items
-        {
-            *yields = Yields::AcceptedItems;
-        }
         // An argument of `default` may be undefined where the filter's place accepts it.
         let arguments = self.arguments(&filter.args, if is_default { place } else { place.strict() });
         if is_default {
             return self.default(input, arguments, span);
         }
-        let Some(function) = self.function(filter.name, &arguments, self.span_of(filter.span())) else {
+        let Some(mut function) = self.function(filter.name, &arguments, self.span_of(filter.span())) else {
             return Ast::Const(Value::from(()));
         };
+        if let Function::Native(_, yields @ Yields::Items) = &mut function
+            && accepts_items
+        {
+            *yields = Yields::AcceptedItems;
+        }
         let folds = is_const(&input) && arguments.iter().all(is_const);
         self.fold(Ast::Filter(Box::new(Filter { function, input, arguments, span })), folds, span)
     }

@@ -1,7 +1,17 @@
 //! The filters of the language, each with its line of documentation and examples that a test
 //! runs. minijinja's filters stand beside them.
 
+mod dates;
+mod encoding;
+mod json;
+mod lists;
+mod maps;
+mod numbers;
+mod patterns;
+mod words;
+
 use super::environment;
+use super::eval::noun;
 use crate::Value;
 
 /// A filter.
@@ -54,10 +64,72 @@ const fn optional(name: &'static str, default: &'static str) -> Parameter {
     Parameter { name, default: Some(default) }
 }
 
+impl Call {
+    fn argument(&self, n: usize) -> Option<&Value> {
+        self.arguments.get(n).and_then(Option::as_ref)
+    }
+
+    /// The `n`th argument as text.
+    fn text(&self, n: usize) -> Result<Option<&str>, String> {
+        match self.argument(n) {
+            None => Ok(None),
+            Some(value) => text(value).map(Some),
+        }
+    }
+
+    /// The `n`th argument as a count.
+    fn count(&self, n: usize, default: usize) -> Result<usize, String> {
+        match self.argument(n) {
+            None => Ok(default),
+            Some(value) if value.is_integer() => {
+                value.as_usize().ok_or_else(|| format!("{value} is not a count"))
+            }
+            Some(other) => Err(format!("it needs a whole number, not {}", noun(other))),
+        }
+    }
+
+    /// The items of the input, which must be a list.
+    fn items(&self) -> Result<impl Iterator<Item = Value> + use<>, String> {
+        use minijinja::value::ValueKind;
+        match self.input.kind() {
+            ValueKind::Seq | ValueKind::Iterable => self.input.try_iter().map_err(|error| error.to_string()),
+            _ => Err(format!("it needs a list, not {}", noun(&self.input))),
+        }
+    }
+}
+
+/// `value`, which must be text.
+fn text(value: &Value) -> Result<&str, String> {
+    use minijinja::value::ValueKind;
+    match value.as_str() {
+        Some(text) if value.kind() == ValueKind::String => Ok(text),
+        _ => Err(format!("it needs text, not {}", noun(value))),
+    }
+}
+
+/// `value` as text, if it is text, a number or a boolean.
+fn scalar(value: &Value) -> Result<String, String> {
+    use minijinja::value::ValueKind;
+    match value.kind() {
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => super::text::of(value),
+        _ => Err(format!("it needs text or a number, not {}", noun(value))),
+    }
+}
+
 /// All of the language's own filters, by name.
 pub fn all() -> impl Iterator<Item = &'static Definition> {
-    let tables: [&'static [Definition]; 0] = [];
-    tables.into_iter().flatten()
+    [
+        dates::FILTERS,
+        encoding::FILTERS,
+        json::FILTERS,
+        lists::FILTERS,
+        maps::FILTERS,
+        numbers::FILTERS,
+        patterns::FILTERS,
+        words::FILTERS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The names of all filters, minijinja's included.
@@ -147,4 +219,65 @@ pub(super) fn call(
         }
     }
     (definition.function)(&Call { input, arguments })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Expression, Variables, environment};
+    use super::*;
+    use crate::diagnostic::Diagnostics;
+    use crate::source::{Sources, Span, Text};
+
+    /// The value of `source`, which reads nothing, as JSON.
+    fn value(source: &str) -> String {
+        let file = Sources::new().add("test", source.to_owned());
+        let text = Text::opaque(source, Span::new(file, 0, source.len()));
+        let mut diagnostics = Diagnostics::new();
+        let parsed = Expression::bare(&text, &Variables::new(), &mut diagnostics);
+        let parsed = parsed.unwrap_or_else(|| panic!("{source}: {diagnostics:?}"));
+        crate::value::to_json(parsed.as_constant().unwrap_or_else(|| panic!("{source} reads something")))
+    }
+
+    #[test]
+    fn examples_hold() {
+        for definition in all() {
+            assert!(!definition.examples.is_empty(), "{} has no example", definition.name);
+            for (source, expected) in definition.examples {
+                assert!(source.contains(definition.name), "{source} does not show {}", definition.name);
+                assert_eq!(value(source), *expected, "{source}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_parameters_few() {
+        let mut names: Vec<_> = names().collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(all().all(|definition| definition.parameters.len() <= MAX_PARAMETERS));
+    }
+
+    #[test]
+    fn minijinja_has_the_rest() {
+        use minijinja::ErrorKind;
+        let mut state = environment::environment().empty_state();
+        for name in environment::NATIVE_FILTERS {
+            let called = state.apply_filter(name, &[Value::from("x")]);
+            assert!(called.is_ok_and(|_| true) || {
+                let kind = state.apply_filter(name, &[]).map_err(|error| error.kind());
+                kind != Err(ErrorKind::UnknownFilter)
+            }, "{name}");
+        }
+        for name in environment::TESTS {
+            let kind = state.perform_test(name, &[Value::from("x")]).map_err(|error| error.kind());
+            assert_ne!(kind, Err(ErrorKind::UnknownTest), "{name}");
+        }
+    }
+
+    #[test]
+    fn own_filters_can_be_mapped() {
+        assert_eq!(value("['1', 'x'] | map('number', 0)"), "[1,0]");
+    }
 }
