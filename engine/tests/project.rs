@@ -109,7 +109,7 @@ vars: { limit: 5, list: [a, { b: "${PREFIX}" }], key: "${KEY}", none: }
     assert_eq!(user.without_token.as_deref(), Some("base"));
 
     assert_eq!(project.vars["limit"].value, 5.into());
-    assert_eq!(project.vars["list"].value.to_string(), r#"["a", {"b": "p-"}]"#);
+    assert_eq!(project.vars["list"].value.to_string(), "['a', {'b': 'p-'}]");
     assert!(project.vars["key"].secret && !project.vars["list"].secret);
 }
 
@@ -195,7 +195,7 @@ fn all_mistakes_are_told_at_once() {
 proptest! {
     /// Wherever a secret variable may stand, neither the project nor a message shows it.
     #[test]
-    fn no_secret_is_shown(secret in "[a-zA-Z0-9]{12,20}", place in 0..14usize) {
+    fn no_secret_is_shown(secret in "[a-zA-Z0-9]{12,20}", place in 0..15usize) {
         let places = [
             "listen: ${KEY}", "max_runs: ${KEY}", "log: { format: '${KEY}' }",
             "bus: { kafka: { servers: '${KEY}', sasl_password: '${KEY}', start: '${KEY}' } }",
@@ -205,10 +205,13 @@ proptest! {
             "services: { a: { url: 'http://u:${KEY}@h' } }",
             "services: { a: { url: 'http://h', like: '${KEY}', retry: { attempts: '${KEY}' } } }",
             "vars: { a: [{ b: 'x${KEY}' }] }", "pathways: ['${KEY}']",
+            "services: { a: { url: 'http://h', headers: { X: 'Bearer ${KEY}', Y: '${KEY} {{ auth.token }}' } } }",
         ];
         let (project, found, _) = read(places[place], &[("KEY", &secret)]);
         prop_assert!(!format!("{project:?}").contains(&secret), "{project:?}");
         prop_assert!(!format!("{found:?}").contains(&secret), "{found:?}");
+        let variables = format!("{:?}", variables(&[("KEY", &secret)]));
+        prop_assert!(!variables.contains(&secret), "{variables}");
     }
 
     #[test]
