@@ -28,7 +28,10 @@ mod walk;
 
 pub use scope::{Now, Scope, Slot};
 pub use tree::Tree;
+pub(crate) use substitution::fill;
 pub use variables::{Variable, Variables};
+
+use std::fmt;
 
 use minijinja::machinery::ast as jinja;
 
@@ -41,7 +44,7 @@ use lower::{Lower, Place, Tolerance};
 use output::Output;
 
 /// A bare expression, a template, or a constant.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Expression {
     span: Span,
     body: Body,
@@ -53,6 +56,13 @@ pub struct Expression {
     /// How many names the template binds.
     locals: usize,
     secret: bool,
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body: &dyn fmt::Debug = if self.secret { &"…" } else { &self.body };
+        f.debug_struct("Expression").field("span", &self.span).field("body", body).finish_non_exhaustive()
+    }
 }
 
 /// One step of a path that an expression reads.

@@ -54,6 +54,26 @@ pub(super) fn substitute(text: &Text, variables: &Variables, diagnostics: &mut D
     scan.masked
 }
 
+/// `text` with its references filled in, and whether a part of it is secret; for text outside of
+/// templates. `None` where something was reported.
+pub(crate) fn fill(
+    text: &Text,
+    variables: &Variables,
+    diagnostics: &mut Diagnostics,
+) -> Option<(String, bool)> {
+    let before = diagnostics.len();
+    let masked = substitute(text, variables, diagnostics);
+    let mut filled = String::with_capacity(masked.text.len());
+    let mut at = 0;
+    for literal in &masked.literals {
+        filled.push_str(masked.text.get(at..literal.start).unwrap_or(""));
+        filled.push_str(&literal.value);
+        at = literal.end;
+    }
+    filled.push_str(masked.text.get(at..).unwrap_or(""));
+    (diagnostics.len() == before).then_some((filled, masked.secret))
+}
+
 struct Scan<'a> {
     text: &'a Text,
     variables: &'a Variables,

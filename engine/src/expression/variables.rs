@@ -1,14 +1,21 @@
 //! What `${NAME}` stands for.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The value of a variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Variable {
     /// Its text, empty where it is set to nothing.
     pub value: String,
     /// Whether it must never be shown.
     pub secret: bool,
+}
+
+impl fmt::Debug for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.secret { f.write_str("…") } else { fmt::Debug::fmt(&self.value, f) }
+    }
 }
 
 /// The variables that `${NAME}` may name, as the environment and `.env` files gave them.

@@ -56,14 +56,17 @@ fn constant(node: &Node, what: &str, secret: &mut bool, reader: &mut Reader<'_>)
         }
         Kind::List(items) => {
             let items: Vec<_> = items.iter().map(|item| constant(item, what, secret, reader)).collect();
-            Value::from_iter(items.into_iter().collect::<Option<Vec<_>>>()?)
+            Value::from(items.into_iter().collect::<Option<Vec<_>>>()?)
         }
         Kind::Map(entries) => {
             let entries: Vec<_> = entries
                 .iter()
-                .map(|entry| Some((entry.key.value.clone(), constant(&entry.value, what, secret, reader)?)))
+                .map(|entry| {
+                    let key = Value::from(entry.key.value.as_str());
+                    Some((key, constant(&entry.value, what, secret, reader)?))
+                })
                 .collect();
-            Value::from_iter(entries.into_iter().collect::<Option<Vec<_>>>()?)
+            Value::from(entries.into_iter().collect::<Option<IndexMap<_, _>>>()?)
         }
     })
 }

@@ -6,7 +6,7 @@ use super::{Exit, Failure, Form, Outcome, Session};
 
 /// Compiles pathways and tells all that is wrong with them
 #[derive(Debug, clap::Args)]
-pub struct Check {
+pub(super) struct Check {
     /// Files; none: all of the project
     paths: Vec<PathBuf>,
     /// The form of the problems

@@ -7,7 +7,7 @@ use super::{Cli, Exit, Outcome, Session};
 
 /// Prints a script that completes this program's commands in a shell
 #[derive(Debug, clap::Args)]
-pub struct Completions {
+pub(super) struct Completions {
     /// The shell
     #[arg(value_enum)]
     shell: Shell,

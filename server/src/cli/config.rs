@@ -6,7 +6,7 @@ use super::{Exit, Form, Outcome, Session};
 
 /// Checks or shows the configuration
 #[derive(Debug, clap::Args)]
-pub struct Config {
+pub(super) struct Config {
     #[command(subcommand)]
     command: Command,
 }

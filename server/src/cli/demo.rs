@@ -4,7 +4,7 @@ use super::{Exit, Failure, Outcome, Session};
 
 /// Shows what pathways do, without any set-up
 #[derive(Debug, clap::Args)]
-pub struct Demo {
+pub(super) struct Demo {
     /// Plays it once and exits
     #[arg(long)]
     once: bool,

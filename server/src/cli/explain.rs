@@ -6,7 +6,7 @@ use super::{Exit, Failure, Outcome, Session};
 
 /// Explains the code of a diagnostic; without a code, lists them all
 #[derive(Debug, clap::Args)]
-pub struct Explain {
+pub(super) struct Explain {
     /// Such as PW0101
     code: Option<String>,
     /// Lists as JSON

@@ -6,7 +6,7 @@ use super::{Exit, Failure, Outcome, Session};
 
 /// Draws the steps of a pathway and what each waits for
 #[derive(Debug, clap::Args)]
-pub struct Graph {
+pub(super) struct Graph {
     /// The pathway
     file: PathBuf,
     /// The language of the drawing

@@ -8,7 +8,7 @@ use super::{Exit, Failure, Outcome, Session};
 
 /// Makes a project that runs
 #[derive(Debug, clap::Args)]
-pub struct Init {
+pub(super) struct Init {
     /// Where; made if it is not there
     #[arg(default_value = ".")]
     folder: PathBuf,

@@ -6,7 +6,7 @@ use super::{Exit, Failure, Outcome, Session};
 
 /// Runs one pathway for one input and prints what it returns
 #[derive(Debug, clap::Args)]
-pub struct Run {
+pub(super) struct Run {
     /// A file, or the name of a pathway of the project
     #[arg(value_name = "FILE|NAME")]
     pathway: String,

@@ -4,7 +4,7 @@ use super::{Exit, Failure, Outcome, Session};
 
 /// Serves the project: gateway, worker and operators' listener in one process
 #[derive(Debug, clap::Args)]
-pub struct Serve {}
+pub(super) struct Serve {}
 
 impl Serve {
     pub(super) fn run(&self, _session: &Session) -> Outcome {

@@ -1,6 +1,6 @@
 //! `2024-01-01 12:00:00 - pathway-processor - INFO - message key=value`, in UTC, always one line.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
