@@ -1,4 +1,5 @@
 //! YAML text becomes a tree or diagnostics.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 mod bytes;
 mod fixtures;

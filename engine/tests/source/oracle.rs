@@ -6,10 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pathway_engine::source::Node;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::{Parsed, json};
+use crate::{Parsed, json, walk};
 
 pub(crate) fn other(text: &str) -> Option<Value> {
     let mut value: serde_yaml::Value = serde_yaml::from_str(text).ok()?;
@@ -45,6 +46,19 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
+}
+
+/// A text whose first character is not known to stand anywhere but in the whole.
+fn unplaced(tree: &Node) -> Option<&str> {
+    let mut found = None;
+    walk(tree, &mut |node| {
+        let Some(text) = node.as_text() else { return };
+        let first = text.value.chars().next().map_or(0, char::len_utf8);
+        if text.value.trim().len() > first && text.span_of(0, first) == text.span {
+            found = Some(text.value.as_str());
+        }
+    });
+    found
 }
 
 /// Text with whatever YAML gives a meaning to.
@@ -84,6 +98,7 @@ proptest! {
     fn what_the_other_writes_we_read(value in value()) {
         let text = serde_yaml::to_string(&value).unwrap();
         let (_, tree) = Parsed::sound(&text);
+        prop_assert_eq!(unplaced(&tree), None, "{}", text);
         prop_assert_eq!(json(&tree), value, "{}", text);
     }
 
@@ -91,6 +106,7 @@ proptest! {
     fn json_is_yaml(value in value()) {
         let text = serde_json::to_string_pretty(&value).unwrap();
         let (_, tree) = Parsed::sound(&text);
+        prop_assert_eq!(unplaced(&tree), None, "{}", text);
         prop_assert_eq!(json(&tree), value, "{}", text);
     }
 
@@ -102,6 +118,7 @@ proptest! {
             && let Some(theirs) = other(&text)
         {
             prop_assert_eq!(json(tree), theirs, "{}", text);
+            prop_assert_eq!(unplaced(tree), None, "{}", text);
         }
     }
 }
