@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(request().hash(), other.hash());
         assert_eq!(
             Some(request().hash()),
-            Effect::Http { instance: "x".into(), attempt: 3, request: Arc::new(request()) }.hash()
+            Effect::Http { instance: "x".into(), attempt: 3, request: Arc::new(request()), at_most_once: false }.hash()
         );
     }
 
@@ -321,7 +321,7 @@ mod tests {
             publish(Some("k"), json(r#"{"a": [1, 1, 1.5, true, null]}"#)).hash(),
             Effect::Emit { instance: "a".into(), attempt: 1, value: value() }.hash(),
             Effect::Child { instance: "a".into(), attempt: 1, pathway: "t".into(), input: value() }.hash(),
-            Effect::Await { instance: "a".into(), name: "t".into(), from: None }.hash(),
+            Effect::Await { instance: "a".into(), attempt: 1, name: "t".into(), from: None }.hash(),
         ];
         for (index, hash) in hashes.iter().enumerate() {
             assert!(hash.is_some());
