@@ -57,7 +57,7 @@ pub(crate) fn run(pathway: &Pathway, seed: u64) -> Result<Option<i64>, Failed> {
     let outcome = interpreter.block(&pathway.body, "");
     let (Err(failed), Some(block)) = (&outcome, &pathway.on_error) else { return outcome };
     interpreter.levels = vec![Level { item: None, last: None, has_error: true }];
-    match interpreter.block(block, "on_error!.") {
+    match interpreter.block(block, "!.") {
         Ok(None) => Err(*failed),
         other => other,
     }
