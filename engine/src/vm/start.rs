@@ -43,15 +43,8 @@ impl Default for Context {
 
 impl Context {
     pub(super) fn auth(&self) -> &Value {
-        self.auth.get_or_init(|| match &self.principal {
-            None => Value::from(()),
-            Some(principal) => Value::from_pairs([
-                ("sub", Value::from(principal.sub.as_str())),
-                ("role", principal.role.as_deref().map_or(Value::from(()), Value::from)),
-                ("claims", principal.claims.clone().unwrap_or_else(|| Value::from(()))),
-                ("has_token", Value::from(principal.has_token)),
-            ]),
-        })
+        self.auth
+            .get_or_init(|| self.principal.as_ref().map_or_else(|| Value::from(()), Principal::to_value))
     }
 
     pub(super) fn run(&self, plan: &Plan) -> &Value {
@@ -85,7 +78,11 @@ impl Vm {
             started_at: self.now,
             ..Context::default()
         };
-        match self.prepare(plan) {
+        let prepared = match &started.refused {
+            Some(failure) => Err(failure.clone()),
+            None => self.prepare(plan),
+        };
+        match prepared {
             Ok(()) => {
                 self.open(plan, plan.root, None);
             }

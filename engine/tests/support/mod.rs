@@ -94,6 +94,7 @@ impl Run {
             attempt: 1,
             depth: 0,
             sealed: None,
+            refused: None,
         }));
         run
     }
