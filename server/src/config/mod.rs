@@ -149,12 +149,12 @@ impl Config {
         };
         over.variables(&mut table);
         for flag in &request.flags {
-            over.flag(flag);
+            over.flag(flag, &mut table);
         }
         let variables = table.variables();
         let project = Project::read(&tree, &variables, &mut diagnostics);
         if matches!(project.store, Store::Postgres(_)) {
-            drop_default_folder(&mut tree, defaults);
+            drop_folder(&mut tree);
         }
         Ok(Self { root, file, sources, project, variables, diagnostics, tree, origins, table })
     }
@@ -303,12 +303,12 @@ fn dotenv_layer(
     layer
 }
 
-/// A database was given, so nobody asked for the folder that is the default.
-fn drop_default_folder(tree: &mut Node, defaults: FileId) {
+/// A database holds, so the folder that a layer below it gave does not.
+fn drop_folder(tree: &mut Node) {
     if let Kind::Map(entries) = &mut tree.kind
         && let Some(store) = entries.iter_mut().find(|entry| entry.key.value == "store")
         && let Kind::Map(fields) = &mut store.value.kind
     {
-        fields.retain(|field| field.value.span.file != defaults);
+        fields.retain(|field| field.key.value != "path");
     }
 }
