@@ -7,6 +7,7 @@ pub mod demo;
 pub mod effects;
 pub mod envelope;
 pub mod piece;
+pub mod runner;
 pub mod seal;
 pub mod store;
 pub mod telemetry;

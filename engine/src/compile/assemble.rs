@@ -87,6 +87,7 @@ impl Assembler<'_> {
                 && repeat.is_none()
                 && !binds_error
                 && step.timeout.is_none(),
+            binds_error,
             each,
             on_error,
             repeat,

@@ -71,7 +71,10 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn door(&mut self, pathway: &mut Pathway) {
         let door = &mut pathway.door;
-        for expression in [&mut door.key, &mut door.id, &mut door.subject].into_iter().flatten() {
+        if let Some(key) = &mut door.key {
+            self.expression(key, Place::Open("the key of a lane"));
+        }
+        for expression in [&mut door.id, &mut door.subject].into_iter().flatten() {
             self.expression(expression, Place::Condition);
         }
         if let Some(topic) = &door.topic {
@@ -212,8 +215,9 @@ impl Checker<'_> {
         if let Some(level) = self.names.levels.last_mut() {
             level.binds = Binds::default();
         }
-        if step.each.is_some() {
-            shape = Shape::List(Box::new(shape));
+        if let Some(each) = &step.each {
+            let item = if each.keep_going { shape.optional() } else { shape };
+            shape = Shape::List(Box::new(item));
         }
         if step.secret {
             shape = shape.secret();

@@ -1,5 +1,6 @@
 //! What the VM interprets: immutable, dense, with everything compiled once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +78,8 @@ pub struct Step {
     pub(crate) action: Box<dyn Action>,
     /// What the action's `Begun::Enter` chooses from.
     pub(crate) blocks: Box<[BlockId]>,
+    /// Whether it has its own `retry`, which binds `error`.
+    pub(crate) binds_error: bool,
     /// Whether it has no modifier but `when`.
     pub(crate) plain: bool,
 }
@@ -110,6 +113,22 @@ impl Plan {
     #[must_use]
     pub fn place(&self, instance: &str) -> Option<Span> {
         self.places.get(step_path(instance).as_str()).copied()
+    }
+
+    /// The logical topic that starts it.
+    #[must_use]
+    pub fn topic(&self) -> Cow<'_, str> {
+        match &self.door.topic {
+            Some(topic) => Cow::Borrowed(&topic.value),
+            None => Cow::Owned(format!("pathway.{}", self.name)),
+        }
+    }
+
+    /// Whether what this step yields is secret.
+    #[must_use]
+    pub fn is_secret(&self, instance: &str) -> bool {
+        let path = step_path(instance);
+        self.blocks.iter().flat_map(|block| &block.steps).any(|step| *step.path == *path && step.secret)
     }
 
     /// The paths of all steps, in the order written.

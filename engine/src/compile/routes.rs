@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Pathway;
 
-const SAME_ROUTE: Code = Code("PW0602");
-const RESERVED: Code = Code("PW0603");
+const SAME_ROUTE: Code = Code("PW0518");
+const RESERVED: Code = Code("PW0519");
 
 /// Paths that the gateway answers itself.
 const OWN: [&str; 6] = ["/health", "/livez", "/readyz", "/openapi.json", "/api/runs", "/api/stream-tickets"];

@@ -117,10 +117,9 @@ impl Door {
             }
         }
         let topic = fields.take("topic").map(|node| scalar::word(node, "`topic`", reader.diagnostics));
-        let mut bare = |name: &'static str, reader: &mut Reader<'_>| {
-            fields.take(name).map(|node| reader.bare(node, &format!("`{name}`")))
-        };
-        let (key, id, subject) = (bare("key", reader), bare("id", reader), bare("subject", reader));
+        let key = fields.take("key").map(|node| reader.bare(node, "`key`"));
+        let id = fields.take("id").map(|node| reader.optional(node, "`id`"));
+        let subject = fields.take("subject").map(|node| reader.optional(node, "`subject`"));
         let correlation =
             fields.take("correlation").map(|node| scalar::word(node, "`correlation`", reader.diagnostics));
         let park = fields.take("park").map(|node| scalar::choice(node, "`park`", &PARK, reader.diagnostics));

@@ -15,4 +15,4 @@ pub use fields::{Fields, list, wrong_type};
 pub use pathway::Pathway;
 pub use reader::{Reader, Schemas};
 pub use retry::{On, Retry};
-pub use step::{Each, OnError, Repeat, Step};
+pub use step::{Each, OnError, Repeat, Step, without};

@@ -53,6 +53,22 @@ impl Reader<'_> {
         }
     }
 
+    /// A field that is a condition: undefined is false.
+    pub fn condition(&mut self, node: &Node, what: &str) -> Option<Expression> {
+        match &node.kind {
+            Kind::Text(text) => Expression::condition(text, self.diagnostics),
+            _ => self.bare(node, what),
+        }
+    }
+
+    /// A field that can only be an expression and accepts undefined, as none.
+    pub fn optional(&mut self, node: &Node, what: &str) -> Option<Expression> {
+        match &node.kind {
+            Kind::Text(text) => Expression::optional(text, self.diagnostics),
+            _ => self.bare(node, what),
+        }
+    }
+
     /// A text that may be a template; numbers and booleans are taken as their text.
     pub fn template(&mut self, node: &Node, what: &str) -> Option<Expression> {
         match &node.kind {

@@ -105,7 +105,8 @@ impl Retry {
     #[must_use]
     pub fn pause(&self, attempt: u32, random: f64) -> Duration {
         let power = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-        let grown = self.delay.as_secs_f64() * self.factor.powi(power);
+        // A factor that grew beyond all numbers must not make a pause of none endless.
+        let grown = self.delay.as_secs_f64() * self.factor.powi(power).min(f64::MAX);
         let capped = grown.min(self.max_delay.as_secs_f64());
         Duration::from_secs_f64(capped * (1.0 - self.jitter * random.clamp(0.0, 1.0)))
     }

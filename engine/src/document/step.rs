@@ -208,7 +208,7 @@ impl Modifiers {
         };
         let when = match fields.take("when") {
             None => Some(None),
-            Some(node) => reader.bare(node, "`when`").map(Some),
+            Some(node) => reader.condition(node, "`when`").map(Some),
         };
         let each = Each::parse(fields, reader);
         let on_error = match fields.take("on_error") {
@@ -309,7 +309,7 @@ impl Each {
         };
         let filter = match fields.take("where") {
             None => Some(None),
-            Some(node) => reader.bare(node, "`where`").map(Some),
+            Some(node) => reader.condition(node, "`where`").map(Some),
         };
         let max_parallel = match fields.take("max_parallel") {
             None => Some(None),
@@ -349,7 +349,7 @@ impl Repeat {
                 None
             }
             (Some(test), Some(limit)) => {
-                let test = reader.bare(&test.value, "`while`");
+                let test = reader.condition(&test.value, "`while`");
                 let limit = scalar::count(&limit.value, "`limit`", 1..=1_000_000, reader.diagnostics);
                 Some(Some(Self { test: test?, limit: limit? }))
             }
@@ -357,7 +357,9 @@ impl Repeat {
     }
 }
 
-fn without(key: &Spanned<String>, wanted: &str) -> Diagnostic {
+/// A key that only goes with another one.
+#[must_use]
+pub fn without(key: &Spanned<String>, wanted: &str) -> Diagnostic {
     Diagnostic::error(MODIFIER_WITHOUT, format!("`{}` means nothing without `{wanted}`", key.value))
         .at(key.span, format!("there is no `{wanted}` beside it"))
 }

@@ -17,7 +17,12 @@ const UNKNOWN_TEST: Code = Code("PW0303");
 const ARGUMENTS: Code = Code("PW0312");
 
 impl Lower<'_> {
-    pub(super) fn filter(&mut self, filter: &jinja::Spanned<jinja::Filter<'_>>, span: Span, place: Place) -> Ast {
+    pub(super) fn filter(
+        &mut self,
+        filter: &jinja::Spanned<jinja::Filter<'_>>,
+        span: Span,
+        place: Place,
+    ) -> Ast {
         let accepts_items = std::mem::take(&mut self.accepts_items);
         let own = filters::find(filter.name);
         let is_default = matches!(filter.name, "default" | "d");

@@ -28,8 +28,8 @@ mod variables;
 mod walk;
 
 pub use scope::{Now, Scope, Slot};
-pub use tree::Tree;
 pub(crate) use substitution::fill;
+pub use tree::Tree;
 pub use variables::{Variable, Variables};
 
 use std::fmt;

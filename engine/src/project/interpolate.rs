@@ -27,9 +27,12 @@ mod tests {
 
     fn variables() -> Variables {
         let mut variables = Variables::new();
-        for (name, value, secret) in
-            [("A", "one", false), ("EMPTY", "", false), ("KEY", "s3cret", true), ("ODD", "${A} {{ x }}", false)]
-        {
+        for (name, value, secret) in [
+            ("A", "one", false),
+            ("EMPTY", "", false),
+            ("KEY", "s3cret", true),
+            ("ODD", "${A} {{ x }}", false),
+        ] {
             variables.set(name, Variable { value: value.to_owned(), secret });
         }
         variables

@@ -9,6 +9,7 @@ use crate::source::Node;
 use crate::vm::{Class, Failure};
 
 const UNKNOWN_CLASS: Code = Code("PW0216");
+const BAD_STATUS: Code = Code("PW0229");
 
 /// `fail`.
 pub(super) static SPEC: Spec = Spec {
@@ -43,9 +44,20 @@ fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Ac
     let message = map.require("message", reader.diagnostics).map(|node| reader.template(node, "`message`"));
     let class = map.take("class").map(|node| (node, reader.template(node, "`class`")));
     let code = map.take("code").map(|node| reader.template(node, "`code`"));
-    let status = map.take("status").map(|node| reader.template(node, "`status`"));
+    let status = map.take("status").map(|node| (node, reader.template(node, "`status`")));
     let details = map.take("details").map(|node| reader.tree(node));
     map.finish(reader.diagnostics);
+    if let Some((node, status)) = &status {
+        let constant = status.as_ref().and_then(Expression::as_constant);
+        if let Some(text) = constant
+            && parse_status(&text.to_string()).is_none()
+        {
+            reader.diagnostics.push(
+                Diagnostic::error(BAD_STATUS, format!("`{text}` is no HTTP status of an error"))
+                    .at(node.span, "expected 400 to 599"),
+            );
+        }
+    }
     let class = match class {
         None => None,
         Some((node, class)) => {
@@ -58,9 +70,13 @@ fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Ac
         message: message??,
         class,
         code: code.map_or(Some(None), |code| code.map(Some))?,
-        status: status.map_or(Some(None), |status| status.map(Some))?,
+        status: status.map_or(Some(None), |(_, status)| status.map(Some))?,
         details: details.map_or(Some(None), |details| details.map(Some))?,
     }))
+}
+
+fn parse_status(text: &str) -> Option<u16> {
+    text.trim().parse().ok().filter(|status| (400..600).contains(status))
 }
 
 /// A class that is written out must be one.
@@ -104,11 +120,9 @@ impl Action for Fail {
         };
         let status = match text(&self.status)? {
             None => None,
-            Some(status) => {
-                Some(status.parse().ok().filter(|status| (400..600).contains(status)).ok_or_else(|| {
-                    Failure::new(Class::Expression, format!("`{status}` is no HTTP status of an error"))
-                })?)
-            }
+            Some(status) => Some(parse_status(&status).ok_or_else(|| {
+                Failure::new(Class::Expression, format!("`{status}` is no HTTP status of an error"))
+            })?),
         };
         let mut failure = Failure::new(class, self.message.render(scope, None)?);
         failure.code = text(&self.code)?;

@@ -35,7 +35,7 @@ struct Switch {
 
 fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Action>> {
     let mut fields = Fields::of(step.get(SPEC.name)?, "`switch`", reader.diagnostics)?;
-    let of = fields.require("of", reader.diagnostics).and_then(|node| reader.bare(node, "`of`"));
+    let of = fields.require("of", reader.diagnostics).and_then(|node| reader.optional(node, "`of`"));
     let nodes = fields.require("cases", reader.diagnostics);
     let default = fields.take("default").map(|node| Block::parse(node, "`default`", reader));
     fields.finish(reader.diagnostics);

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Fields, Reader, scalar};
-use crate::expression::{Expression, Scope};
+use crate::document::{Fields, Reader, scalar, without};
+use crate::expression::{Expression, Now, Scope};
 use crate::schema::Shape;
 use crate::source::Node;
 use crate::vm::{Class, Failure};
 
 const WHAT_FOR: Code = Code("PW0217");
+const BAD_TIME: Code = Code("PW0228");
 
 /// `wait`.
 pub(super) static SPEC: Spec = Spec {
@@ -43,6 +44,13 @@ fn parse(step: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Act
     let from = fields.take("from").map(|node| reader.template(node, "`from`"));
     let timeout = fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
     fields.finish(reader.diagnostics);
+    if signal.is_none() {
+        for name in ["from", "timeout"] {
+            if let Some(entry) = node.as_map().into_iter().flatten().find(|entry| entry.key.value == name) {
+                reader.diagnostics.push(without(&entry.key, "signal"));
+            }
+        }
+    }
     let wait = match (length, until, signal) {
         (Some((node, length)), None, None) => {
             let length = length?;
@@ -51,7 +59,20 @@ fn parse(step: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Act
             }
             Wait::For(length)
         }
-        (None, Some((_, until)), None) => Wait::Until(until?),
+        (None, Some((node, until)), None) => {
+            let until = until?;
+            if let Some(text) = until.as_constant()
+                && time(&text.to_string()).is_none()
+            {
+                reader.diagnostics.push(
+                    Diagnostic::error(BAD_TIME, format!("`{text}` is not a time"))
+                        .at(node.span, "expected a date, a time and an offset")
+                        .help("write it as in RFC 3339: `2025-01-31T09:00:00Z`"),
+                );
+                return None;
+            }
+            Wait::Until(until)
+        }
         (None, None, Some(signal)) => Wait::Signal {
             name: signal?,
             from: from.map_or(Some(None), |from| from.map(Some))?,
@@ -66,6 +87,10 @@ fn parse(step: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Act
         }
     };
     Some(Box::new(wait))
+}
+
+fn time(text: &str) -> Option<Now> {
+    text.trim().parse().ok()
 }
 
 impl Action for Wait {
@@ -97,7 +122,7 @@ impl Action for Wait {
             }
             Self::Until(text) => {
                 let text = text.render(scope, None)?;
-                Request::Sleep(text.trim().parse().map_err(|_| bad(&text, "a time (RFC 3339)"))?)
+                Request::Sleep(time(&text).ok_or_else(|| bad(&text, "a time (RFC 3339)"))?)
             }
             Self::Signal { name, from, timeout } => Request::Await {
                 name: name.render(scope, None)?,

@@ -12,10 +12,11 @@ use crate::expression::Now;
 use crate::steps::{Begun, Kind, Request};
 
 impl Vm {
-    /// Begins an attempt, when one of the run's slots is free.
+    /// Begins an attempt, when one of the run's slots is free and nobody waits for it longer.
     pub(super) fn begin(&mut self, plan: &Plan, key: Key<Task>) {
         let Some(step) = self.step_of(plan, key) else { return };
-        if step.action.kind() == Kind::Effect && self.in_flight >= plan.max_parallel {
+        let is_full = self.in_flight >= plan.max_parallel || !self.queue.is_empty();
+        if step.action.kind() == Kind::Effect && is_full {
             if let Some(task) = self.tasks.get_mut(key) {
                 task.phase = Phase::Queued;
             }
@@ -27,7 +28,12 @@ impl Vm {
 
     pub(super) fn attempt(&mut self, plan: &Plan, key: Key<Task>) {
         let Some(step) = self.step_of(plan, key) else { return };
-        let attempt = self.tasks.get(key).map_or(1, |task| task.attempt);
+        let now = self.now;
+        let Some(task) = self.tasks.get_mut(key) else { return };
+        let attempt = task.attempt;
+        if attempt == 1 {
+            task.since = now;
+        }
         self.note(|vm| vm.instance_of(key), Change::Begun { attempt });
         match step.action.begin(&self.view_of(key)) {
             Ok(Begun::Done(output) | Begun::Return(output)) => self.succeeded(plan, key, output),
@@ -50,6 +56,9 @@ impl Vm {
         let attempt = self.tasks.get(key).map_or(1, |task| task.attempt);
         let (effect, timeout) = match request {
             Request::Sleep(at) => {
+                if let Some(timeout) = step.timeout {
+                    self.set_deadline(key, timeout);
+                }
                 let timer = self.set_timer(key, Alarm::Wake, at);
                 return self.enter_phase(key, Phase::Sleeping(timer));
             }
@@ -136,12 +145,10 @@ impl Vm {
                 self.give_up_or_handle(plan, key, Failure::new(Class::Timeout, message));
             }
             Ok(true) => {
-                let now = self.now;
                 if let Some(task) = self.tasks.get_mut(key) {
                     task.iteration += 1;
                     task.attempt = 1;
                     task.error = None;
-                    task.since = now;
                 }
                 self.again.push_back(key);
             }

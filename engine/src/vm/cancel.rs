@@ -35,10 +35,12 @@ impl Vm {
 
     /// Stops what the present attempt of a task does.
     pub(super) fn stop_attempt(&mut self, key: Key<Task>) {
-        self.release(key);
-        let Some(task) = self.tasks.get_mut(key) else { return };
-        let block = Self::block_of(task);
-        match std::mem::replace(&mut task.phase, Phase::Queued) {
+        // Those below are named after what the task is doing, so they go first.
+        if let Some(frame) = self.tasks.get(key).and_then(Self::block_of) {
+            self.cancel_below(frame);
+            self.frames.remove(frame);
+        }
+        match self.release(key) {
             Phase::Performing(instance) | Phase::Suspended(instance) => {
                 self.pending.remove(&instance);
                 self.effects.push(Effect::Abandon { instance });
@@ -47,10 +49,6 @@ impl Vm {
                 self.timers.remove(&timer);
             }
             Phase::Queued | Phase::Block(_) | Phase::Handling(_) => {}
-        }
-        if let Some(frame) = block {
-            self.cancel_below(frame);
-            self.frames.remove(frame);
         }
     }
 

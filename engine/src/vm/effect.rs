@@ -11,8 +11,9 @@ use crate::expression::{Expression, Now};
 use crate::journal::Signal;
 
 /// One execution of a step inside a run: the step's path with the attempt number of each
-/// enclosing retried block (`#2`), the iteration of each `each` (`[3]`) and `while` (`~4`);
-/// not the step's own attempt. Its hash with the run's id is the `Idempotency-Key`.
+/// enclosing retried block (`#2`), the iteration of each `each` (`[3]`) and `while` (`~4`), and
+/// a `!` where an `on_error` was entered; not the step's own attempt. Its hash with the run's id
+/// is the `Idempotency-Key`.
 pub type Instance = Arc<str>;
 
 /// HTTP methods that a step may use.

@@ -307,7 +307,13 @@ mod tests {
         assert_eq!(request().hash(), other.hash());
         assert_eq!(
             Some(request().hash()),
-            Effect::Http { instance: "x".into(), attempt: 3, request: Arc::new(request()), at_most_once: false }.hash()
+            Effect::Http {
+                instance: "x".into(),
+                attempt: 3,
+                request: Arc::new(request()),
+                at_most_once: false
+            }
+            .hash()
         );
     }
 

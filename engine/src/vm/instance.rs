@@ -24,6 +24,8 @@ impl Vm {
                 push(name, format_args!("#{}", task.attempt));
             }
             name.push('.');
+        } else if Some(frame.block) == self.plan.on_error {
+            name.push_str("on_error!.");
         }
         if let Some(step) = self.plan.step(frame.block, step) {
             name.push_str(&step.name);

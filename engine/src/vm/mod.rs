@@ -165,8 +165,13 @@ impl Vm {
         self.now = self.now.max(event.at);
         let plan = self.plan.clone();
         let applied = match &event.kind {
-            Kind::Started(started) => self.start_run(&plan, started),
             _ if self.ended.is_some() => Applied::Ignored,
+            Kind::Started(started) => self.start_run(&plan, started),
+            Kind::Cancelled { reason } if !self.context.is_begun() => {
+                self.finish_run(Err(reason.clone()));
+                Applied::Yes
+            }
+            _ if !self.context.is_begun() => Applied::Ignored,
             Kind::Sent { instance, attempt } => self.sent(instance, *attempt),
             Kind::Performed(performed) => self.performed(&plan, performed),
             Kind::Fired { timer } => self.fired(&plan, *timer),
@@ -244,21 +249,27 @@ impl Vm {
         Applied::Yes
     }
 
-    /// Gives back the slot of a task whose effect is over.
-    fn release(&mut self, key: Key<Task>) {
-        if let Some(Phase::Performing(_)) = self.tasks.get(key).map(|task| &task.phase) {
+    /// What a task was doing is over; its slot is given back.
+    fn release(&mut self, key: Key<Task>) -> Phase {
+        let Some(task) = self.tasks.get_mut(key) else { return Phase::Queued };
+        let phase = std::mem::replace(&mut task.phase, Phase::Queued);
+        if matches!(phase, Phase::Performing(_)) {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
+        phase
     }
 
     fn fired(&mut self, plan: &Plan, timer: u64) -> Applied {
         let Some(Timer { task, alarm, .. }) = self.timers.remove(&timer) else { return Applied::Ignored };
         match alarm {
-            Alarm::Wake => self.succeeded(plan, task, Value::from(())),
+            Alarm::Wake => {
+                self.release(task);
+                self.succeeded(plan, task, Value::from(()));
+            }
             Alarm::Retry => {
+                self.release(task);
                 if let Some(state) = self.tasks.get_mut(task) {
                     state.attempt += 1;
-                    state.phase = Phase::Queued;
                 }
                 self.again.push_back(task);
             }
@@ -274,6 +285,7 @@ impl Vm {
         match waiting {
             Some((instance, key)) => {
                 self.pending.remove(&instance);
+                self.release(key);
                 self.succeeded(plan, key, signal.payload.clone());
             }
             None if self.signals.len() < MAILBOX => self.signals.push_back(signal.clone()),

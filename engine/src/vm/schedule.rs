@@ -41,6 +41,13 @@ impl Vm {
         self.close_if_finished(plan, frame);
     }
 
+    /// Opens the pathway's own block, or that of its `on_error`.
+    pub(super) fn open_root(&mut self, plan: &Plan, id: BlockId) {
+        if let Some(frame) = self.open(plan, id, None) {
+            self.close_if_finished(plan, frame);
+        }
+    }
+
     /// All that the step waited for is there.
     pub(super) fn start_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32) {
         let Some(block) = self.frames.get(frame).map(|frame| frame.block) else { return };
@@ -139,7 +146,7 @@ impl Vm {
         let Some(block) = plan.block(frame.block) else { return };
         match &block.returns {
             None => self.end_frame(plan, key, None),
-            Some(tree) => match tree.eval(&self.view(key, 0)) {
+            Some(tree) => match tree.eval(&self.view_of_return(key)) {
                 Ok(value) => self.end_frame(plan, key, Some(value)),
                 Err(error) => self.fail_frame(plan, key, error.into()),
             },
@@ -208,15 +215,13 @@ impl Vm {
         match plan.on_error {
             Some(block) if self.failure.is_none() => {
                 self.failure = Some(Arc::new(failure));
-                if let Some(frame) = self.open(plan, block, None) {
-                    self.close_if_finished(plan, frame);
-                }
+                self.open_root(plan, block);
             }
             _ => self.finish_run(Err(failure)),
         }
     }
 
-    fn finish_run(&mut self, outcome: Result<Value, Failure>) {
+    pub(super) fn finish_run(&mut self, outcome: Result<Value, Failure>) {
         self.ready.clear();
         self.again.clear();
         self.feeding.clear();

@@ -42,6 +42,11 @@ impl Default for Context {
 }
 
 impl Context {
+    /// Whether the run has begun.
+    pub(super) fn is_begun(&self) -> bool {
+        !self.id.is_empty()
+    }
+
     pub(super) fn auth(&self) -> &Value {
         self.auth
             .get_or_init(|| self.principal.as_ref().map_or_else(|| Value::from(()), Principal::to_value))
@@ -66,7 +71,7 @@ impl Context {
 
 impl Vm {
     pub(super) fn start_run(&mut self, plan: &Plan, started: &Started) -> Applied {
-        if !self.context.id.is_empty() {
+        if self.context.is_begun() {
             return Applied::Ignored;
         }
         self.context = Context {
@@ -83,9 +88,7 @@ impl Vm {
             None => self.prepare(plan),
         };
         match prepared {
-            Ok(()) => {
-                self.open(plan, plan.root, None);
-            }
+            Ok(()) => self.open_root(plan, plan.root),
             Err(failure) => self.fail_run(plan, failure),
         }
         Applied::Yes
@@ -99,8 +102,8 @@ impl Vm {
                 .map_err(|violations| Failure::violated(Class::Invalid, "the input", violations))?;
         }
         self.context.vars.reserve(plan.vars.len());
-        for tree in &plan.vars {
-            let value = tree.eval(&self.view_of_run())?;
+        for (tree, n) in plan.vars.iter().zip(0..) {
+            let value = tree.eval(&self.view_of_var(n))?;
             self.context.vars.push(value);
         }
         Ok(())

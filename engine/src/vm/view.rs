@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use super::Vm;
 use super::arena::Key;
-use super::state::{Frame, Task};
+use super::state::{Frame, Phase, Task};
+use super::{Failure, Vm};
 use crate::Value;
 use crate::expression::{EvalError, Now, Scope, Slot, Tree};
 
@@ -36,9 +36,14 @@ impl Vm {
         }
     }
 
-    /// Of the pathway, outside of any step.
-    pub(super) fn view_of_run(&self) -> View<'_> {
-        View { vm: self, frame: None, step: 0, task: None, uuids: Cell::new(0) }
+    /// Of what a block returns.
+    pub(super) fn view_of_return(&self, frame: Key<Frame>) -> View<'_> {
+        self.view(frame, u32::MAX)
+    }
+
+    /// Of the pathway's `n`th variable.
+    pub(super) fn view_of_var(&self, n: u32) -> View<'_> {
+        View { vm: self, frame: None, step: n, task: None, uuids: Cell::new(0) }
     }
 }
 
@@ -47,15 +52,36 @@ impl View<'_> {
     fn level(&self, up: u32) -> (Option<Key<Frame>>, Option<Key<Task>>) {
         let mut level = (self.frame, self.task);
         for _ in 0..up {
-            let owner = level.0.and_then(|frame| self.vm.frames.get(frame)).and_then(|frame| frame.owner);
-            let frame = owner.and_then(|owner| self.vm.tasks.get(owner)).map(|task| task.frame);
-            level = (frame, owner);
+            level = self.around(level.0);
         }
         level
     }
 
+    /// The task whose block a frame is, and the frame of that task.
+    fn around(&self, frame: Option<Key<Frame>>) -> (Option<Key<Frame>>, Option<Key<Task>>) {
+        let owner = frame.and_then(|frame| self.vm.frames.get(frame)).and_then(|frame| frame.owner);
+        let frame = owner.and_then(|owner| self.vm.tasks.get(owner)).map(|task| task.frame);
+        (frame, owner)
+    }
+
     fn task(&self, up: u32) -> Option<&Task> {
         self.vm.tasks.get(self.level(up).1?)
+    }
+
+    /// What failed last, of the innermost level from `up` on that binds `error` and has had a
+    /// failed attempt.
+    fn error(&self, up: u32) -> Option<&Failure> {
+        let mut level = self.level(up);
+        while let (Some(_), Some(task)) = level {
+            let binds = self.vm.step_of(&self.vm.plan, task).is_some_and(|step| step.binds_error);
+            let task = self.vm.tasks.get(task)?;
+            let handles = matches!(task.phase, Phase::Handling(_));
+            if let Some(error) = task.error.as_ref().filter(|_| binds || handles) {
+                return Some(error);
+            }
+            level = self.around(level.0);
+        }
+        self.vm.failure.as_deref()
     }
 
     fn step(&self, up: u32, index: u32) -> Option<&Value> {
@@ -76,13 +102,7 @@ impl Scope for View<'_> {
             Slot::Item { up } => self.task(up).map_or_else(none, |task| task.item.clone()),
             Slot::Index { up } => self.task(up).map_or_else(none, |task| task.index.into()),
             Slot::Last { up } => self.task(up).map_or_else(none, |task| task.last.clone()),
-            Slot::Error { up } => {
-                let failure = match self.task(up) {
-                    Some(task) => task.error.as_ref(),
-                    None => self.vm.failure.as_ref(),
-                };
-                failure.map_or_else(none, |failure| failure.to_value())
-            }
+            Slot::Error { up } => self.error(up).map_or_else(none, Failure::to_value),
             Slot::Local(_) | Slot::Chunk | Slot::Emitted | Slot::Nothing => none(),
         }
     }
@@ -95,7 +115,7 @@ impl Scope for View<'_> {
         let n = self.uuids.replace(self.uuids.get() + 1);
         let instance = match self.frame {
             Some(frame) => self.vm.instance(frame, self.step, self.task),
-            None => String::new(),
+            None => format!("vars/{}", self.step),
         };
         self.vm.context.uuid(&instance, n)
     }

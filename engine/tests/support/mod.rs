@@ -1,6 +1,6 @@
 //! A world for tests of the engine: compiles a text and runs it with scripted answers.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pathway_engine::Value;
+use pathway_engine::value::ValueKind;
 use pathway_engine::compile::step_path;
 use pathway_engine::vm::{Class, Failure};
 
@@ -19,7 +20,7 @@ impl Mocks {
     /// # Errors
     /// It is no such map.
     pub fn read(mocks: &Value) -> Result<Self, String> {
-        if mocks.kind() != minijinja_kind_map() {
+        if mocks.kind() != ValueKind::Map {
             return Err("mocks are a map from step to answer".to_owned());
         }
         let names = mocks.try_iter().map_err(|error| error.to_string())?;
@@ -39,7 +40,7 @@ impl Mocks {
     pub(super) fn answer(&self, instance: &str, attempt: u32) -> Option<Result<Value, Failure>> {
         let mock = self.answers.get(instance).or_else(|| self.answers.get(&step_path(instance)))?;
         let one = match mock.kind() {
-            kind if kind == minijinja_kind_list() => {
+            ValueKind::Seq => {
                 let last = mock.len().unwrap_or(1).saturating_sub(1);
                 let n = (attempt as usize).saturating_sub(1).min(last);
                 mock.get_item_by_index(n).unwrap_or_default()

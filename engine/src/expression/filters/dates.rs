@@ -4,7 +4,7 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
 
-use super::{Call, Definition, Undefined, required, optional, text};
+use super::{Call, Definition, Undefined, optional, required, text};
 use crate::Value;
 
 pub(super) const FILTERS: &[Definition] = &[
@@ -144,7 +144,9 @@ fn date(call: &Call) -> Result<Value, String> {
         return Err("the format is too long".to_owned());
     }
     let zoned = time.to_zoned(TimeZone::UTC);
-    jiff::fmt::strtime::format(format, &zoned).map(Value::from).map_err(|error| format!("`{format}`: {error}"))
+    jiff::fmt::strtime::format(format, &zoned)
+        .map(Value::from)
+        .map_err(|error| format!("`{format}`: {error}"))
 }
 
 /// A date or time of the period around the input: `of` chooses between its first day and the
@@ -180,9 +182,8 @@ fn period(
 
 fn add(call: &Call) -> Result<Value, String> {
     let text = call.text(0)?.unwrap_or("");
-    let (days, seconds) = duration(text).ok_or_else(|| {
-        format!("`{}` is not a duration such as `1d`, `-1d` or `2h30m`", shortened(text))
-    })?;
+    let (days, seconds) = duration(text)
+        .ok_or_else(|| format!("`{}` is not a duration such as `1d`, `-1d` or `2h30m`", shortened(text)))?;
     match read(&call.input)? {
         Moment::Date(_) if seconds != 0 => Err("hours cannot be added to a date".to_owned()),
         Moment::Date(date) => {

@@ -23,7 +23,10 @@ pub(super) const FILTERS: &[Definition] = &[
         name: "sha256",
         parameters: &[],
         about: "The SHA-256 hash of the text, in hexadecimal.",
-        examples: &[("'abc' | sha256", r#""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#)],
+        examples: &[(
+            "'abc' | sha256",
+            r#""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#,
+        )],
         undefined: Undefined::Refused,
         function: |call| {
             let hash = Sha256::digest(scalar(&call.input)?);

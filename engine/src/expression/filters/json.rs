@@ -33,7 +33,10 @@ pub(super) const FILTERS: &[Definition] = &[
         name: "to_json",
         parameters: &[],
         about: "The value as compact JSON, keys in their order.",
-        examples: &[("{'b': 1, 'a': [1.0, none, 'é\"']} | to_json", r#""{\"b\":1,\"a\":[1.0,null,\"é\\\"\"]}""#)],
+        examples: &[(
+            "{'b': 1, 'a': [1.0, none, 'é\"']} | to_json",
+            r#""{\"b\":1,\"a\":[1.0,null,\"é\\\"\"]}""#,
+        )],
         undefined: Undefined::Refused,
         function: |call| Ok(Value::from(to_json(&call.input))),
     },

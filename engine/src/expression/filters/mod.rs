@@ -265,10 +265,13 @@ mod tests {
         let mut state = environment::environment().empty_state();
         for name in environment::NATIVE_FILTERS {
             let called = state.apply_filter(name, &[Value::from("x")]);
-            assert!(called.is_ok_and(|_| true) || {
-                let kind = state.apply_filter(name, &[]).map_err(|error| error.kind());
-                kind != Err(ErrorKind::UnknownFilter)
-            }, "{name}");
+            assert!(
+                called.is_ok_and(|_| true) || {
+                    let kind = state.apply_filter(name, &[]).map_err(|error| error.kind());
+                    kind != Err(ErrorKind::UnknownFilter)
+                },
+                "{name}"
+            );
         }
         for name in environment::TESTS {
             let kind = state.perform_test(name, &[Value::from("x")]).map_err(|error| error.kind());

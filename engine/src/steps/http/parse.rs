@@ -64,7 +64,7 @@ pub(super) fn parse(step: &Node, what: &str, reader: &mut Reader<'_>) -> Option<
             );
         }
     }
-    let pick = pick.map(|entry| reader.bare(&entry.value, "`pick`"));
+    let pick = pick.map(|entry| reader.optional(&entry.value, "`pick`"));
     let emit = emit.map(|entry| scalar::boolean(&entry.value, "`emit`", reader.diagnostics));
 
     let (service, (method, path)) = (service?, address?);
