@@ -3,7 +3,7 @@
 //! JSON is decoded once, straight into [`Value`]: whole numbers of 64 bits are exact, maps keep
 //! their order, of a key written twice the last value counts, and nesting is bounded.
 
-use minijinja::value::ValueKind;
+pub use minijinja::value::ValueKind;
 use serde::Deserialize;
 
 /// The JSON-like value that expressions read: cheap to clone, shared, decoded once.

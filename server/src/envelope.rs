@@ -60,7 +60,7 @@ impl Sealed {
     /// # Errors
     /// A principal that JSON cannot hold, or no randomness.
     pub fn seal(&self, key: &SealKey, pathway: &str, run: &str) -> Result<String, SealError> {
-        let plain = serde_json::to_string(self).map_err(|_| SealError::Plain)?;
+        let plain = serde_json::to_string(self).map_err(|_| SealError::Malformed)?;
         key.seal(&plain, &[pathway, run])
     }
 

@@ -1,6 +1,6 @@
 //! The beginning of a run.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -21,8 +21,8 @@ pub(super) struct Context {
     attempt: u32,
     started_at: Now,
     vars: Vec<Value>,
-    auth: OnceCell<Value>,
-    run: OnceCell<Value>,
+    auth: OnceLock<Value>,
+    run: OnceLock<Value>,
 }
 
 impl Default for Context {
@@ -35,8 +35,8 @@ impl Default for Context {
             attempt: 1,
             started_at: Now::UNIX_EPOCH,
             vars: Vec::new(),
-            auth: OnceCell::new(),
-            run: OnceCell::new(),
+            auth: OnceLock::new(),
+            run: OnceLock::new(),
         }
     }
 }

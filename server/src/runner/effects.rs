@@ -28,9 +28,9 @@ impl Actor {
     /// Begins an effect that takes time.
     pub(super) async fn perform(&mut self, effect: Effect) -> Result<(), StoreError> {
         match effect {
-            Effect::Http { instance, attempt, ref request, .. } => {
+            Effect::Http { ref instance, attempt, ref request, .. } => {
                 let Some(hash) = effect.hash() else { return Ok(()) };
-                self.call(instance, attempt, request.clone(), hash);
+                self.call(instance.clone(), attempt, request.clone(), hash);
             }
             Effect::Child { ref instance, attempt, .. } => {
                 let Some(hash) = effect.hash() else { return Ok(()) };
