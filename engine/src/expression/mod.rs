@@ -361,7 +361,7 @@ mod tests {
         let mut sources = Sources::new();
         let file = sources.add("test", source.to_owned());
         let mut text = Text::opaque(source, Span::new(file, 0, source.len()));
-        text.pieces = vec![(0, 0)];
+        text.pieces = vec![crate::source::Piece { value: 0, source: 0, width: 0 }];
         (text, sources)
     }
 

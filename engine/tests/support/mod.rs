@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use pathway_engine::Value;
-use pathway_engine::compile::{Plan, Program, Surroundings, compile};
+use pathway_engine::compile::{File, Plan, Program, Surroundings, compile};
 use pathway_engine::diagnostic::{Diagnostics, Format, render};
 use pathway_engine::document::Schemas;
 use pathway_engine::expression::Variables;
@@ -52,10 +52,10 @@ pub fn compile_in(project: &str, pathways: &[&str]) -> Compiled {
     for (n, text) in pathways.iter().enumerate() {
         let file = sources.add(format!("{n}.pathway.yaml"), *text);
         if let Some(node) = source::parse(&sources, file, source::Limits::default(), &mut diagnostics) {
-            files.push((file, node));
+            files.push(File { text: (*text).into(), node });
         }
     }
-    let surroundings = Surroundings { project: &project, variables: &variables, sources: &sources };
+    let surroundings = Surroundings { project: &project, variables: &variables };
     let program = compile(&files, surroundings, &mut NoSchemas, &mut diagnostics);
     Compiled { program, sources, diagnostics }
 }

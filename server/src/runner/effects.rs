@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
 use super::upstream::Call;
-use super::{Admitted, Inner, Observed};
+use super::{Inner, Observed};
 use crate::envelope::MESSAGE_ID;
 use crate::piece::Said;
-use crate::store::{NewRecord, NewRun, RunId, Status, StoreError};
+use crate::store::{NewRecord, NewRun, Status, StoreError};
 
 /// Bytes of a record that a step may publish.
 const LARGEST_RECORD: usize = 1 << 20;
@@ -300,13 +300,5 @@ fn principal_of(event: &Event) -> Option<String> {
     match &event.kind {
         Kind::Started(started) => started.principal.as_ref().map(|principal| principal.sub.clone()),
         _ => None,
-    }
-}
-
-impl Inner {
-    /// Starts a run that is in the store already.
-    pub(super) fn start_read(self: &Arc<Self>, id: RunId, mut run: Admitted) {
-        run.id = id;
-        self.enter(run);
     }
 }

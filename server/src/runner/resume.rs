@@ -103,6 +103,8 @@ pub(super) async fn outcome_of(store: &dyn Store, mut watch: Watch, public_id: &
             Ok(_) => {}
             Err(error) => return Outcome::Failure(Failure::new(Class::Outage, error.to_string())),
         }
-        watch.changed().await;
+        if let Err(error) = watch.changed().await {
+            return Outcome::Failure(Failure::new(Class::Outage, error.to_string()));
+        }
     }
 }
