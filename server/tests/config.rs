@@ -25,7 +25,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 fn load(directory: &Path, environment: &[(&str, &str)], flags: &[&str]) -> Config {
     let environment = environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-    let request = Request { project: None, directory: directory.to_owned(), environment, flags };
+    let request = Request { directory: directory.to_owned(), environment, flags, ..Request::default() };
     Config::load(&request).unwrap()
 }
 
@@ -35,7 +35,7 @@ fn codes(config: &Config) -> Vec<&'static str> {
 
 fn origin(config: &Config, key: &str) -> String {
     let settings = config.settings();
-    settings.iter().find(|s| s.key == key).unwrap_or_else(|| panic!("{key}: {settings:?}")).origin.clone()
+    settings.iter().find(|s| s.key == key).unwrap().origin.clone()
 }
 
 fn told(config: &Config) -> String {

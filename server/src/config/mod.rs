@@ -43,8 +43,10 @@ pub const FILE: &str = "pathway.yaml";
 /// What to load.
 #[derive(Clone, Default)]
 pub struct Request {
-    /// The project file or its folder; none: it is looked for from `directory` upwards.
+    /// The project file or its folder; none: it is looked for.
     pub project: Option<PathBuf>,
+    /// The folder from which on upwards it is looked for; none: `directory`.
+    pub near: Option<PathBuf>,
     /// The working directory.
     pub directory: PathBuf,
     /// The environment.
@@ -108,10 +110,13 @@ impl Config {
     pub fn load(request: &Request) -> std::io::Result<Self> {
         let file = match &request.project {
             Some(path) => Some(named(&request.directory.join(path))?),
-            None => find(&request.directory),
+            None => find(request.near.as_ref().unwrap_or(&request.directory)),
         };
-        let folder = file.as_deref().and_then(Path::parent).unwrap_or(&request.directory);
-        let root = Root::new(folder)?;
+        let root = match (file.as_deref().and_then(Path::parent), &request.near) {
+            (Some(folder), _) => Root::new(folder)?,
+            (None, Some(near)) if !near.starts_with(&request.directory) => Root::new(near)?,
+            (None, _) => Root::new(&request.directory)?,
+        };
         let mut sources = Sources::new();
         let mut origins = Origins::default();
         let mut diagnostics = Diagnostics::new();
@@ -164,6 +169,13 @@ impl Config {
         self.files(|path| !is_test(path))
     }
 
+    /// The pathways and feeds in a folder of the project.
+    pub fn pathway_files_in(&mut self, folder: &str) -> Vec<String> {
+        let all = Pattern::new(&format!("{folder}/**/*.yaml"));
+        let found = all.and_then(|pattern| self.root.find(&pattern).ok()).unwrap_or_default();
+        found.into_iter().filter(|path| !is_test(path)).collect()
+    }
+
     /// The tests of the project, relative to its folder, in order.
     pub fn test_files(&mut self) -> Vec<String> {
         self.files(is_test)
@@ -176,6 +188,15 @@ impl Config {
         self.table.mention(self.sources.text(id), &mut self.diagnostics);
         self.variables = self.table.variables();
         Some(id)
+    }
+
+    /// `path` relative to the project's folder; none if it is outside or not there.
+    #[must_use]
+    pub fn relative(&self, path: &Path) -> Option<String> {
+        let real = path.canonicalize().ok()?;
+        let inside = real.strip_prefix(self.root.folder()).ok()?;
+        let parts: Option<Vec<&str>> = inside.iter().map(|part| part.to_str()).collect();
+        Some(parts?.join("/"))
     }
 
     fn files(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
