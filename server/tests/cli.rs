@@ -84,8 +84,9 @@ fn pathways_are_checked_with_their_schemas() {
             serde_json::from_str::<serde_json::Value>(line).unwrap()["code"].as_str().unwrap().to_owned()
         })
         .collect();
-    assert_eq!(codes.iter().filter(|code| *code == "PW0629").count(), 2, "{codes:?}");
-    assert!(codes.iter().any(|code| code.starts_with("PW04")), "{codes:?}");
+    for code in ["PW0629", "PW0620", "PW0402"] {
+        assert!(codes.iter().any(|found| found == code), "{code} is not in {codes:?}");
+    }
     assert!(error.contains("4 files: "), "{error}");
 
     assert_eq!(run(folder.path(), &["check", "flows/good.yaml"]).0, 0);
