@@ -63,7 +63,8 @@ fn problems_are_told_in_every_form() {
     assert_eq!(output, "");
     assert!(error.contains("did you mean `max_runs`?") && error.contains("2 errors, 0 warnings"), "{error}");
     let (_, output, _) = run(folder.path(), &["config", "check", "--format", "json"]);
-    let lines: Vec<serde_json::Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2, "{output}");
     assert_eq!(lines[0]["code"], "PW0202");
     let (_, output, _) = run(folder.path(), &["config", "check", "--format", "github"]);

@@ -92,7 +92,8 @@ fn the_file_is_found_upwards() {
     assert_eq!(config.project.max_runs, 9);
     assert_eq!(config.root.folder(), folder.path().canonicalize().unwrap());
 
-    let missing = Request { project: Some("x.yaml".into()), directory: folder.path().into(), ..Request::default() };
+    let missing =
+        Request { project: Some("x.yaml".into()), directory: folder.path().into(), ..Request::default() };
     assert!(Config::load(&missing).is_err());
     let named = Request { project: Some(".".into()), directory: folder.path().into(), ..Request::default() };
     assert_eq!(Config::load(&named).unwrap().project.max_runs, 9);
@@ -129,7 +130,11 @@ fn settings_of_variables_are_typed_by_their_place_and_never_templates() {
         ("PATHWAY_PORT_80_TCP", "tcp://10.0.0.1:80"),
         ("PATHWAY_ADMIN_TOKEN", "t"),
     ];
-    let config = load(folder.path(), &set, &["store.path=./other", "vars.limit=6", "services.api.headers.X-One={{ auth.token }}"]);
+    let config = load(
+        folder.path(),
+        &set,
+        &["store.path=./other", "vars.limit=6", "services.api.headers.X-One={{ auth.token }}"],
+    );
     assert_eq!(codes(&config), Vec::<&str>::new());
     let project = &config.project;
     assert_eq!(project.vars["limit"].value, 6.into());
@@ -141,7 +146,10 @@ fn settings_of_variables_are_typed_by_their_place_and_never_templates() {
     assert_eq!(project.services["api"].timeout.as_secs(), 3);
     assert_eq!(project.origins, ["http://a.test"]);
     let (name, value) = &project.services["api"].headers[0];
-    assert_eq!((name.as_str(), value.as_constant().and_then(|v| v.as_str())), ("X-One", Some("{{ auth.token }}")));
+    assert_eq!(
+        (name.as_str(), value.as_constant().and_then(|v| v.as_str())),
+        ("X-One", Some("{{ auth.token }}"))
+    );
     assert_eq!(project.log.level, LogLevel::Debug);
     assert_eq!(project.store, Store::Path("./other".to_owned()));
 }
@@ -150,7 +158,8 @@ fn settings_of_variables_are_typed_by_their_place_and_never_templates() {
 fn mistakes_are_told_where_they_were_made() {
     let files = [("pathway.yaml", "max_runs: x\n"), (".env", "A=1\nA=2\nbad line\nPATHWAY_LISTEN=nowhere\n")];
     let folder = folder(&files);
-    let config = load(folder.path(), &[("PATHWAY_MAX_RUN", "1"), ("PATHWAY_STORE__PAHT", "x")], &["=1", "abc=1"]);
+    let config =
+        load(folder.path(), &[("PATHWAY_MAX_RUN", "1"), ("PATHWAY_STORE__PAHT", "x")], &["=1", "abc=1"]);
     let mut found = codes(&config);
     found.sort_unstable();
     assert_eq!(found, ["PW0201", "PW0202", "PW0202", "PW0610", "PW0622", "PW0623", "PW0625", "PW0626"]);
