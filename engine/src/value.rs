@@ -3,7 +3,7 @@
 //! JSON is decoded once, straight into [`Value`]: whole numbers of 64 bits are exact, maps keep
 //! their order, of a key written twice the last value counts, and nesting is bounded.
 
-use minijinja::value::ValueKind;
+pub use minijinja::value::ValueKind;
 use serde::Deserialize;
 
 /// The JSON-like value that expressions read: cheap to clone, shared, decoded once.
@@ -69,6 +69,22 @@ pub fn from_serde(json: &serde_json::Value) -> Value {
 #[must_use]
 pub fn to_serde(value: &Value) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
+}
+
+/// Whether `value` is a map, as opposed to a list, a scalar or none.
+#[must_use]
+pub fn is_map(value: &Value) -> bool {
+    value.kind() == ValueKind::Map
+}
+
+/// The map `value` with `field` as its last entry, instead of one that it had; anything but a map
+/// as it is.
+#[must_use]
+pub fn with_field(value: &Value, field: &str, item: Value) -> Value {
+    let pairs = value.as_object().filter(|_| is_map(value)).and_then(|map| map.try_iter_pairs());
+    let Some(pairs) = pairs else { return value.clone() };
+    let others = pairs.filter(|(key, _)| key.as_str() != Some(field));
+    Value::from_pairs(others.chain([(Value::from(field), item)]))
 }
 
 /// Whether `value` nests deeper than [`MAX_DEPTH`].

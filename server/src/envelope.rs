@@ -4,9 +4,12 @@
 //! in their name, are sealed together for one run of one pathway, so that neither is readable on
 //! the bus nor can another producer forge it.
 
+use pathway_engine::Value;
 use pathway_engine::journal::Principal;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use crate::seal::{SealError, SealKey};
 use crate::store::Millis;
 
 const PATHWAY: &str = "pathway-name";
@@ -49,6 +52,37 @@ impl std::fmt::Debug for Sealed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sealed").field("principal", &self.principal).finish_non_exhaustive()
     }
+}
+
+impl Sealed {
+    /// Sealed for one run of one pathway.
+    ///
+    /// # Errors
+    /// A principal that JSON cannot hold, or no randomness.
+    pub fn seal(&self, key: &SealKey, pathway: &str, run: &str) -> Result<String, SealError> {
+        let plain = serde_json::to_string(self).map_err(|_| SealError::Malformed)?;
+        key.seal(&plain, &[pathway, run])
+    }
+
+    /// Opens what was sealed for this run; none where the seal does not hold.
+    #[must_use]
+    pub fn open(key: &SealKey, sealed: &str, pathway: &str, run: &str) -> Option<Self> {
+        let plain = key.open(sealed, &[pathway, run]).ok()?;
+        serde_json::from_str(plain.expose()).ok()
+    }
+}
+
+/// The hash of an input by which two requests with one idempotency key are the same: without the
+/// field into which the gateway wrote the correlation id.
+#[must_use]
+pub fn input_hash(input: &Value, correlation_field: Option<&str>) -> Vec<u8> {
+    let mut json = pathway_engine::value::to_serde(input);
+    if let (Some(field), Some(map)) = (correlation_field, json.as_object_mut()) {
+        map.shift_remove(field);
+    }
+    // The order of properties means nothing in JSON.
+    json.sort_all_objects();
+    Sha256::digest(json.to_string().as_bytes()).to_vec()
 }
 
 impl Envelope {

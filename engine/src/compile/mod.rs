@@ -21,7 +21,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Pathway, Reader, Schemas};
 use crate::expression::Variables;
 use crate::project::Project;
-use crate::source::{FileId, Node, Sources};
+use crate::source::Node;
 
 const SAME_NAME: Code = Code("PW0516");
 
@@ -32,8 +32,15 @@ pub struct Surroundings<'a> {
     pub project: &'a Project,
     /// `${NAME}` values.
     pub variables: &'a Variables,
-    /// The texts of all files.
-    pub sources: &'a Sources,
+}
+
+/// A pathway's file.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Its whole text: what runs are pinned to.
+    pub text: Arc<str>,
+    /// Its tree.
+    pub node: Node,
 }
 
 /// All pathways of a project, ready to run.
@@ -46,22 +53,22 @@ pub struct Program {
 /// Compiles the pathways in `files`. All problems of all of them go to `diagnostics`; where any
 /// is an error, the program has those pathways only that are whole, and must not be served.
 pub fn compile(
-    files: &[(FileId, Node)],
+    files: &[File],
     surroundings: Surroundings<'_>,
     schemas: &mut dyn Schemas,
     diagnostics: &mut Diagnostics,
 ) -> Program {
-    let Surroundings { project, variables, sources } = surroundings;
-    let mut pathways: Vec<(FileId, Pathway)> = Vec::new();
+    let Surroundings { project, variables } = surroundings;
+    let mut pathways: Vec<(&str, Pathway)> = Vec::new();
     let mut declared: HashMap<String, _> = HashMap::new();
-    for (file, node) in files {
+    for File { text, node } in files {
         // A pathway that does not parse is still there to be called.
         if let Some(name) = node.get("pathway").and_then(Node::as_text) {
             declared.entry(name.value.clone()).or_insert(None);
         }
         let reader = &mut Reader { variables, project, schemas, diagnostics };
         if let Some(pathway) = Pathway::parse(node, reader) {
-            pathways.push((*file, pathway));
+            pathways.push((text, pathway));
         }
     }
     for (_, pathway) in &pathways {
@@ -73,11 +80,11 @@ pub fn compile(
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
     let mut program = Program::default();
-    for (file, mut pathway) in pathways {
+    for (text, mut pathway) in pathways {
         let mut found = Diagnostics::new();
         check::check(&mut pathway, &world, &mut found);
         if !found.has_errors() {
-            let plan = assemble::assemble(pathway, sources.text(file), project, &constants);
+            let plan = assemble::assemble(pathway, text, project, &constants);
             program.pathways.insert(plan.name.clone(), Arc::new(plan));
         }
         diagnostics.extend(found);
@@ -85,7 +92,7 @@ pub fn compile(
     program
 }
 
-fn report_same_names(pathways: &[(FileId, Pathway)], diagnostics: &mut Diagnostics) {
+fn report_same_names(pathways: &[(&str, Pathway)], diagnostics: &mut Diagnostics) {
     let mut seen = HashMap::new();
     for (_, pathway) in pathways {
         let name = &pathway.name;

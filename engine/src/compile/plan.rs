@@ -1,5 +1,6 @@
 //! What the VM interprets: immutable, dense, with everything compiled once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,7 +116,27 @@ impl Plan {
         self.places.get(step_path(instance).as_str()).copied()
     }
 
+<<<<<<< HEAD
     /// The paths of all steps, in the order written, inner ones first.
+=======
+    /// The logical topic that starts it.
+    #[must_use]
+    pub fn topic(&self) -> Cow<'_, str> {
+        match &self.door.topic {
+            Some(topic) => Cow::Borrowed(&topic.value),
+            None => Cow::Owned(format!("pathway.{}", self.name)),
+        }
+    }
+
+    /// Whether what this step yields is secret.
+    #[must_use]
+    pub fn is_secret(&self, instance: &str) -> bool {
+        let path = step_path(instance);
+        self.blocks.iter().flat_map(|block| &block.steps).any(|step| *step.path == *path && step.secret)
+    }
+
+    /// The paths of all steps, in the order written.
+>>>>>>> main
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.blocks.iter().flat_map(|block| block.steps.iter().map(|step| &*step.path))
     }

@@ -110,19 +110,6 @@ pub(super) enum Relation {
 }
 
 impl Relation {
-    pub(super) fn symbol(self) -> &'static str {
-        match self {
-            Self::Eq => "==",
-            Self::Ne => "!=",
-            Self::Lt => "<",
-            Self::Le => "<=",
-            Self::Gt => ">",
-            Self::Ge => ">=",
-            Self::In => "in",
-            Self::NotIn => "not in",
-        }
-    }
-
     /// Whether it accepts undefined, which equals none.
     pub(super) fn accepts_undefined(self) -> bool {
         matches!(self, Self::Eq | Self::Ne | Self::In | Self::NotIn)

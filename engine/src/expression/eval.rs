@@ -10,7 +10,7 @@ use super::ast::{
     Arguments, Ast, Callee, Comparison, Filter, Function, Path, Prefix, Root, Slice, Step, Test, TestKind,
     Yields,
 };
-use super::{Bound, EvalError, Now, Scope, Slot, environment, filters, operators, text};
+use super::{Bound, EvalError, Now, Scope, Slot, environment, filters, operators, slices, text};
 use crate::Value;
 use crate::source::Span;
 use crate::value::too_deep;
@@ -31,7 +31,7 @@ pub(super) struct Eval<'a> {
     pub strict_text: bool,
     fuel: u64,
     uuids: u32,
-    state: Option<State<'static, 'static>>,
+    state: Option<Box<State<'static, 'static>>>,
 }
 
 pub(super) fn fail<T>(message: impl Into<String>, span: Span) -> Result<T> {
@@ -265,7 +265,7 @@ impl<'a> Eval<'a> {
         span: Span,
     ) -> Result<Value> {
         let arguments = native_arguments(input, positional, named);
-        let state = self.state.get_or_insert_with(|| environment::environment().empty_state());
+        let state = self.state.get_or_insert_with(|| Box::new(environment::environment().empty_state()));
         match state.apply_filter(name, &arguments) {
             Ok(value) => self.tidy(value, span),
             Err(error) => fail(format!("`{name}`: {}", environment::message(&error)), span),
@@ -316,7 +316,7 @@ impl<'a> Eval<'a> {
         for argument in test.arguments.iter() {
             arguments.push(defined(self.eval(argument)?));
         }
-        let state = self.state.get_or_insert_with(|| environment::environment().empty_state());
+        let state = self.state.get_or_insert_with(|| Box::new(environment::environment().empty_state()));
         match state.perform_test(name, &arguments) {
             Ok(held) => Ok(held),
             Err(error) => fail(format!("`is {name}`: {}", environment::message(&error)), test.span),
@@ -394,6 +394,12 @@ impl<'a> Eval<'a> {
             None => Ok(Value::from(())),
         };
         let (start, stop, step) = (bound(&slice.start)?, bound(&slice.stop)?, bound(&slice.step)?);
+        if step.is_none()
+            && let Some(value) = slices::plain(&input, &start, &stop)
+        {
+            self.spend(size(&value), slice.span)?;
+            return Ok(value);
+        }
         match environment::slice(input, start, stop, step) {
             Ok(value) => self.tidy(value, slice.span),
             Err(error) => fail(environment::message(&error), slice.span),

@@ -122,12 +122,12 @@ impl<'a> Lower<'a> {
                 jinja::UnaryOpKind::Not => {
                     let operand = self.expr(&unary.expr, place.tested());
                     let folds = is_const(&operand);
-                    self.fold(negated(operand), folds, span)
+                    self.fold(negated(operand), folds, span, place)
                 }
                 jinja::UnaryOpKind::Neg => {
                     let operand = self.expr(&unary.expr, place.strict());
                     let folds = is_const(&operand);
-                    self.fold(Ast::Negate(Box::new((operand, span))), folds, span)
+                    self.fold(Ast::Negate(Box::new((operand, span))), folds, span, place)
                 }
             },
             Expr::BinOp(binary) => self.binary(binary, span, place),
@@ -144,6 +144,7 @@ impl<'a> Lower<'a> {
                 let first = self.expr(&chain.expr, compared(place, tolerant(chain.ops.first())));
                 for (n, (op, operand)) in rest.enumerate() {
                     let accepts = op.accepts_undefined() && tolerant(chain.ops.get(n + 1));
+                    let place = if n == 0 { place } else { place.conditional() };
                     lowered.push((op, self.expr(operand, compared(place, accepts))));
                 }
                 Ast::Compare(Box::new(Comparison { first, rest: lowered, span }))
@@ -153,7 +154,7 @@ impl<'a> Lower<'a> {
                 let test = self.expr(&it.test_expr, place.tested());
                 let otherwise = it.false_expr.as_ref().map(|expr| self.expr(expr, place.conditional()));
                 let folds = is_const(&test) && is_const(&then) && otherwise.as_ref().is_none_or(is_const);
-                self.fold(Ast::If(Box::new(If { test, then, otherwise })), folds, span)
+                self.fold(Ast::If(Box::new(If { test, then, otherwise })), folds, span, place)
             }
             Expr::Filter(filter) => self.filter(filter, span, place),
             Expr::Test(test) => self.test(test, span, place),
@@ -167,7 +168,7 @@ impl<'a> Lower<'a> {
                     .map(|(key, value)| (self.expr(key, place.strict()), self.expr(value, place.strict())))
                     .collect();
                 let folds = pairs.iter().all(|(key, value)| is_const(key) && is_const(value));
-                self.fold(Ast::Map(Box::new((pairs, span))), folds, span)
+                self.fold(Ast::Map(Box::new((pairs, span))), folds, span, place)
             }
         }
     }
@@ -182,7 +183,7 @@ impl<'a> Lower<'a> {
     fn list(&mut self, items: &[Expr<'_>], span: Span, place: Place) -> Ast {
         let items: Vec<_> = items.iter().map(|item| self.expr(item, place.strict())).collect();
         let folds = items.iter().all(is_const);
-        self.fold(Ast::List(Box::new((items, span))), folds, span)
+        self.fold(Ast::List(Box::new((items, span))), folds, span, place)
     }
 
     fn binary(&mut self, binary: &jinja::BinOp<'_>, span: Span, place: Place) -> Ast {
@@ -194,7 +195,7 @@ impl<'a> Lower<'a> {
                 let folds = is_const(&left) && is_const(&right);
                 let both = Box::new((left, right));
                 let lowered = if matches!(binary.op, Kind::ScAnd) { Ast::And(both) } else { Ast::Or(both) };
-                return self.fold(lowered, folds, span);
+                return self.fold(lowered, folds, span, place);
             }
             Kind::Eq => return self.comparison(Relation::Eq, binary, span, place),
             Kind::Ne => return self.comparison(Relation::Ne, binary, span, place),
@@ -215,7 +216,7 @@ impl<'a> Lower<'a> {
         let left = self.expr(&binary.left, place.strict());
         let right = self.expr(&binary.right, place.strict());
         let folds = is_const(&left) && is_const(&right);
-        self.fold(Ast::Binary(Box::new(Binary { op, left, right, span })), folds, span)
+        self.fold(Ast::Binary(Box::new(Binary { op, left, right, span })), folds, span, place)
     }
 
     fn comparison(&mut self, op: Relation, binary: &jinja::BinOp<'_>, span: Span, place: Place) -> Ast {
@@ -223,7 +224,7 @@ impl<'a> Lower<'a> {
         let first = self.expr(&binary.left, place);
         let right = self.expr(&binary.right, place);
         let folds = is_const(&first) && is_const(&right);
-        self.fold(Ast::Compare(Box::new(Comparison { first, rest: vec![(op, right)], span })), folds, span)
+        self.fold(Ast::Compare(Box::new(Comparison { first, rest: vec![(op, right)], span })), folds, span, place)
     }
 
     fn slice(&mut self, slice: &jinja::Slice<'_>, span: Span, place: Place) -> Ast {
@@ -238,7 +239,7 @@ impl<'a> Lower<'a> {
         };
         let (start, stop, step) = (bound(&slice.start), bound(&slice.stop), bound(&slice.step));
         let folds = is_const(&input) && [&start, &stop, &step].into_iter().flatten().all(is_const);
-        self.fold(Ast::Slice(Box::new(Slice { input, start, stop, step, span })), folds, span)
+        self.fold(Ast::Slice(Box::new(Slice { input, start, stop, step, span })), folds, span, place)
     }
 
     /// `name.key[index]…`; `sliced`: a slice follows.
@@ -305,7 +306,7 @@ impl<'a> Lower<'a> {
         }
         let folds = matches!(&root, Root::Value(value) if is_const(value))
             && !steps.iter().any(|step| matches!(step, Step::Computed(_)));
-        self.fold(Ast::Path(Box::new(Path { root, steps, span })), folds, span)
+        self.fold(Ast::Path(Box::new(Path { root, steps, span })), folds, span, place)
     }
 
     fn read(&mut self, name: &str, span: Span, place: Place) -> usize {
@@ -323,7 +324,7 @@ impl<'a> Lower<'a> {
         read
     }
 
-    pub(super) fn default(&mut self, input: Ast, mut arguments: Arguments, span: Span) -> Ast {
+    pub(super) fn default(&mut self, input: Ast, mut arguments: Arguments, span: Span, place: Place) -> Ast {
         let falsy = (arguments.positional.len() > 1).then(|| arguments.positional.remove(1));
         let other = if arguments.positional.is_empty() {
             Ast::Const(Value::from(""))
@@ -335,7 +336,7 @@ impl<'a> Lower<'a> {
             return self.unsupported(span, "`default` takes one or two arguments", help);
         }
         let folds = is_const(&input) && is_const(&other) && falsy.as_ref().is_none_or(is_const);
-        self.fold(Ast::Default(Box::new(DefaultFilter { input, other, falsy })), folds, span)
+        self.fold(Ast::Default(Box::new(DefaultFilter { input, other, falsy })), folds, span, place)
     }
 
     pub(super) fn arguments(&mut self, args: &[jinja::CallArg<'_>], place: Place) -> Arguments {
@@ -394,7 +395,7 @@ impl<'a> Lower<'a> {
         }
         let pure = !matches!(callee, Callee::Now | Callee::Uuid);
         let folds = pure && arguments.iter().all(is_const);
-        self.fold(Ast::Call(Box::new(Call { callee, arguments, span })), folds, span)
+        self.fold(Ast::Call(Box::new(Call { callee, arguments, span })), folds, span, place)
     }
 
     fn no_method(&mut self, name: &str, span: Span) -> Ast {
@@ -414,14 +415,16 @@ impl<'a> Lower<'a> {
         Ast::Const(Value::from(()))
     }
 
-    /// Evaluates what reads nothing now, unless its value would be large.
-    pub(super) fn fold(&mut self, lowered: Ast, folds: bool, span: Span) -> Ast {
+    /// Evaluates what reads nothing now, unless its value would be large. What fails is reported
+    /// where it is certain to be evaluated.
+    pub(super) fn fold(&mut self, lowered: Ast, folds: bool, span: Span, place: Place) -> Ast {
         if !folds || self.failed {
             return lowered;
         }
         match eval::constant(&lowered) {
             Ok(value) if value.is_undefined() || is_large(&value) => lowered,
             Ok(value) => Ast::Const(value),
+            Err(_) if place.conditional => lowered,
             Err(error) => {
                 let diagnostic = Diagnostic::error(ALWAYS_FAILS, "this expression always fails");
                 self.report(diagnostic.at(span, error.message));

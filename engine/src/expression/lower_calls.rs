@@ -35,9 +35,10 @@ impl Lower<'_> {
             None => Ast::Const(Value::from(())),
         };
         // An argument of `default` may be undefined where the filter's place accepts it.
-        let arguments = self.arguments(&filter.args, if is_default { place } else { place.strict() });
+        let argued = if is_default { place.conditional() } else { place.strict() };
+        let arguments = self.arguments(&filter.args, argued);
         if is_default {
-            return self.default(input, arguments, span);
+            return self.default(input, arguments, span, place);
         }
         let Some(mut function) = self.function(filter.name, &arguments, self.span_of(filter.span())) else {
             return Ast::Const(Value::from(()));
@@ -48,7 +49,7 @@ impl Lower<'_> {
             *yields = Yields::AcceptedItems;
         }
         let folds = is_const(&input) && arguments.iter().all(is_const);
-        self.fold(Ast::Filter(Box::new(Filter { function, input, arguments, span })), folds, span)
+        self.fold(Ast::Filter(Box::new(Filter { function, input, arguments, span })), folds, span, place)
     }
 
     /// The filter `name`; `None` was reported.
@@ -97,6 +98,6 @@ impl Lower<'_> {
             }
         };
         let folds = is_const(&input) && arguments.iter().all(is_const);
-        self.fold(Ast::Test(Box::new(Test { kind, input, arguments, span })), folds, span)
+        self.fold(Ast::Test(Box::new(Test { kind, input, arguments, span })), folds, span, place)
     }
 }

@@ -19,6 +19,7 @@ mod output;
 mod place;
 mod proofs;
 mod scope;
+mod slices;
 mod substitution;
 mod syntax;
 mod text;
@@ -348,4 +349,83 @@ fn whole<'a, 'b>(template: &'b jinja::Stmt<'a>) -> Option<&'b jinja::Expr<'a>> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Sources;
+
+    /// A text that stands verbatim in a file.
+    fn text(source: &str) -> (Text, Sources) {
+        let mut sources = Sources::new();
+        let file = sources.add("test", source.to_owned());
+        let mut text = Text::opaque(source, Span::new(file, 0, source.len()));
+        text.pieces = vec![crate::source::Piece { value: 0, source: 0, width: 0 }];
+        (text, sources)
+    }
+
+    #[test]
+    fn reads_know_their_place() {
+        for (source, expected) in [
+            ("{{ a.b['c'][0] + (steps.fetch.body).id }}", vec!["a.b['c'][0]", "steps.fetch.body).id"]),
+            ("x {{ 1 + a[b.c] }} y", vec!["a[b.c]", "b.c"]),
+            ("{% if a.b == 1 %}{{ c | upper }}{% endif %}", vec!["a.b", "c"]),
+            ("$${ {{ a.b }}", vec!["a.b"]),
+        ] {
+            let (text, sources) = text(source);
+            let parsed = Expression::template(&text, &Variables::new(), &mut Diagnostics::new()).unwrap();
+            let found: Vec<_> = parsed.reads().iter().map(|read| sources.slice(read.span)).collect();
+            assert_eq!(found, expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn problems_know_their_place() {
+        for (source, expected) in [
+            ("total: {{ a | upcase }}", "upcase"),
+            ("{{ a is strange }}", "strange"),
+            ("{{ fetch(1) }}", "fetch(1)"),
+            ("$${NAME} ${NOPE}", "${NOPE}"),
+            ("é {{ 1 + }}", "}}"),
+            ("{{ a < b < c }}", "a < b < c"),
+            ("{{ a ~ ('x' | date) }}", "'x' | date"),
+            ("{{ '${NAME}' }}", "${"),
+            ("{{ a | pluck }}", "pluck"),
+            ("{% for x in a %}{{ loop.lastt }}{% endfor %}", "loop.lastt"),
+        ] {
+            let (text, sources) = text(source);
+            let mut diagnostics = Diagnostics::new();
+            let _parsed = Expression::template(&text, &Variables::new(), &mut diagnostics);
+            let first = diagnostics.iter().next().expect(source);
+            assert_eq!(sources.slice(first.labels[0].span), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn failures_know_their_place() {
+        struct Empty;
+        impl Scope for Empty {
+            fn get(&self, _: Slot) -> Value {
+                Value::from(())
+            }
+            fn now(&self) -> Now {
+                Now::UNIX_EPOCH
+            }
+            fn uuid(&self, _: u32) -> String {
+                String::new()
+            }
+        }
+        for (source, expected) in [
+            ("{{ a }} {{ a.b | fixed(2) }}", "a.b"),
+            ("{{ 1 + (a | number(0)) / 0 }}", "a | number(0)) / 0"),
+            ("{% for x in a or 2 %}{% endfor %}", "a or 2"),
+            ("{{ (a or 'x') | date }}", "a or 'x') | date"),
+        ] {
+            let (text, sources) = text(source);
+            let parsed = Expression::template(&text, &Variables::new(), &mut Diagnostics::new()).unwrap();
+            let error = parsed.eval(&Empty).unwrap_err();
+            assert_eq!(sources.slice(error.span), expected, "{source}: {}", error.message);
+        }
+    }
 }

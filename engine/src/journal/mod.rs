@@ -76,6 +76,9 @@ pub struct Started {
     /// Who called it through a door, and their token, sealed; opened by the server only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
+    /// Why it cannot run at all: what was to start it could not be read, or may not start it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Failure>,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -100,6 +103,19 @@ pub struct Principal {
     /// Whether a token came along, with which services can be called as the user.
     #[serde(default)]
     pub has_token: bool,
+}
+
+impl Principal {
+    /// What `auth` is bound to.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        Value::from_pairs([
+            ("sub", Value::from(self.sub.as_str())),
+            ("role", self.role.as_deref().map_or(Value::from(()), Value::from)),
+            ("claims", self.claims.clone().unwrap_or_else(|| Value::from(()))),
+            ("has_token", Value::from(self.has_token)),
+        ])
+    }
 }
 
 /// An effect was performed, or could not be.

@@ -23,5 +23,7 @@ mod yaml;
 
 pub use node::{Entry, Kind, Node, Spanned};
 pub use span::{FileId, Location, Sources, Span};
+#[cfg(test)]
+pub(crate) use text::Piece;
 pub use text::{Style, Text};
 pub use yaml::{Limits, parse};

@@ -165,12 +165,9 @@ impl Walk<'_> {
         self.at = range.start;
         let indent = before.len();
         if leading > 0 {
-            // The empty lines above the first text; they need no exact place.
-            self.stand_for(0, leading)?;
-            if let Some(piece) = self.pieces.last_mut() {
-                piece.source = u32::try_from(line_start.saturating_sub(1)).ok()?;
-                piece.width = 1;
-            }
+            // The empty lines above the first text stand outside of the scalar's range.
+            self.push(1)?;
+            self.out += leading;
         }
         let mut rest = source.get(line_start..)?;
         let mut line_at = line_start;

@@ -1,6 +1,6 @@
 //! The beginning of a run.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -21,8 +21,8 @@ pub(super) struct Context {
     attempt: u32,
     started_at: Now,
     vars: Vec<Value>,
-    auth: OnceCell<Value>,
-    run: OnceCell<Value>,
+    auth: OnceLock<Value>,
+    run: OnceLock<Value>,
 }
 
 impl Default for Context {
@@ -35,8 +35,8 @@ impl Default for Context {
             attempt: 1,
             started_at: Now::UNIX_EPOCH,
             vars: Vec::new(),
-            auth: OnceCell::new(),
-            run: OnceCell::new(),
+            auth: OnceLock::new(),
+            run: OnceLock::new(),
         }
     }
 }
@@ -48,15 +48,8 @@ impl Context {
     }
 
     pub(super) fn auth(&self) -> &Value {
-        self.auth.get_or_init(|| match &self.principal {
-            None => Value::from(()),
-            Some(principal) => Value::from_pairs([
-                ("sub", Value::from(principal.sub.as_str())),
-                ("role", principal.role.as_deref().map_or(Value::from(()), Value::from)),
-                ("claims", principal.claims.clone().unwrap_or_else(|| Value::from(()))),
-                ("has_token", Value::from(principal.has_token)),
-            ]),
-        })
+        self.auth
+            .get_or_init(|| self.principal.as_ref().map_or_else(|| Value::from(()), Principal::to_value))
     }
 
     pub(super) fn run(&self, plan: &Plan) -> &Value {
@@ -90,7 +83,11 @@ impl Vm {
             started_at: self.now,
             ..Context::default()
         };
-        match self.prepare(plan) {
+        let prepared = match &started.refused {
+            Some(failure) => Err(failure.clone()),
+            None => self.prepare(plan),
+        };
+        match prepared {
             Ok(()) => self.open_root(plan, plan.root),
             Err(failure) => self.fail_run(plan, failure),
         }

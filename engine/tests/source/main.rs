@@ -1,5 +1,10 @@
 //! YAML text becomes a tree or diagnostics.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod bytes;
 mod fixtures;

@@ -81,9 +81,9 @@ fn exercise(text: &str) -> Result<(), TestCaseError> {
         walk(tree, &mut |node| {
             let Some(text) = node.as_text() else { return };
             for n in 0..=text.value.len() {
-                parsed.sources.slice(text.span_of(n, n + 1));
+                let span = text.span_of(n, n + 1);
+                assert!(text.span.start <= span.end && span.start <= span.end && span.end <= text.span.end);
             }
-            assert!(text.span.end >= text.span.start);
         });
     } else {
         prop_assert!(parsed.diagnostics.has_errors(), "no tree and no error");
@@ -129,6 +129,7 @@ proptest! {
             }
             None => prop_assert!(diagnostics.has_errors()),
         }
-        render(&diagnostics.sorted(), &sources, Format::Human { color: false });
+        let list = diagnostics.sorted();
+        prop_assert_eq!(render(&list, &sources, Format::Human { color: false }).is_empty(), list.is_empty());
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathway_engine::Value;
-use pathway_engine::compile::{Plan, Program, Surroundings, compile};
+use pathway_engine::compile::{File, Plan, Program, Surroundings, compile};
 use pathway_engine::diagnostic::{Diagnostics, Format, render};
 use pathway_engine::document::Schemas;
 use pathway_engine::expression::{Variable, Variables};
@@ -89,9 +89,13 @@ pub fn compile_files(files: &[(String, String)]) -> Compiled {
         .and_then(|file| parse(file, &mut diagnostics))
         .map(|node| Project::read(&node, &variables, &mut diagnostics))
         .unwrap_or_default();
-    let nodes: Vec<_> =
-        pathways.iter().filter_map(|file| Some((*file, parse(*file, &mut diagnostics)?))).collect();
-    let surroundings = Surroundings { project: &project, variables: &variables, sources: &sources };
+    let nodes: Vec<_> = pathways
+        .iter()
+        .filter_map(|file| {
+            Some(File { text: sources.text(*file).into(), node: parse(*file, &mut diagnostics)? })
+        })
+        .collect();
+    let surroundings = Surroundings { project: &project, variables: &variables };
     let program =
         compile(&nodes, surroundings, &mut Files { sources: &sources, schemas }, &mut diagnostics);
     Compiled { program, sources, diagnostics }
@@ -131,6 +135,7 @@ impl Run {
             attempt: 1,
             depth: 0,
             sealed: None,
+            refused: None,
         }));
         run
     }

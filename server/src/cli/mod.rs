@@ -83,9 +83,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let Cli { global, command } = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8);
-            // Nobody is left to tell that nobody reads.
-            return error.print().map_or(Exit::Success.into(), |()| ExitCode::from(code));
+            // Where nobody reads there is nobody to tell.
+            error.print().ok();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
         }
     };
     let terminal = Terminal::new(global.color, global.quiet);

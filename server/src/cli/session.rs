@@ -1,6 +1,8 @@
 //! What commands share: the flags, the terminal and the project.
 
 use super::Global;
+use std::path::{Path, PathBuf};
+
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{Form, Terminal};
@@ -25,10 +27,25 @@ impl Session {
     /// # Errors
     /// If the file or folder that was asked for is not there.
     pub fn load(&self) -> Result<Config, Failure> {
+        self.load_near(None)
+    }
+
+    /// As [`Session::load`], looking for the project from the folder of `file` upwards.
+    ///
+    /// # Errors
+    /// As [`Session::load`], and if `file` is not there.
+    pub fn load_near(&self, file: Option<&Path>) -> Result<Config, Failure> {
+        let near = match file.map(Path::canonicalize).transpose() {
+            Ok(path) => path.map(|path| if path.is_dir() { path } else { folder_of(&path) }),
+            Err(error) => {
+                let path = file.unwrap_or(Path::new("")).display();
+                return Err(Failure::new(Exit::Usage, format!("`{path}` was not read: {error}")));
+            }
+        };
         let request = Request::of_process()
             .map_err(|error| Failure::new(Exit::Config, format!("there is no working directory: {error}")))?;
-        let request =
-            Request { project: self.global.project.clone(), flags: self.global.settings.clone(), ..request };
+        let (project, flags) = (self.global.project.clone(), self.global.settings.clone());
+        let request = Request { project, near, flags, ..request };
         Config::load(&request).map_err(|error| {
             let asked = self.global.project.as_ref().map(|path| path.display().to_string());
             let what = asked.unwrap_or_else(|| request.directory.display().to_string());
@@ -57,4 +74,8 @@ impl Session {
             .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
         Ok(config)
     }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map_or_else(|| path.to_owned(), Path::to_owned)
 }

@@ -48,6 +48,11 @@ impl Origins {
         self.layers.insert(file, origin);
     }
 
+    /// Whether `span` lies in a file, not in another layer.
+    pub(super) fn is_file(&self, span: Span) -> bool {
+        !self.layers.contains_key(&span.file)
+    }
+
     pub(super) fn of(&self, span: Span, sources: &Sources) -> Origin {
         self.layers.get(&span.file).cloned().unwrap_or_else(|| Origin::Line {
             file: sources.path(span.file).to_owned(),

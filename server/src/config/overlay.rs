@@ -5,7 +5,7 @@
 //! as its place asks, never as a template, and secret if the variable is.
 
 use pathway_engine::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
-use pathway_engine::project::{Project, typed};
+use pathway_engine::project::{MASK, Project, typed};
 use pathway_engine::source::{self, Entry, FileId, Kind, Node, Sources, Span, Spanned, Text};
 
 use super::origin::{Origin, Origins};
@@ -17,6 +17,8 @@ const BAD_FLAG: Code = Code("PW0626");
 const PREFIX: &str = "PATHWAY_";
 /// Variables with the prefix that are no settings of the project.
 const OTHERS: [&str; 4] = ["PATHWAY_LOG", "PATHWAY_PROJECT", "PATHWAY_SEAL_KEYS", "PATHWAY_ADMIN_TOKEN"];
+/// Variables by which a cluster tells of a service that is called `pathway`.
+const CLUSTER: [&str; 2] = ["PATHWAY_SERVICE_", "PATHWAY_PORT"];
 
 /// What layers are laid over, and what they need.
 pub(super) struct Overlay<'a> {
@@ -38,40 +40,45 @@ impl Overlay<'_> {
         let names: Vec<String> =
             table.names().filter(|name| name.starts_with(PREFIX)).map(str::to_owned).collect();
         for name in names {
-            let Some(path) = self.setting(&name) else { continue };
-            table.mention(&format!("${{{name}}}"), self.diagnostics);
-            let Some((value, secret)) = table.get(&name) else { continue };
-            let value = value.to_owned();
-            let shown = if secret { pathway_engine::project::MASK } else { &value };
-            let origin = table.origin(&name).cloned().unwrap_or(Origin::Environment);
-            let place = self.place(&name, shown, origin);
-            let kind = if secret { None } else { self.yaml(&path, &value, &place) };
-            let reference = || Kind::Text(Text::opaque(format!("${{{name}}}"), place.value));
-            self.set(&path, Node { span: place.value, kind: kind.unwrap_or_else(reference) }, place.key);
+            if let Some(path) = self.setting(&name) {
+                table.mention(&format!("${{{name}}}"), self.diagnostics);
+                self.lay(&path, &name, &name, table);
+            }
         }
     }
 
-    /// Lays `key.path=value` over the tree.
-    pub(super) fn flag(&mut self, flag: &str) {
+    /// Lays `key.path=value` over the tree, by way of the variable that would do the same.
+    pub(super) fn flag(&mut self, flag: &str, table: &mut Table) {
         let Some((key, value)) =
             flag.split_once('=').filter(|(key, _)| key.split('.').all(|s| !s.is_empty()))
         else {
             self.diagnostics.push(
-                Diagnostic::error(BAD_FLAG, format!("`{flag}` sets nothing"))
+                Diagnostic::error(BAD_FLAG, "a setting on the command line sets nothing")
                     .help("write the path of a setting and its value, such as `max_runs=8`"),
             );
             return;
         };
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
-        let place = self.place(key, value, Origin::Flag);
-        let text = || Kind::Text(Text::opaque(value, place.value));
-        let kind = self.yaml(&path, value, &place).unwrap_or_else(text);
-        self.set(&path, Node { span: place.value, kind }, place.key);
+        let letters = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        let name: String = format!("{PREFIX}{}", path.join("__")).chars().map(letters).collect();
+        table.set(&name, value, Origin::Flag);
+        self.lay(&path, key, &name, table);
+    }
+
+    /// Puts what the variable `name` holds at `path`; `key` is what it is called where it is set.
+    fn lay(&mut self, path: &[String], key: &str, name: &str, table: &Table) {
+        let (Some((value, secret)), Some(origin)) = (table.get(name), table.origin(name)) else { return };
+        let shown = if secret { MASK } else { value };
+        let place = self.place(key, shown, origin.clone());
+        let kind = if secret { None } else { self.yaml(path, value, &place) };
+        let reference = || Kind::Text(Text::opaque(format!("${{{name}}}"), place.value));
+        self.set(path, Node { span: place.value, kind: kind.unwrap_or_else(reference) }, place.key);
     }
 
     /// The path of the setting that the variable `name` is meant for.
     fn setting(&mut self, name: &str) -> Option<Vec<String>> {
-        if OTHERS.contains(&name) || name.ends_with("_FILE") {
+        let others = OTHERS.contains(&name) || CLUSTER.iter().any(|prefix| name.starts_with(prefix));
+        if others || name.ends_with("_FILE") {
             return None;
         }
         let path: Vec<String> =
@@ -80,7 +87,6 @@ impl Overlay<'_> {
         if Project::KEYS.contains(&first) {
             return path.iter().all(|segment| !segment.is_empty()).then_some(path);
         }
-        // Others may use the prefix too, such as a cluster that tells of its services.
         if let Some(close) = did_you_mean(first, Project::KEYS) {
             let meant = name.to_lowercase().replacen(first, close, 1).to_uppercase();
             self.diagnostics.push(

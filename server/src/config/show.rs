@@ -107,21 +107,17 @@ impl<'a> Printer<'a> {
     }
 
     fn origin(&self, node: &Node) -> String {
-        let origin = self.config.origins.of(node.span, &self.config.sources).to_string();
-        let mut parts = vec![origin];
-        for name in node.as_text().into_iter().flat_map(|text| references(&text.value)) {
-            // What lies over the file is a reference to the variable that it came from.
-            if let Some(origin) = self.config.table.origin(name).filter(|_| !self.is_overlay(node, name)) {
-                parts.push(format!("{name} from {origin}"));
+        let Config { origins, sources, table, .. } = self.config;
+        let mut parts = vec![origins.of(node.span, sources).to_string()];
+        // What lies over the file refers to the variable that it is.
+        if origins.is_file(node.span) {
+            for name in node.as_text().into_iter().flat_map(|text| references(&text.value)) {
+                if let Some(origin) = table.origin(name) {
+                    parts.push(format!("{name} from {origin}"));
+                }
             }
         }
         parts.join(", ")
-    }
-
-    fn is_overlay(&self, node: &Node, name: &str) -> bool {
-        let sources = &self.config.sources;
-        let (text, start) = (sources.text(node.span.file), node.span.start as usize);
-        text.get(..start).is_some_and(|before| before.trim_start() == format!("{name}="))
     }
 
     fn yaml(&self, path: &mut Vec<&'a str>, node: &'a Node, indent: usize, out: &mut String) {

@@ -64,10 +64,15 @@ impl Table {
             }
         }
         for (name, (value, origin)) in layer {
-            self.files.remove(&name);
-            let secret = is_secret(&name, &value);
-            self.set.insert(name, Held { value, secret, origin });
+            self.set(&name, &value, origin);
         }
+    }
+
+    /// Sets one variable, over all layers.
+    pub(super) fn set(&mut self, name: &str, value: &str, origin: Origin) {
+        self.files.remove(name);
+        let secret = is_secret(name, value);
+        self.set.insert(name.to_owned(), Held { value: value.to_owned(), secret, origin });
     }
 
     /// Reads the files that give the variables which `text` names.

@@ -3,10 +3,15 @@
 
 mod faults;
 mod gateways;
+mod steps;
 mod supabase;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use pathway_engine::diagnostic::Diagnostics;
+use pathway_engine::expression::{Bound, Expression, Slot};
+use pathway_engine::source::{Sources, Span, Text};
 use pathway_server::demo::{Settings, StandIns};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
@@ -46,4 +51,13 @@ fn as_user(stand_ins: &StandIns, subject: &str, method: Method, path: &str) -> R
     let url = format!("{}/rest/v1/{path}", stand_ins.supabase_url);
     let token = stand_ins.token_at(subject, NOW.parse().unwrap());
     client().request(method, url).header("apikey", &stand_ins.keys().anon).bearer_auth(token)
+}
+
+/// A `pick`, bound as the compiler binds it.
+fn pick(text: &str) -> Option<Arc<Expression>> {
+    let file = Sources::new().add("pick", text);
+    let text = Text::opaque(text, Span::new(file, 0, text.len()));
+    let mut expression = Expression::optional(&text, &mut Diagnostics::default()).unwrap();
+    expression.bind(&mut |_| Some(Bound { slot: Slot::Chunk, consumed: 1 }));
+    Some(Arc::new(expression))
 }

@@ -178,7 +178,7 @@ async fn a_refusal_keeps_its_status_though_its_body_never_ends() {
 
 #[tokio::test]
 async fn details_are_for_operators_and_hold_no_secret() {
-    let echo = "denied: Bearer service-role-secret, apikey=anon-secret-key";
+    let echo = "denied: Bearer service-role-secret, apikey=anon-secret-key, x=step-secret-value";
     let upstream = Upstream::answering(answer("403 No", "", echo)).await;
     let url =
         upstream.url.replace("http://", "http://user:password-1@") + "/bot-secret-token/?key=url-secret";
@@ -189,6 +189,7 @@ async fn details_are_for_operators_and_hold_no_secret() {
     ];
     let mut request = get("/budgets");
     request.query = vec![("user_id".into(), "eq.private-value".into()), ("limit".into(), "1".into())];
+    request.headers = vec![("x".into(), "step-secret-value".into())];
     let failure = send_to(&target, &request).await.unwrap_err();
     let all = written(&failure);
     for secret in
@@ -200,7 +201,7 @@ async fn details_are_for_operators_and_hold_no_secret() {
     assert_eq!(details["method"], "GET");
     assert_eq!(details["url"], "/budgets?user_id&limit");
     assert_eq!(details["status"], 403);
-    assert_eq!(details["body"], "denied: Bearer ***, apikey=***");
+    assert_eq!(details["body"], "denied: Bearer ***, apikey=***, x=***");
     assert!(!format!("{target:?}").contains("secret"));
 
     let unreachable = target.clone();

@@ -7,9 +7,13 @@ mod requests;
 mod streams;
 mod upstream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pathway_engine::Value;
+use pathway_engine::diagnostic::Diagnostics;
+use pathway_engine::expression::{Bound, Expression, Slot};
+use pathway_engine::source::{Sources, Span, Text};
 use pathway_engine::vm::{Body, Failure, HttpRequest, Method, Parse, Stream};
 use pathway_server::effects::http::{Context, HttpClient, Limits, Target};
 
@@ -61,6 +65,15 @@ async fn send_to(target: &Target, request: &HttpRequest) -> Result<Value, Failur
 
 async fn send(upstream: &Upstream, request: &HttpRequest) -> Result<Value, Failure> {
     send_to(&target(&upstream.url), request).await
+}
+
+/// A `pick`, bound as the compiler binds it.
+fn pick(text: &str) -> Option<Arc<Expression>> {
+    let file = Sources::new().add("pick", text);
+    let text = Text::opaque(text, Span::new(file, 0, text.len()));
+    let mut expression = Expression::optional(&text, &mut Diagnostics::default()).unwrap();
+    expression.bind(&mut |_| Some(Bound { slot: Slot::Chunk, consumed: 1 }));
+    Some(Arc::new(expression))
 }
 
 fn json(value: &Value) -> serde_json::Value {

@@ -10,7 +10,7 @@ use serde_json::json as j;
 use tokio::sync::{Notify, mpsc};
 
 use crate::upstream::{Act, Upstream, answer, chunk, head};
-use crate::{context, json, read_as, send, send_to, target};
+use crate::{context, json, pick, read_as, send, send_to, target};
 
 fn emitting(parse: Parse) -> HttpRequest {
     HttpRequest { stream: Stream { pick: None, emit: true }, ..read_as(parse) }
@@ -197,4 +197,64 @@ async fn a_listener_that_left_ends_the_call() {
     let client = HttpClient::new().unwrap();
     let outcome = client.send(&target(&upstream.url), &emitting(Parse::Sse), &context(), Some(sender)).await;
     assert_eq!(outcome.unwrap_err().class, Class::Cancelled);
+}
+
+/// What the language model's gateway sends, and what the app wants of it.
+#[tokio::test]
+async fn pick_selects_and_passes_over_what_it_does_not_find() {
+    let text =
+        |text: &str| event(&j!({"candidates": [{"content": {"parts": [{"text": text}]}}]}).to_string());
+    let acts = vec![
+        begin(),
+        event(r#"{"candidates": [{"content": {"parts": []}}]}"#),
+        text("Hello"),
+        event("not json"),
+        event("[DONE]"),
+        event("7"),
+        event("{\"candidates\": null}"),
+        event("[1, 2]"),
+        Act::Send(chunk(": comment\n\ngarbage\n\n\u{0}\n\n")),
+        text(", ₹ world"),
+        text(""),
+        event(r#"{"usageMetadata": {"totalTokenCount": 42}}"#),
+        end(),
+    ];
+    let upstream = Upstream::start(vec![acts]).await;
+    let mut request = emitting(Parse::Sse);
+    request.stream.pick = pick("chunk.candidates[0].content.parts[0].text");
+    let (outcome, heard) = listen(&target(&upstream.url), &request).await;
+    assert_eq!(heard, ["Hello", ", ₹ world", ""]);
+    let output = json(&outcome.unwrap());
+    assert_eq!(output["text"], "Hello, ₹ world");
+    assert_eq!(output["chunks"], j!(["Hello", ", ₹ world", ""]));
+}
+
+#[tokio::test]
+async fn what_is_picked_may_be_any_json() {
+    let body = "{\"a\": 1}\n{\"a\": {\"b\": [true, null]}}\n{\"a\": null}\n{\"a\": \"x\"}\n";
+    let upstream = Upstream::answering(answer("200 OK", "", body)).await;
+    let mut request = read_as(Parse::Lines);
+    request.stream.pick = pick("chunk.a");
+    let output = json(&send(&upstream, &request).await.unwrap());
+    assert_eq!(output["chunks"], j!([1, {"b": [true, null]}, "x"]));
+    assert_eq!(output["text"], "1{\"b\":[true,null]}x");
+}
+
+#[tokio::test]
+async fn a_pick_that_fails_on_json_fails_the_step_but_passes_over_text() {
+    for (body, class) in [("one\n{\"a\": 2}\n", None), ("{\"a\": [1]}\n", Some(Class::Expression))] {
+        let upstream = Upstream::answering(answer("200 OK", "", body)).await;
+        let mut request = read_as(Parse::Lines);
+        request.stream.pick = pick("chunk.a + 1");
+        let outcome = send(&upstream, &request).await;
+        match class {
+            None => assert_eq!(json(&outcome.unwrap())["chunks"], j!([3])),
+            Some(class) => {
+                let failure = outcome.unwrap_err();
+                assert_eq!(failure.class, class);
+                assert_eq!(failure.message, "`shop` sent a piece on which `pick` fails");
+                assert!(json(&failure.details.unwrap())["cause"].is_string());
+            }
+        }
+    }
 }

@@ -71,3 +71,54 @@ pub(super) fn outline(request: &HttpRequest) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use pathway_engine::vm::{Body, Method, Parse, Stream};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn request(path: &str, query: Vec<(String, String)>) -> HttpRequest {
+        HttpRequest {
+            service: "shop".into(),
+            method: Method::Get,
+            path: path.into(),
+            query,
+            headers: vec![],
+            body: Body::Empty,
+            accept: vec![],
+            parse: Parse::Auto,
+            stream: Stream::default(),
+            timeout: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_leaves_the_services(
+            parts in prop::collection::vec(prop::sample::select(&[
+                "/", "//", ".", "..", "%2e", "%2E", "%2f", "\\", "@evil.example", ":8080", "http:", "?", "#", "\t",
+                "a", "é", " ", "%", ";",
+            ][..]), 0..8),
+        ) {
+            let base: Url = "https://user:pw@good.example:8443/rest/v1?key=1".parse().unwrap();
+            if let Ok(url) = address(&base, &request(&parts.concat(), vec![])) {
+                prop_assert_eq!((url.scheme(), url.host_str(), url.port()), ("https", Some("good.example"), Some(8443)));
+                prop_assert_eq!((url.username(), url.query(), url.fragment()), ("user", Some("key=1"), None));
+                prop_assert!(url.path() == "/rest/v1" || url.path().starts_with("/rest/v1/"), "{}", url);
+            }
+        }
+
+        #[test]
+        fn a_query_arrives_as_it_was_and_after_the_services(
+            pairs in prop::collection::vec((any::<String>(), any::<String>()), 0..4),
+        ) {
+            let base: Url = "https://good.example/a?alt=sse".parse().unwrap();
+            let url = address(&base, &request("", pairs.clone())).unwrap();
+            let arrived: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+            let expected: Vec<_> = [("alt".to_owned(), "sse".to_owned())].into_iter().chain(pairs).collect();
+            prop_assert_eq!(arrived, expected);
+        }
+    }
+}

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::{Encoding, UTF_8};
 use pathway_engine::Value;
+use pathway_engine::value::from_json;
 use pathway_engine::vm::{Failure, HttpRequest, Parse};
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
@@ -104,7 +105,7 @@ fn decode(request: &HttpRequest, headers: &HeaderMap, bytes: &[u8]) -> Result<Va
 
 fn json(request: &HttpRequest, bytes: &[u8]) -> Result<Value, Failure> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    serde_json::from_slice(bytes)
+    from_json(bytes)
         .map_err(|error| failure::unusable(request, "JSON that cannot be read", Some(error.to_string())))
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Messages name the service and nothing that came from it: they are shown to anyone. What an
 //! operator needs beside (the step's path, the status, the beginning of the body, the chain of
-//! causes) is in `details`, without the service's own URL and with the values of the service's
-//! headers masked, should an upstream echo them.
+//! causes) is in `details`, without the service's own URL and with the values of the headers
+//! that were sent masked, should an upstream echo them.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -99,7 +99,7 @@ pub(super) fn status(
 ) -> Failure {
     let details = vec![
         ("status", Value::from(status.as_u16())),
-        ("body", Value::from(mask(target, &String::from_utf8_lossy(body)))),
+        ("body", Value::from(mask(target, request, &String::from_utf8_lossy(body)))),
     ];
     let what = format!("answered {}", status.as_u16());
     let mut failure = failure(request, class_of(status, target.as_caller), what, details);
@@ -148,10 +148,11 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     u64::try_from(wait.min(LONGEST_WAIT).as_millis()).ok()
 }
 
-/// `text` without what the service's headers hold.
-fn mask(target: &Target, text: &str) -> String {
-    let values = target.headers.iter().filter_map(|(_, value)| value.to_str().ok());
-    let words = values.flat_map(str::split_whitespace).filter(|word| word.len() >= 8);
+/// `text` without what the headers that were sent hold.
+fn mask(target: &Target, request: &HttpRequest, text: &str) -> String {
+    let service = target.headers.iter().filter_map(|(_, value)| value.to_str().ok());
+    let step = request.headers.iter().map(|(_, value)| value.as_str());
+    let words = service.chain(step).flat_map(str::split_whitespace).filter(|word| word.len() >= 8);
     words.fold(text.to_owned(), |text, word| text.replace(word, "***"))
 }
 

@@ -2,6 +2,7 @@
 
 use pathway_engine::Value;
 use pathway_engine::expression::{Now, Scope, Slot};
+use pathway_engine::value::from_json;
 use pathway_engine::vm::{Failure, HttpRequest};
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ pub(super) struct Piece {
 
 impl Piece {
     pub(super) fn new(text: String) -> Self {
-        match serde_json::from_str(&text) {
+        match from_json(text.as_bytes()) {
             Ok(value) => Self { value, is_json: true },
             Err(_) => Self { value: Value::from(text), is_json: false },
         }

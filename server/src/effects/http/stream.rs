@@ -8,6 +8,7 @@ use pathway_engine::Value;
 use pathway_engine::vm::{Failure, HttpRequest, Parse};
 use reqwest::Response;
 use tokio::sync::mpsc;
+use tokio::task::coop;
 use tokio::time::timeout;
 
 use super::lines::{LineSplitter, TooLong};
@@ -132,6 +133,8 @@ impl<'a> Picks<'a> {
 
     async fn take(&mut self, found: &mut Vec<String>) -> Result<(), Failure> {
         for text in found.drain(..) {
+            // Many small pieces in one read must not keep others, or the timeout, waiting.
+            coop::consume_budget().await;
             let picked = Piece::new(text).picked(self.request, self.context, self.seen)?;
             self.seen += 1;
             let Some(value) = picked else { continue };

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::append::AppendStream;
@@ -115,14 +116,16 @@ fn durable(connection: Connection) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Kibibytes; only what is used is taken.
+    connection.pragma_update(None, "cache_size", -16_384)?;
     tuned(connection)
 }
 
 fn tuned(connection: Connection) -> rusqlite::Result<Connection> {
+    // Else some plans depend on the values bound, and are made anew whenever these change.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // Kibibytes; only what is used is taken.
-    connection.pragma_update(None, "cache_size", -16_384)?;
     Ok(connection)
 }
 

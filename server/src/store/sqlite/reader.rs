@@ -64,8 +64,7 @@ impl Pool {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(super::BUSY_TIMEOUT)?;
-        connection.set_prepared_statement_cache_capacity(super::STATEMENTS);
-        Ok(connection)
+        super::tuned(connection)
     }
 }
 

@@ -1,0 +1,406 @@
+//! One run: its VM, its journal and what is under way for it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::compile::Plan;
+use pathway_engine::journal::{Event, Kind, Outcome, Performed, Signal, Started};
+use pathway_engine::limits::Limit;
+use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Unfinished, Vm};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::slots::{RunSlots, Share};
+use super::{Admitted, Inner, Observed};
+use crate::piece::{Piece, Said};
+use crate::seal::Secret;
+use crate::store::{Append, NewEvent, NewRecord, NewRun, StoreError, StreamRow};
+
+/// Messages that may wait for a run.
+const MAILBOX: usize = 256;
+/// How long what is emitted may wait for company before it is committed.
+const GATHER: Duration = Duration::from_millis(25);
+/// How many bytes of it may.
+const GATHER_BYTES: usize = 4096;
+
+/// What a run is told.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// An effect is over.
+    Performed(Performed),
+    /// A piece of a stream arrived.
+    Emitted { instance: Instance, attempt: u32, value: Value },
+    /// A signal came.
+    Signal(Signal),
+    /// Somebody calls it off.
+    Cancel(Failure),
+}
+
+/// A run under way.
+pub(super) struct Actor {
+    pub(super) inner: Arc<Inner>,
+    pub(super) run: Admitted,
+    pub(super) vm: Vm,
+    /// Events in the store.
+    seq: u32,
+    /// Rows of the stream in the store and in `stream`.
+    rows: u32,
+    pub(super) slots: Arc<RunSlots>,
+    pub(super) token: Option<Arc<Secret>>,
+    pub(super) mailbox: mpsc::Sender<Message>,
+    pub(super) tasks: JoinSet<()>,
+    pub(super) running: HashMap<Instance, AbortHandle>,
+    timers: BTreeMap<(Timestamp, u64), ()>,
+    /// To be committed.
+    pub(super) change: Change,
+}
+
+/// What happened since the last commit.
+#[derive(Default)]
+pub(super) struct Change {
+    events: Vec<Event>,
+    pub(super) records: Vec<NewRecord>,
+    pub(super) children: Vec<NewRun>,
+    stream: Vec<StreamRow>,
+    stream_bytes: usize,
+}
+
+impl Inner {
+    /// Drives a run until it is over.
+    pub(super) async fn drive(self: Arc<Self>, run: Admitted) {
+        let (mailbox, messages) = mpsc::channel(MAILBOX);
+        self.actors().insert(run.public_id.clone(), mailbox.clone());
+        let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
+        let parked = match Actor::new(self.clone(), run, mailbox) {
+            Ok(actor) => actor.work(messages).await,
+            Err(reason) => {
+                tracing::error!(run = public_id, reason, "journal_mismatch: the run is left as it is");
+                Ok(true)
+            }
+        };
+        self.actors().remove(&public_id);
+        match parked {
+            Err(error) => self.fatal(&error.to_string()),
+            Ok(true) if plan.door.park_holds => {}
+            Ok(_) => {
+                if let Some(next) = lane.and_then(|lane| self.lanes.leave(&lane)) {
+                    self.begin(next);
+                }
+            }
+        }
+    }
+}
+
+impl Actor {
+    fn new(inner: Arc<Inner>, run: Admitted, mailbox: mpsc::Sender<Message>) -> Result<Self, String> {
+        let plan = run.plan.clone();
+        let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
+        let limits = vec![Limit::Server, Limit::Pathway(plan.name.clone())];
+        let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label));
+        let token = started(&run.events).and_then(|started| {
+            let sealed = inner.open(started.sealed.as_deref()?, &plan, &run.public_id).ok()?;
+            sealed.token.map(Secret::new).map(Arc::new)
+        });
+        let is_new = run.events.len() == 1;
+        let vm = if is_new {
+            Vm::new(plan)
+        } else {
+            Vm::replay(plan, &run.events).map_err(|why| why.to_string())?
+        };
+        let vm = if inner.observers.receiver_count() > 0 { vm.traced() } else { vm };
+        Ok(Self {
+            seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
+            rows: 0,
+            inner,
+            run,
+            vm,
+            slots,
+            token,
+            mailbox,
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            timers: BTreeMap::new(),
+            change: Change::default(),
+        })
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.run.plan
+    }
+
+    /// Runs to the end; tells whether the run was parked.
+    async fn work(mut self, mut messages: mpsc::Receiver<Message>) -> Result<bool, StoreError> {
+        let share = self.slots.hold().await;
+        let run = self.run.public_id.clone();
+        let pathway = self.plan().name.clone();
+        self.inner.observe(|| Observed::Began { run, pathway });
+        let effects = if self.run.events.len() == 1 { self.first() } else { self.again().await? };
+        let mut share = Some(share);
+        if let Some(parked) = self.follow(effects).await? {
+            return Ok(parked);
+        }
+        loop {
+            if self.vm.is_suspended() && self.change.is_empty() {
+                share = None;
+            }
+            let Some(message) = self.next(&mut messages).await else {
+                // Only timers came due, or what was emitted has waited long enough.
+                if let Some(parked) = self.turn(Vec::new(), &mut share).await? {
+                    return Ok(parked);
+                }
+                continue;
+            };
+            let mut batch = vec![message];
+            while let Ok(message) = messages.try_recv() {
+                batch.push(message);
+            }
+            if let Some(parked) = self.turn(batch, &mut share).await? {
+                return Ok(parked);
+            }
+        }
+    }
+
+    /// Tells the VM what came, commits it and begins what follows.
+    async fn turn(
+        &mut self,
+        messages: Vec<Message>,
+        share: &mut Option<Arc<Share>>,
+    ) -> Result<Option<bool>, StoreError> {
+        if share.is_none() {
+            *share = Some(self.slots.hold().await);
+        }
+        let mut effects = Vec::new();
+        for message in messages {
+            match message {
+                Message::Performed(performed) => self.tell(Kind::Performed(performed), &mut effects),
+                Message::Signal(signal) => self.tell(Kind::Signalled(signal), &mut effects),
+                Message::Cancel(reason) => self.tell(Kind::Cancelled { reason }, &mut effects),
+                Message::Emitted { instance, attempt, value } => self.emitted(&instance, attempt, value),
+            }
+        }
+        let now = Timestamp::now();
+        while let Some((&(at, timer), ())) = self.timers.first_key_value()
+            && at <= now
+        {
+            self.timers.remove(&(at, timer));
+            self.tell(Kind::Fired { timer }, &mut effects);
+        }
+        if self.vm.outcome().is_none() && self.slots.used().0 >= self.plan().timeout {
+            let message = format!("the run took longer than {:?}", self.plan().timeout);
+            self.tell(Kind::Cancelled { reason: Failure::new(Class::Timeout, message) }, &mut effects);
+        }
+        self.follow(effects).await
+    }
+
+    /// The next message; none when a timer is due, or the run's time is up.
+    async fn next(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<Message> {
+        let mut wake: Option<Duration> = self.timers.first_key_value().map(|(&(at, _), ())| until(at));
+        let mut sooner = |wait: Duration| wake = Some(wake.map_or(wait, |wake| wake.min(wait)));
+        let (used, held) = self.slots.used();
+        if held {
+            sooner(self.plan().timeout.saturating_sub(used));
+        }
+        if self.change.stream_bytes > 0 {
+            if self.change.stream_bytes >= GATHER_BYTES {
+                return None;
+            }
+            sooner(GATHER);
+        }
+        match wake {
+            None => messages.recv().await,
+            Some(wait) => tokio::time::timeout(wait, messages.recv()).await.ok().flatten(),
+        }
+    }
+
+    fn tell(&mut self, kind: Kind, effects: &mut Vec<Effect>) {
+        let event = Event { at: Timestamp::now(), kind };
+        if let Kind::Performed(performed) = &event.kind {
+            self.running.remove(&performed.instance);
+        }
+        if self.vm.apply(&event, effects) == Applied::Yes {
+            self.change.events.push(event);
+        }
+        self.observe_trace();
+    }
+
+    pub(super) fn observe_trace(&mut self) {
+        for trace in self.vm.take_trace() {
+            let run = self.run.public_id.clone();
+            self.inner.observe(|| Observed::Step { run, trace });
+        }
+    }
+
+    /// The first event was recorded at admission.
+    fn first(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if let Some(event) = self.run.events.first() {
+            // Of a run that has just begun every event means something.
+            let _applied = self.vm.apply(event, &mut effects);
+        }
+        self.observe_trace();
+        if self.run.deadline.is_some_and(|deadline| deadline < Timestamp::now().as_millisecond()) {
+            let reason = Failure::new(Class::Cancelled, "whoever asked has given up waiting");
+            self.tell(Kind::Cancelled { reason }, &mut effects);
+        }
+        effects
+    }
+
+    /// After a restart: what is still to be performed.
+    async fn again(&mut self) -> Result<Vec<Effect>, StoreError> {
+        let rows = self.inner.store.stream(self.run.id, None, u32::MAX).await?;
+        self.rows = rows.last().map_or(0, |row| row.seq + 1);
+        let emitted: Vec<Piece> =
+            rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect();
+        let mut effects = Vec::new();
+        for Unfinished { effect, sent } in self.vm.in_flight() {
+            match self.lost(&effect, sent, &emitted) {
+                None => effects.push(effect),
+                Some((performed, message)) => {
+                    tracing::warn!(run = self.run.public_id, message, "cut off by a restart");
+                    self.tell(Kind::Performed(performed), &mut effects);
+                }
+            }
+        }
+        Ok(effects)
+    }
+
+    /// An effect that was begun before the restart and must not be begun again.
+    fn lost(&self, effect: &Effect, sent: bool, emitted: &[Piece]) -> Option<(Performed, &'static str)> {
+        let (instance, attempt) = (effect.instance()?, effect.attempt()?);
+        let has_emitted = emitted
+            .iter()
+            .any(|piece| piece.step == **instance && piece.attempt == attempt && piece.said != Said::Reset);
+        let message = match effect {
+            Effect::Http { at_most_once: true, .. } if sent => {
+                "whether the call was carried out is not known"
+            }
+            Effect::Http { .. } if has_emitted => "a restart cut off what was being passed on",
+            _ => return None,
+        };
+        let failure = Failure::new(Class::Outage, message);
+        let performed = Performed {
+            instance: instance.clone(),
+            attempt,
+            request: effect.hash()?,
+            outcome: Outcome::Failure(failure),
+            emitted: has_emitted,
+        };
+        Some((performed, message))
+    }
+
+    /// Commits what happened, then begins what follows from it; tells whether the run was parked,
+    /// if it is over.
+    async fn follow(&mut self, mut effects: Vec<Effect>) -> Result<Option<bool>, StoreError> {
+        loop {
+            if self.vm.outcome().is_some() {
+                return self.finish().await.map(Some);
+            }
+            // What asks for nothing but a record in the journal is answered at once.
+            let (now, later): (Vec<_>, Vec<_>) = effects
+                .into_iter()
+                .partition(|effect| matches!(effect, Effect::Publish { .. } | Effect::Emit { .. }));
+            if now.is_empty() {
+                self.mark_sent(&later);
+                self.children(&later);
+                self.commit().await?;
+                for effect in later {
+                    self.perform(effect).await?;
+                }
+                return Ok(None);
+            }
+            effects = later;
+            for effect in now {
+                let performed = self.record(&effect);
+                if let Some(performed) = performed {
+                    self.tell(Kind::Performed(performed), &mut effects);
+                }
+            }
+        }
+    }
+
+    /// Calls that say `at_most_once` are recorded before they are made.
+    fn mark_sent(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Http { instance, attempt, at_most_once: true, .. } = effect {
+                self.tell(Kind::Sent { instance: instance.clone(), attempt: *attempt }, &mut Vec::new());
+            }
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, at: Timestamp, timer: u64) {
+        self.timers.insert((at, timer), ());
+    }
+
+    /// Adds to what the run streams.
+    pub(super) fn emitted(&mut self, instance: &str, attempt: u32, value: Value) {
+        let run = self.run.public_id.clone();
+        let shown = value.clone();
+        self.inner.observe(|| Observed::Emitted { run, value: shown });
+        self.reply_emitted(&value);
+        self.say(instance, attempt, Said::Emitted(value));
+    }
+
+    pub(super) fn say(&mut self, instance: &str, attempt: u32, said: Said) {
+        let piece = Piece { step: instance.to_owned(), attempt, said };
+        let Ok(value) = serde_json::to_vec(&piece) else { return };
+        self.change.stream_bytes += value.len();
+        self.change.stream.push(StreamRow { attempt: 1, seq: self.rows, value });
+        self.rows += 1;
+    }
+
+    /// Makes all that happened durable.
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.commit_with(None).await
+    }
+
+    pub(super) async fn commit_with(
+        &mut self,
+        status: Option<crate::store::StatusChange>,
+    ) -> Result<(), StoreError> {
+        if self.change.is_empty() && status.is_none() {
+            return Ok(());
+        }
+        let change = std::mem::take(&mut self.change);
+        let mut events = Vec::with_capacity(change.events.len());
+        for event in &change.events {
+            events.push(NewEvent { kind: event.name(), payload: event.encode().unwrap_or_default() });
+        }
+        let expected_seq = self.seq;
+        self.seq += u32::try_from(events.len()).unwrap_or(u32::MAX);
+        self.inner
+            .store
+            .append(Append {
+                events,
+                records: change.records,
+                children: change.children,
+                stream: change.stream,
+                status,
+                ..Append::new(self.run.id, expected_seq)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+impl Change {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.records.is_empty()
+            && self.children.is_empty()
+            && self.stream.is_empty()
+    }
+}
+
+pub(super) fn started(events: &[Event]) -> Option<&Started> {
+    match &events.first()?.kind {
+        Kind::Started(started) => Some(started),
+        _ => None,
+    }
+}
+
+fn until(at: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
+}

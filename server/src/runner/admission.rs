@@ -1,0 +1,253 @@
+//! Records → runs: one transaction per batch inserts the runs of every pathway of the topic and
+//! moves the source on. Admission never fails on what a record says: what cannot be read becomes
+//! a run that is parked at once.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::compile::Plan;
+use pathway_engine::expression::{Expression, Now, Scope, Slot};
+use pathway_engine::journal::{Event, Kind, Principal, SEMANTICS, Started};
+use pathway_engine::vm::{Class, Failure};
+use uuid::Uuid;
+
+use super::{Admitted, Inner};
+use crate::bus::{Batch, Record};
+use crate::envelope::{Envelope, Sealed, input_hash};
+use crate::store::{Admission, Admit, Idempotency, NewRun, Status};
+
+/// Records of a batch.
+const BATCH: u32 = 256;
+/// Bytes of a batch.
+const BATCH_BYTES: usize = 4 << 20;
+/// Bytes of a record's value; a larger one is parked.
+const LARGEST: usize = 16 << 20;
+
+impl Inner {
+    /// Turns the records of `topic` into runs until the runner stops.
+    pub(super) async fn consume(self: Arc<Self>, topic: String) {
+        let subscription = self.bus.subscribe(&topic, crate::bus::Start::Admitted).await;
+        let mut subscription = match subscription {
+            Ok(subscription) => subscription,
+            Err(error) => return self.fatal(&error.to_string()),
+        };
+        loop {
+            // Runs in memory are bounded: no more records are read than there is room for.
+            let Ok(room) = self.room.clone().acquire_many_owned(BATCH).await else { return };
+            let batch = tokio::select! {
+                () = self.stop.cancelled() => return,
+                batch = subscription.next_batch(BATCH, BATCH_BYTES) => batch,
+            };
+            drop(room);
+            let admitted = match batch {
+                Ok(batch) => self.admit(&topic, batch).await,
+                Err(error) => return self.fatal(&error.to_string()),
+            };
+            match admitted {
+                Ok(runs) => runs.into_iter().for_each(|run| self.enter(run)),
+                Err(error) => return self.fatal(&error.to_string()),
+            }
+        }
+    }
+
+    async fn admit(&self, topic: &str, batch: Batch) -> Result<Vec<Admitted>, crate::store::StoreError> {
+        let logical = self.project.topics.logical(topic).to_owned();
+        let plans: Vec<_> = self.plans_of(&logical);
+        let mut admitted = Vec::new();
+        let mut runs = Vec::new();
+        for record in &batch.records {
+            for plan in &plans {
+                let (new, run) = self.read(plan, topic, batch.partition, record);
+                runs.push(new);
+                admitted.push(run);
+            }
+        }
+        let answers = self
+            .store
+            .admit(Admit {
+                topic: topic.to_owned(),
+                partition: batch.partition,
+                from_offset: batch.from_offset,
+                next_offset: batch.next_offset,
+                runs,
+            })
+            .await?;
+        let mut inserted = Vec::with_capacity(admitted.len());
+        for (mut run, answer) in admitted.into_iter().zip(answers) {
+            match answer {
+                Admission::Inserted(id) => {
+                    run.id = id;
+                    inserted.push(run);
+                }
+                Admission::Duplicate { public_id, of, .. } => {
+                    tracing::info!(pathway = %run.plan.name, run = public_id, ?of, "dropped: already known");
+                }
+            }
+        }
+        Ok(inserted)
+    }
+
+    fn read(&self, plan: &Arc<Plan>, topic: &str, partition: i32, record: &Record) -> (NewRun, Admitted) {
+        let now = Timestamp::now();
+        let envelope =
+            Envelope::from_headers(&record.headers).filter(|envelope| envelope.pathway == *plan.name);
+        let position = format!("{}/{topic}/{partition}/{}", plan.name, record.offset);
+        let public_id = match &envelope {
+            Some(envelope) => envelope.run.clone(),
+            None => Uuid::new_v5(&Uuid::NAMESPACE_URL, position.as_bytes()).to_string(),
+        };
+        let read = self.read_input(plan, record, envelope.as_ref(), &public_id);
+        let (input, principal, problem) = match read {
+            Ok((input, principal)) => (input, principal, None),
+            Err(failure) => (Value::from(()), None, Some(failure)),
+        };
+        let door = Facts { input: input.clone(), principal: principal.as_ref() };
+        let lane = plan.door.key.as_ref().and_then(|key| door.text(key));
+        let dedupe_id = plan.door.id.as_ref().and_then(|id| door.text(id));
+        let field = plan.door.correlation.as_ref().and_then(|field| input.get_attr(&field.value).ok());
+        let correlation = match &envelope {
+            Some(envelope) => envelope.correlation.clone(),
+            None => field.as_ref().and_then(Value::as_str).map_or_else(|| public_id.clone(), str::to_owned),
+        };
+        let idempotency = envelope.as_ref().and_then(|envelope| {
+            let key = envelope.idempotency_key.clone()?;
+            let field = plan.door.correlation.as_ref().map(|field| field.value.as_str());
+            Some(Idempotency { key, input_hash: input_hash(&input, field) })
+        });
+        let id = Uuid::parse_str(&public_id).unwrap_or_default();
+        let started = Event {
+            at: now,
+            kind: Kind::Started(Started {
+                run: public_id.as_str().into(),
+                input,
+                seed: u64::from_le_bytes(first_bytes(id)),
+                semantics: SEMANTICS,
+                attempt: 1,
+                depth: 0,
+                sealed: envelope.as_ref().and_then(|envelope| envelope.sealed.clone()),
+                refused: problem,
+                principal,
+            }),
+        };
+        let new = NewRun {
+            public_id: public_id.clone(),
+            pathway: plan.name.to_string(),
+            digest: plan.digest.to_string(),
+            subject: match &started.kind {
+                Kind::Started(started) => started.principal.as_ref().map(|principal| principal.sub.clone()),
+                _ => None,
+            },
+            offset: Some(record.offset),
+            lane: lane.clone(),
+            correlation: Some(correlation.clone()),
+            dedupe_id,
+            idempotency,
+            at: now.as_millisecond(),
+            started: started.encode().unwrap_or_default(),
+            status: Status::Ready,
+            outcome: None,
+        };
+        let admitted = Admitted {
+            id: crate::store::RunId(0),
+            public_id,
+            plan: plan.clone(),
+            lane: lane.map(|key| (plan.name.to_string(), key)),
+            correlation,
+            deadline: envelope.as_ref().and_then(|envelope| envelope.deadline),
+            from_http: envelope.is_some(),
+            source: Some((topic.to_owned(), partition, record.offset)),
+            parent: None,
+            events: vec![started],
+        };
+        (new, admitted)
+    }
+
+    /// The input of a record and who asks; what cannot be read, or may not be asked, is a failure.
+    fn read_input(
+        &self,
+        plan: &Plan,
+        record: &Record,
+        envelope: Option<&Envelope>,
+        run: &str,
+    ) -> Result<(Value, Option<Principal>), Failure> {
+        let invalid = |message: String| Failure::new(Class::Invalid, message);
+        let bytes = record.value.as_deref().ok_or_else(|| invalid("the record has no value".to_owned()))?;
+        if bytes.len() > LARGEST {
+            return Err(invalid(format!("the record has {} bytes, more than {LARGEST}", bytes.len())));
+        }
+        let input = pathway_engine::value::from_json(bytes)
+            .map_err(|error| invalid(format!("the record is not JSON: {error}")))?;
+        let principal = match envelope.and_then(|envelope| envelope.sealed.as_deref()) {
+            None => None,
+            Some(sealed) => Some(self.open(sealed, plan, run)?.principal),
+        };
+        self.check_subject(plan, &input, principal.as_ref())?;
+        Ok((input, principal))
+    }
+
+    /// Who asked, and their token.
+    pub(super) fn open(&self, sealed: &str, plan: &Plan, run: &str) -> Result<Sealed, Failure> {
+        Sealed::open(&self.key, sealed, &plan.name, run)
+            .ok_or_else(|| Failure::new(Class::Denied, "the seal on who asked does not hold"))
+    }
+
+    /// `on.subject`: with a principal it is equal to theirs or absent, without one it is absent.
+    fn check_subject(
+        &self,
+        plan: &Plan,
+        input: &Value,
+        principal: Option<&Principal>,
+    ) -> Result<(), Failure> {
+        let Some(subject) = &plan.door.subject else { return Ok(()) };
+        let named = Facts { input: input.clone(), principal }.text(subject);
+        match (principal, named) {
+            (None, _) => Err(Failure::new(Class::Denied, "nobody vouches for who asks")),
+            (Some(principal), Some(named)) if named != principal.sub => {
+                Err(Failure::new(Class::Denied, "this is about somebody else than who asks"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn first_bytes(id: Uuid) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    // The last bytes of a UUID are its most varied ones.
+    for (to, from) in bytes.iter_mut().zip(id.as_bytes().iter().rev()) {
+        *to = *from;
+    }
+    bytes
+}
+
+/// What the expressions of a door see.
+struct Facts<'a> {
+    input: Value,
+    principal: Option<&'a Principal>,
+}
+
+impl Facts<'_> {
+    /// The text of a key, an id or a subject; none where it has none.
+    fn text(&self, expression: &Expression) -> Option<String> {
+        let value = expression.eval_or_none(self).ok()?;
+        (!value.is_none() && !value.is_undefined()).then(|| value.to_string())
+    }
+}
+
+impl Scope for Facts<'_> {
+    fn get(&self, slot: Slot) -> Value {
+        match slot {
+            Slot::Input => self.input.clone(),
+            Slot::Auth => self.principal.map_or_else(|| Value::from(()), Principal::to_value),
+            _ => Value::from(()),
+        }
+    }
+
+    fn now(&self) -> Now {
+        Timestamp::now()
+    }
+
+    fn uuid(&self, _: u32) -> String {
+        String::new()
+    }
+}

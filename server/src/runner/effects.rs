@@ -1,0 +1,310 @@
+//! Performing what the VM asks for.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Started};
+use pathway_engine::vm::{Class, Effect, Failure, HttpRequest, Instance, RequestHash};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::actor::{Actor, Message, started};
+use super::upstream::Call;
+use super::{Inner, Observed};
+use crate::envelope::MESSAGE_ID;
+use crate::piece::Said;
+use crate::store::{NewRecord, NewRun, Status, StoreError};
+
+/// Bytes of a record that a step may publish.
+const LARGEST_RECORD: usize = 1 << 20;
+/// How deep pathways may call each other.
+const DEEPEST: u32 = 16;
+/// Pieces of a stream that may wait to be recorded.
+const PIECES: usize = 64;
+
+impl Actor {
+    /// Begins an effect that takes time.
+    pub(super) async fn perform(&mut self, effect: Effect) -> Result<(), StoreError> {
+        match effect {
+            Effect::Http { ref instance, attempt, ref request, .. } => {
+                let Some(hash) = effect.hash() else { return Ok(()) };
+                self.call(instance.clone(), attempt, request.clone(), hash);
+            }
+            Effect::Child { ref instance, attempt, .. } => {
+                let Some(hash) = effect.hash() else { return Ok(()) };
+                self.watch_child(instance.clone(), attempt, hash).await?;
+            }
+            Effect::Timer { timer, at } => self.set_timer(at, timer),
+            Effect::Abandon { instance } => self.abandon(&instance).await,
+            // A signal comes by itself; records and emitted values were recorded before.
+            Effect::Await { .. } | Effect::Publish { .. } | Effect::Emit { .. } | Effect::Ended { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn abandon(&mut self, instance: &Instance) {
+        if let Some(task) = self.running.remove(instance) {
+            task.abort();
+        }
+        let child = child_id(&self.run.public_id, instance);
+        let reason = Failure::new(Class::Cancelled, "the run that called it goes on without it");
+        self.inner.tell(&child, Message::Cancel(reason)).await;
+    }
+
+    /// Records what a step publishes or emits; the answer is known at once.
+    pub(super) fn record(&mut self, effect: &Effect) -> Option<Performed> {
+        let (instance, attempt, request) = (effect.instance()?.clone(), effect.attempt()?, effect.hash()?);
+        let outcome = match effect {
+            Effect::Emit { value, .. } => {
+                self.emitted(&instance, attempt, value.clone());
+                Outcome::Answer(value.clone())
+            }
+            Effect::Publish { topic, key, value, headers, .. } => {
+                self.publish(&instance, topic, key.as_deref(), value, headers)
+            }
+            _ => return None,
+        };
+        Some(Performed { instance, attempt, request, outcome, emitted: false })
+    }
+
+    fn publish(
+        &mut self,
+        instance: &str,
+        topic: &str,
+        key: Option<&str>,
+        value: &Value,
+        headers: &[(String, String)],
+    ) -> Outcome {
+        let bytes = pathway_engine::value::to_json(value).into_bytes();
+        if bytes.len() > LARGEST_RECORD {
+            let message = format!("the record has {} bytes, more than {LARGEST_RECORD}", bytes.len());
+            return Outcome::Failure(Failure::new(Class::Invalid, message));
+        }
+        let id = child_id(&self.run.public_id, instance);
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
+        let headers =
+            std::iter::once((MESSAGE_ID.to_owned(), id.clone().into_bytes())).chain(headers).collect();
+        self.change.records.push(NewRecord {
+            topic: self.inner.project.topics.real(topic).to_owned(),
+            key: key.map(|key| key.as_bytes().to_vec()),
+            value: Some(bytes),
+            headers,
+            time: Timestamp::now().as_millisecond(),
+        });
+        let (run, topic, value) = (self.run.public_id.clone(), topic.to_owned(), value.clone());
+        self.inner.observe(|| Observed::Published { run, topic, value });
+        Outcome::Answer(Value::from_pairs([("id", id)]))
+    }
+
+    fn call(&mut self, instance: Instance, attempt: u32, request: Arc<HttpRequest>, hash: RequestHash) {
+        let (pieces, arriving) = mpsc::channel(PIECES);
+        let emits = request.stream.emit;
+        if emits && attempt > 1 {
+            self.say(&instance, attempt, Said::Reset);
+        }
+        let work = Work {
+            inner: self.inner.clone(),
+            mailbox: self.mailbox.clone(),
+            instance: instance.clone(),
+            attempt,
+            hash,
+            key: idempotency_key(&self.run.public_id, &instance),
+            token: self.token.clone(),
+            slots: self.slots.clone(),
+            label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
+        };
+        let task = self.tasks.spawn(async move {
+            if emits {
+                work.stream(&request, pieces, arriving).await;
+            } else {
+                let answer = work.send(&request, None).await;
+                work.report(answer, false).await;
+            }
+        });
+        self.running.insert(instance, task);
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    /// Adds the runs that steps call to what is committed next.
+    pub(super) fn children(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            let Effect::Child { instance, pathway, input, .. } = effect else { continue };
+            let Some(plan) = self.inner.program.pathways.get(pathway) else { continue };
+            let public_id = child_id(&self.run.public_id, instance);
+            let event = self.child_started(&public_id, input);
+            self.change.children.push(NewRun {
+                public_id: public_id.clone(),
+                pathway: plan.name.to_string(),
+                digest: plan.digest.to_string(),
+                subject: principal_of(&event),
+                offset: None,
+                lane: None,
+                correlation: Some(self.run.correlation.clone()),
+                dedupe_id: None,
+                idempotency: None,
+                at: Timestamp::now().as_millisecond(),
+                started: event.encode().unwrap_or_default(),
+                status: Status::Ready,
+                outcome: None,
+            });
+        }
+    }
+
+    fn child_started(&self, public_id: &str, input: &Value) -> Event {
+        let parent = started(&self.run.events);
+        let depth = parent.map_or(0, |parent| parent.depth) + 1;
+        let refused = (depth > DEEPEST)
+            .then(|| Failure::new(Class::Bug, format!("pathways call each other more than {DEEPEST} deep")));
+        let id = Uuid::parse_str(public_id).unwrap_or_default();
+        Event {
+            at: Timestamp::now(),
+            kind: Kind::Started(Started {
+                run: public_id.into(),
+                input: input.clone(),
+                principal: parent.and_then(|parent| parent.principal.clone()),
+                seed: id.as_u64_pair().1,
+                semantics: SEMANTICS,
+                attempt: 1,
+                depth,
+                sealed: None,
+                refused,
+            }),
+        }
+    }
+
+    /// Lets a child run, and waits for it.
+    async fn watch_child(
+        &mut self,
+        instance: Instance,
+        attempt: u32,
+        hash: RequestHash,
+    ) -> Result<(), StoreError> {
+        let public_id = child_id(&self.run.public_id, &instance);
+        let watch = self.inner.store.watch_run(&public_id);
+        let store = self.inner.store.clone();
+        let mailbox = self.mailbox.clone();
+        let child = public_id.clone();
+        let task = self.tasks.spawn(async move {
+            let outcome = super::resume::outcome_of(&*store, watch, &child).await;
+            let performed = Performed { instance, attempt, request: hash, outcome, emitted: false };
+            // A run that is over listens no more.
+            let _over = mailbox.send(Message::Performed(performed)).await;
+        });
+        drop(task);
+        self.begin_child(&public_id).await
+    }
+
+    async fn begin_child(&self, public_id: &str) -> Result<(), StoreError> {
+        let Some(run) = self.inner.store.run(public_id).await? else { return Ok(()) };
+        if run.status != Status::Ready || self.inner.actors().contains_key(public_id) {
+            return Ok(());
+        }
+        if let Some(mut child) = self.inner.read_back(run).await? {
+            child.parent = Some(self.run.public_id.clone());
+            self.inner.begin(child);
+        }
+        Ok(())
+    }
+}
+
+/// A call under way.
+struct Work {
+    inner: Arc<Inner>,
+    mailbox: mpsc::Sender<Message>,
+    instance: Instance,
+    attempt: u32,
+    hash: RequestHash,
+    key: String,
+    token: Option<Arc<crate::seal::Secret>>,
+    slots: Arc<super::slots::RunSlots>,
+    label: Arc<str>,
+}
+
+impl Work {
+    async fn send(
+        &self,
+        request: &HttpRequest,
+        pieces: Option<mpsc::Sender<Value>>,
+    ) -> Result<Value, Failure> {
+        if let Some(mocks) = &self.inner.mocks
+            && let Some(answer) = mocks.answer(&self.instance, self.attempt)
+        {
+            return answer;
+        }
+        let call = Call {
+            request,
+            idempotency_key: &self.key,
+            token: self.token.as_deref(),
+            run: &self.slots,
+            label: self.label.clone(),
+        };
+        self.inner.upstreams.call(&call, pieces).await
+    }
+
+    /// Sends, and passes on what arrives meanwhile, in order.
+    async fn stream(
+        &self,
+        request: &HttpRequest,
+        pieces: mpsc::Sender<Value>,
+        mut arriving: mpsc::Receiver<Value>,
+    ) {
+        let mut emitted = false;
+        let sending = self.send(request, Some(pieces));
+        tokio::pin!(sending);
+        let answer = loop {
+            tokio::select! {
+                biased;
+                Some(value) = arriving.recv() => {
+                    emitted = true;
+                    self.pass_on(value).await;
+                }
+                answer = &mut sending => break answer,
+            }
+        };
+        while let Ok(value) = arriving.try_recv() {
+            emitted = true;
+            self.pass_on(value).await;
+        }
+        self.report(answer, emitted).await;
+    }
+
+    async fn pass_on(&self, value: Value) {
+        let message = Message::Emitted { instance: self.instance.clone(), attempt: self.attempt, value };
+        let _over = self.mailbox.send(message).await;
+    }
+
+    async fn report(&self, answer: Result<Value, Failure>, emitted: bool) {
+        let outcome = match answer {
+            Ok(value) => Outcome::Answer(value),
+            Err(failure) => Outcome::Failure(failure),
+        };
+        let performed = Performed {
+            instance: self.instance.clone(),
+            attempt: self.attempt,
+            request: self.hash,
+            outcome,
+            emitted,
+        };
+        let _over = self.mailbox.send(Message::Performed(performed)).await;
+    }
+}
+
+/// The public id of what an execution of a step makes: a child, or a message.
+fn child_id(run: &str, instance: &str) -> String {
+    let namespace = Uuid::parse_str(run).unwrap_or_default();
+    Uuid::new_v5(&namespace, instance.as_bytes()).to_string()
+}
+
+fn idempotency_key(run: &str, instance: &str) -> String {
+    let digest = Sha256::digest(format!("{run}/{instance}").as_bytes());
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn principal_of(event: &Event) -> Option<String> {
+    match &event.kind {
+        Kind::Started(started) => started.principal.as_ref().map(|principal| principal.sub.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,52 @@
+//! Lanes: runs of a pathway that share an ordering key, one at a time, in the order admitted.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Admitted;
+
+/// A pathway and a key.
+pub(super) type Lane = (String, String);
+
+/// Runs that wait for the one before them in their lane.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    /// A lane is here while it has a head; the runs behind the head wait.
+    waiting: Mutex<HashMap<Lane, VecDeque<Admitted>>>,
+}
+
+impl Lanes {
+    /// The run may begin (it is given back), or waits for its turn.
+    pub(super) fn enter(&self, lane: Lane, run: Admitted) -> Option<Admitted> {
+        let mut lanes = self.lock();
+        match lanes.get_mut(&lane) {
+            Some(waiting) => {
+                waiting.push_back(run);
+                None
+            }
+            None => {
+                lanes.insert(lane, VecDeque::new());
+                Some(run)
+            }
+        }
+    }
+
+    /// Closes a lane behind a run that is parked and holds it.
+    pub(super) fn hold(&self, lane: Lane) {
+        self.lock().entry(lane).or_default();
+    }
+
+    /// The head of a lane is done; the next may begin.
+    pub(super) fn leave(&self, lane: &Lane) -> Option<Admitted> {
+        let mut lanes = self.lock();
+        let next = lanes.get_mut(lane).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            lanes.remove(lane);
+        }
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Lane, VecDeque<Admitted>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

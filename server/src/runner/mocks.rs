@@ -1,0 +1,92 @@
+//! Answers given instead of calling a service: `pathway run --mock`.
+
+use std::collections::BTreeMap;
+
+use pathway_engine::Value;
+use pathway_engine::compile::step_path;
+use pathway_engine::value::ValueKind;
+use pathway_engine::vm::{Class, Failure};
+
+/// Answers by step path; of a list, one per attempt.
+#[derive(Debug, Clone, Default)]
+pub struct Mocks {
+    answers: BTreeMap<String, Value>,
+}
+
+impl Mocks {
+    /// Reads a map: step path → `{body, status, headers, text, chunks}`, `{timeout: true}`, or a
+    /// list of those, one per attempt.
+    ///
+    /// # Errors
+    /// It is no such map.
+    pub fn read(mocks: &Value) -> Result<Self, String> {
+        if mocks.kind() != ValueKind::Map {
+            return Err("mocks are a map from step to answer".to_owned());
+        }
+        let names = mocks.try_iter().map_err(|error| error.to_string())?;
+        let mut answers = BTreeMap::new();
+        for name in names {
+            let answer = mocks.get_item(&name).map_err(|error| error.to_string())?;
+            answers.insert(name.to_string(), answer);
+        }
+        Ok(Self { answers })
+    }
+
+    /// Steps that are mocked.
+    pub fn steps(&self) -> impl Iterator<Item = &str> {
+        self.answers.keys().map(String::as_str)
+    }
+
+    pub(super) fn answer(&self, instance: &str, attempt: u32) -> Option<Result<Value, Failure>> {
+        let mock = self.answers.get(instance).or_else(|| self.answers.get(&step_path(instance)))?;
+        let one = match mock.kind() {
+            ValueKind::Seq => {
+                let last = mock.len().unwrap_or(1).saturating_sub(1);
+                let n = (attempt as usize).saturating_sub(1).min(last);
+                mock.get_item_by_index(n).unwrap_or_default()
+            }
+            _ => mock.clone(),
+        };
+        Some(outcome(&one))
+    }
+}
+
+fn outcome(mock: &Value) -> Result<Value, Failure> {
+    let get = |name: &str| mock.get_attr(name).ok().filter(|value| !value.is_undefined());
+    if get("timeout").is_some_and(|value| value.is_true()) {
+        return Err(Failure::new(Class::Timeout, "mocked: took too long"));
+    }
+    let status = get("status").and_then(|status| status.as_i64()).unwrap_or(200);
+    let status = u16::try_from(status).unwrap_or(500);
+    if status >= 400 {
+        let class = match status {
+            408 | 504 => Class::Timeout,
+            429 => Class::RateLimited,
+            500.. => Class::Outage,
+            _ => Class::Upstream,
+        };
+        let mut failure = Failure::new(class, format!("mocked: answered {status}"));
+        failure.status = Some(status);
+        failure.details = get("body");
+        return Err(failure);
+    }
+    let none = || Value::from(());
+    let chunks = get("chunks");
+    let text = get("text").or_else(|| {
+        let pieces = chunks.as_ref()?.try_iter().ok()?;
+        Some(Value::from(pieces.map(|piece| piece.to_string()).collect::<String>()))
+    });
+    let mut pairs = vec![
+        ("status", Value::from(status)),
+        (
+            "headers",
+            get("headers").unwrap_or_else(|| Value::from_pairs(std::iter::empty::<(Value, Value)>())),
+        ),
+        ("body", get("body").unwrap_or_else(none)),
+    ];
+    if let Some(text) = text {
+        pairs.push(("text", text));
+        pairs.push(("chunks", chunks.unwrap_or_else(none)));
+    }
+    Ok(Value::from_pairs(pairs))
+}

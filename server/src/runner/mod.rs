@@ -1,0 +1,328 @@
+//! The runner: turns records into runs, feeds their events to the VM and performs its effects.
+//!
+//! It owns all that the engine does not: tasks, clocks, slots, connections. One task per run that
+//! is under way ([`actor`](self)); what waits for its lane is a row in the store and an entry in
+//! memory. Everything that a run did is durable before anything that follows from it is begun.
+
+mod actor;
+mod admission;
+mod effects;
+mod finish;
+mod lanes;
+mod mocks;
+mod resume;
+mod slots;
+mod upstream;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pathway_engine::Value;
+use pathway_engine::compile::{Plan, Program};
+use pathway_engine::journal::{Event, Signal};
+use pathway_engine::limits::Limit;
+use pathway_engine::project::Project;
+use pathway_engine::vm::{Failure, Trace};
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::actor::Message;
+use self::lanes::{Lane, Lanes};
+pub use self::mocks::Mocks;
+pub use self::slots::Slots;
+pub use self::upstream::Upstreams;
+use crate::bus::Bus;
+use crate::seal::SealKey;
+use crate::store::{Millis, Offset, RunId, Store};
+
+/// Runs that are in memory at once, waiting or under way.
+const ROOM: usize = 20_000;
+/// What observers may lag behind before they miss something.
+const OBSERVED: usize = 4096;
+
+/// What a runner is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The pathways.
+    pub program: Program,
+    /// Services, topics and limits.
+    pub project: Arc<Project>,
+    /// Where runs are kept.
+    pub store: Arc<dyn Store>,
+    /// Where records come from and go to.
+    pub bus: Arc<dyn Bus>,
+    /// What seals and opens who asked.
+    pub key: SealKey,
+    /// Answers to give instead of performing effects.
+    pub mocks: Option<Mocks>,
+}
+
+/// A running runner.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    inner: Arc<Inner>,
+}
+
+/// Something that happened in a run.
+#[derive(Debug, Clone)]
+pub enum Observed {
+    /// It began.
+    Began {
+        /// Public id.
+        run: String,
+        /// Pathway.
+        pathway: Arc<str>,
+    },
+    /// Something happened to a step.
+    Step {
+        /// Public id.
+        run: String,
+        /// What.
+        trace: Trace,
+    },
+    /// It emitted a value.
+    Emitted {
+        /// Public id.
+        run: String,
+        /// What.
+        value: Value,
+    },
+    /// It published a record.
+    Published {
+        /// Public id.
+        run: String,
+        /// Logical topic.
+        topic: String,
+        /// Record value.
+        value: Value,
+    },
+    /// It is over.
+    Ended {
+        /// Public id.
+        run: String,
+        /// How.
+        outcome: Result<Value, Failure>,
+        /// Whether it can be redriven.
+        parked: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Inner {
+    program: Program,
+    project: Arc<Project>,
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    key: SealKey,
+    mocks: Option<Mocks>,
+    slots: Slots,
+    upstreams: Upstreams,
+    lanes: Lanes,
+    room: Arc<Semaphore>,
+    /// Runs under way, by public id.
+    actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
+    observers: broadcast::Sender<Observed>,
+    stop: CancellationToken,
+    /// Ends tasks that did not stop in time.
+    kill: CancellationToken,
+    tasks: TaskTracker,
+    failed: watch::Sender<Option<String>>,
+}
+
+/// A run that was admitted, or read back from the store.
+#[derive(Debug)]
+struct Admitted {
+    id: RunId,
+    public_id: String,
+    plan: Arc<Plan>,
+    lane: Option<Lane>,
+    correlation: String,
+    /// Its door's: it does not begin after it.
+    deadline: Option<Millis>,
+    /// Whether it came through an HTTP door, which decides what is parked.
+    from_http: bool,
+    /// The record that started it.
+    source: Option<(String, i32, Offset)>,
+    /// Public id of the run that called it.
+    parent: Option<String>,
+    /// Its journal: at least `started`.
+    events: Vec<Event>,
+}
+
+impl Runner {
+    /// Takes up what was under way and begins to admit.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the HTTP client cannot be set up.
+    pub async fn start(parts: Parts) -> Result<Self, String> {
+        let Parts { program, project, store, bus, key, mocks } = parts;
+        let slots = Slots::default();
+        slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
+        slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
+        for plan in program.pathways.values() {
+            slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.map(|n| n as usize));
+        }
+        let upstreams = Upstreams::new(&project, slots.clone()).map_err(|error| error.to_string())?;
+        let inner = Arc::new(Inner {
+            program,
+            project,
+            store,
+            bus,
+            key,
+            mocks,
+            slots,
+            upstreams,
+            lanes: Lanes::default(),
+            room: Arc::new(Semaphore::new(ROOM)),
+            actors: Mutex::default(),
+            observers: broadcast::Sender::new(OBSERVED),
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            failed: watch::Sender::new(None),
+        });
+        inner.define().await.map_err(|error| error.to_string())?;
+        inner.resume().await.map_err(|error| error.to_string())?;
+        Ok(Self { inner })
+    }
+
+    /// Begins to admit from the topics of all pathways.
+    pub fn consume(&self) {
+        for topic in self.inner.topics() {
+            self.inner.tasks.spawn(self.inner.clone().consume(topic));
+        }
+    }
+
+    /// Everything that happens from now on.
+    #[must_use]
+    pub fn observe(&self) -> broadcast::Receiver<Observed> {
+        self.inner.observers.subscribe()
+    }
+
+    /// All slots.
+    #[must_use]
+    pub fn slots(&self) -> &Slots {
+        &self.inner.slots
+    }
+
+    /// All services.
+    #[must_use]
+    pub fn upstreams(&self) -> &Upstreams {
+        &self.inner.upstreams
+    }
+
+    /// Runs under way.
+    #[must_use]
+    pub fn active(&self) -> usize {
+        self.inner.actors().len()
+    }
+
+    /// Calls a run off; false where it is not under way.
+    pub async fn cancel(&self, run: &str, reason: Failure) -> bool {
+        self.inner.tell(run, Message::Cancel(reason)).await
+    }
+
+    /// Sends a signal to a run; false where it is not under way.
+    pub async fn signal(&self, run: &str, signal: Signal) -> bool {
+        self.inner.tell(run, Message::Signal(signal)).await
+    }
+
+    /// Ready with the reason when the runner cannot go on; the process is to stop.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.inner.failed.subscribe();
+        match failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// Stops: no more records are read, runs that end within `grace` end, and the rest is left to
+    /// the journal.
+    pub async fn stop(&self, grace: Duration) {
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        if tokio::time::timeout(grace, self.inner.tasks.wait()).await.is_err() {
+            self.inner.kill.cancel();
+            self.inner.tasks.wait().await;
+        }
+    }
+}
+
+impl Inner {
+    /// The topics that pathways listen to, by their real names.
+    fn topics(&self) -> Vec<String> {
+        let mut topics: Vec<_> = self
+            .program
+            .pathways
+            .values()
+            .map(|plan| self.project.topics.real(&plan.topic()).to_owned())
+            .collect();
+        topics.sort();
+        topics.dedup();
+        topics
+    }
+
+    fn plans_of(&self, topic: &str) -> Vec<Arc<Plan>> {
+        self.program.pathways.values().filter(|plan| *plan.topic() == *topic).cloned().collect()
+    }
+
+    /// Keeps the definitions: runs are pinned to them.
+    async fn define(&self) -> Result<(), crate::store::StoreError> {
+        for plan in self.program.pathways.values() {
+            self.store.define(&plan.digest, &plan.name).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets a run begin when its lane is free.
+    fn enter(self: &Arc<Self>, run: Admitted) {
+        let ready = match run.lane.clone() {
+            Some(lane) => self.lanes.enter(lane, run),
+            None => Some(run),
+        };
+        if let Some(run) = ready {
+            self.begin(run);
+        }
+    }
+
+    fn begin(self: &Arc<Self>, run: Admitted) {
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let inner = self.clone();
+        self.tasks.spawn(async move {
+            let kill = inner.kill.clone();
+            tokio::select! {
+                () = kill.cancelled() => {}
+                () = inner.drive(run) => {}
+            }
+        });
+    }
+
+    async fn tell(&self, run: &str, message: Message) -> bool {
+        let actor = self.actors().get(run).cloned();
+        match actor {
+            Some(actor) => actor.send(message).await.is_ok(),
+            None => false,
+        }
+    }
+
+    fn actors(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<Message>>> {
+        self.actors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn observe(&self, observed: impl FnOnce() -> Observed) {
+        if self.observers.receiver_count() > 0 {
+            // Nobody listens any more: fine.
+            let _nobody = self.observers.send(observed());
+        }
+    }
+
+    fn fatal(&self, reason: &str) {
+        tracing::error!(reason, "the runner cannot go on");
+        self.failed.send_replace(Some(reason.to_owned()));
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,112 @@
+//! Taking up what was under way when the process ended.
+
+use std::sync::Arc;
+
+use pathway_engine::journal::{Event, Outcome};
+use pathway_engine::vm::{Class, Failure};
+
+use super::{Admitted, Inner};
+use crate::store::{Run, RunId, Status, Store, StoreError, Watch};
+
+/// Runs read at once.
+const PAGE: u32 = 500;
+
+impl Inner {
+    /// Lets every run that is not finished go on, in the order admitted.
+    pub(super) async fn resume(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut after: Option<RunId> = None;
+        let mut count = 0_usize;
+        loop {
+            let page = self.store.unfinished(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for run in page {
+                // A child is begun by whoever called it, as part of taking that up.
+                if run.parent.is_some() {
+                    continue;
+                }
+                match run.status {
+                    Status::Parked => self.keep_held(&run),
+                    _ => {
+                        count += 1;
+                        if let Some(admitted) = self.read_back(run).await? {
+                            self.enter(admitted);
+                        }
+                    }
+                }
+            }
+        }
+        if count > 0 {
+            tracing::info!(runs = count, "taken up where they were");
+        }
+        Ok(())
+    }
+
+    /// A parked run may hold its lane.
+    fn keep_held(&self, run: &Run) {
+        let holds = self.program.pathways.get(run.pathway.as_str()).is_some_and(|plan| plan.door.park_holds);
+        if let (true, Some(key)) = (holds, &run.lane) {
+            self.lanes.hold((run.pathway.clone(), key.clone()));
+        }
+    }
+
+    /// A run as it was admitted, with its journal; none where it cannot go on with the pathways
+    /// that are there now.
+    pub(super) async fn read_back(&self, run: Run) -> Result<Option<Admitted>, StoreError> {
+        let Some(plan) = self.program.pathways.get(run.pathway.as_str()) else {
+            tracing::warn!(run = run.public_id, pathway = run.pathway, "left as it is: its pathway is gone");
+            return Ok(None);
+        };
+        if *plan.digest != *run.digest {
+            tracing::warn!(
+                run = run.public_id,
+                pathway = run.pathway,
+                "left as it is: its pathway was changed while it ran; serve the former one to let it end"
+            );
+            return Ok(None);
+        }
+        let mut events = Vec::new();
+        for event in self.store.events(run.id).await? {
+            match Event::decode(&event.payload) {
+                Ok(event) => events.push(event),
+                Err(error) => {
+                    tracing::error!(run = run.public_id, seq = event.seq, %error, "left as it is: its journal cannot be read");
+                    return Ok(None);
+                }
+            }
+        }
+        let from_http =
+            run.source.is_some() && run.correlation.as_deref().is_some_and(|id| id != run.public_id);
+        Ok(Some(Admitted {
+            id: run.id,
+            lane: run.lane.map(|key| (run.pathway, key)),
+            correlation: run.correlation.unwrap_or_else(|| run.public_id.clone()),
+            deadline: None,
+            from_http,
+            source: run.source.map(|source| (source.topic, source.partition, source.offset)),
+            parent: run.parent.map(|parent| parent.to_string()),
+            plan: plan.clone(),
+            public_id: run.public_id,
+            events,
+        }))
+    }
+}
+
+/// Waits until a run is over; what is parked has failed for whoever called it.
+pub(super) async fn outcome_of(store: &dyn Store, mut watch: Watch, public_id: &str) -> Outcome {
+    loop {
+        match store.run(public_id).await {
+            Ok(Some(run)) if run.status != Status::Ready => {
+                let stored = run.outcome.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+                return stored.unwrap_or_else(|| {
+                    Outcome::Failure(Failure::new(Class::Bug, "the run that was called left no outcome"))
+                });
+            }
+            Ok(_) => {}
+            Err(error) => return Outcome::Failure(Failure::new(Class::Outage, error.to_string())),
+        }
+        if let Err(error) = watch.changed().await {
+            return Outcome::Failure(Failure::new(Class::Outage, error.to_string()));
+        }
+    }
+}

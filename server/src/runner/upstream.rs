@@ -1,0 +1,259 @@
+//! Services as the runner calls them: slots, rate and circuit, then URL, headers and token.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::expression::{Now, Scope, Slot};
+use pathway_engine::limits::{Circuit, Limit, Outcome, Permit, Rate, Settings, Snapshot};
+use pathway_engine::project::{Project, Service};
+use pathway_engine::vm::{Class, Failure, HttpRequest};
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+use tokio::sync::mpsc;
+
+use super::slots::{RunSlots, Slots};
+use crate::effects::http::{Context, HttpClient, Limits, Target, counts_against_circuit};
+use crate::seal::Secret;
+
+/// Calls wait for a place in a service's rate at most this long.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// All services of the project.
+#[derive(Debug)]
+pub struct Upstreams {
+    client: HttpClient,
+    slots: Slots,
+    services: HashMap<String, Service>,
+    gates: HashMap<String, Gate>,
+}
+
+/// What services that are `like` each other share.
+#[derive(Debug)]
+struct Gate {
+    limit: Limit,
+    rate: Option<Mutex<Rate>>,
+    circuit: Option<Mutex<Circuit>>,
+}
+
+/// A call: who asks, and in whose name.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// What is asked.
+    pub request: &'a HttpRequest,
+    /// Equal over all attempts.
+    pub idempotency_key: &'a str,
+    /// The caller's token.
+    pub token: Option<&'a Secret>,
+    /// The run's slots, given back while the service's circuit is open.
+    pub run: &'a RunSlots,
+    /// Who holds the slots.
+    pub label: Arc<str>,
+}
+
+impl Upstreams {
+    /// The services of `project`.
+    ///
+    /// # Errors
+    /// The client could not be set up.
+    pub fn new(project: &Project, slots: Slots) -> Result<Self, reqwest::Error> {
+        let mut gates = HashMap::new();
+        for (name, service) in &project.services {
+            if *name != service.limits_of {
+                continue;
+            }
+            let limit = Limit::Service(name.as_str().into());
+            slots.set_capacity(&limit, service.max_parallel.map(|n| n as usize));
+            let rate = service.rate.and_then(|rate| Rate::new(NonZeroU32::new(rate.count)?, rate.period));
+            let circuit = service.circuit.map(|circuit| {
+                Circuit::new(Settings {
+                    failures: circuit.failures,
+                    open: circuit.open,
+                    half_open: circuit.half_open,
+                })
+            });
+            let gate = Gate { limit, rate: rate.map(Mutex::new), circuit: circuit.map(Mutex::new) };
+            gates.insert(name.clone(), gate);
+        }
+        let services =
+            project.services.iter().map(|(name, service)| (name.clone(), service.clone())).collect();
+        Ok(Self { client: HttpClient::new()?, slots, services, gates })
+    }
+
+    /// The circuits: service and state.
+    #[must_use]
+    pub fn circuits(&self) -> Vec<(String, Snapshot)> {
+        let now = Timestamp::now();
+        let mut all: Vec<_> = self
+            .gates
+            .iter()
+            .filter_map(|(name, gate)| Some((name.clone(), lock(gate.circuit.as_ref()?).snapshot(now))))
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    /// Makes one attempt, once the service's circuit, slots and rate admit it.
+    ///
+    /// # Errors
+    /// As [`HttpClient::send`]; a service that cannot be called at all is an outage.
+    pub async fn call(&self, call: &Call<'_>, pieces: Option<mpsc::Sender<Value>>) -> Result<Value, Failure> {
+        let service = self.service(call)?;
+        let target = target(service, call.token)?;
+        let Some(gate) = self.gates.get(&service.limits_of) else {
+            return Err(Failure::new(Class::Bug, format!("service `{}` has no gate", service.name.value)));
+        };
+        loop {
+            self.until_closed(gate, service).await;
+            let share = call.run.hold().await;
+            let limits = vec![Limit::ServerSteps, gate.limit.clone()];
+            let held = self.slots.acquire(limits, call.label.clone()).await;
+            if let Some(rate) = &gate.rate {
+                let now = Timestamp::now();
+                let at = lock(rate).reserve(now, PATIENCE);
+                let at = at.map_err(|_| {
+                    Failure::new(Class::RateLimited, format!("too many calls to `{}`", service.name.value))
+                })?;
+                sleep_until(at).await;
+            }
+            let Some(permit) = self.permit(gate) else {
+                // It opened meanwhile.
+                drop((share, held));
+                continue;
+            };
+            let context =
+                Context { idempotency_key: call.idempotency_key, traceparent: None, now: Timestamp::now() };
+            let answer = self.client.send(&target, call.request, &context, pieces).await;
+            permit.settle(&answer);
+            drop((share, held));
+            return answer;
+        }
+    }
+
+    fn service(&self, call: &Call<'_>) -> Result<&Service, Failure> {
+        let name = &*call.request.service;
+        let unknown = || Failure::new(Class::Bug, format!("the project has no service `{name}`"));
+        let service = self.services.get(name).ok_or_else(unknown)?;
+        match (&service.without_token, call.token) {
+            (Some(other), None) => self.services.get(other).ok_or_else(unknown),
+            _ => Ok(service),
+        }
+    }
+
+    /// Waits while the circuit is open.
+    async fn until_closed(&self, gate: &Gate, service: &Service) {
+        let Some(circuit) = &gate.circuit else { return };
+        loop {
+            let wait = lock(circuit).retry_after(Timestamp::now());
+            match wait {
+                Some(wait) if !wait.is_zero() => {
+                    tracing::debug!(service = service.name.value, ?wait, "circuit is open");
+                    tokio::time::sleep(wait).await;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn permit<'a>(&'a self, gate: &'a Gate) -> Option<Probe<'a>> {
+        match &gate.circuit {
+            None => Some(Probe { gate, permit: None }),
+            Some(circuit) => match lock(circuit).admit(Timestamp::now()) {
+                Ok(permit) => Some(Probe { gate, permit: Some(permit) }),
+                Err(_) => None,
+            },
+        }
+    }
+}
+
+/// A permit of a circuit; one that is dropped counts as cancelled.
+struct Probe<'a> {
+    gate: &'a Gate,
+    permit: Option<Permit>,
+}
+
+impl Probe<'_> {
+    fn settle(mut self, answer: &Result<Value, Failure>) {
+        let outcome = match answer {
+            Err(failure) if counts_against_circuit(failure) => Outcome::Failure,
+            _ => Outcome::Success,
+        };
+        self.end(outcome);
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        if let (Some(permit), Some(circuit)) = (self.permit.take(), &self.gate.circuit)
+            && let Some(state) = lock(circuit).settle(permit, outcome, Timestamp::now())
+        {
+            tracing::warn!(limit = %self.gate.limit, ?state, "circuit changed");
+        }
+    }
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.end(Outcome::Cancelled);
+    }
+}
+
+/// The service's URL, headers and limits for one attempt.
+fn target(service: &Service, token: Option<&Secret>) -> Result<Target, Failure> {
+    let name = &service.name.value;
+    if service.url.value.is_empty() {
+        return Err(Failure::new(Class::Outage, format!("service `{name}` has no URL")));
+    }
+    let bad = |what: &str| Failure::new(Class::Bug, format!("{what} of service `{name}` cannot be used"));
+    let url = Url::parse(&service.url.value).map_err(|_| bad("the URL"))?;
+    let scope = Token { token };
+    let mut as_caller = false;
+    let mut headers = Vec::with_capacity(service.headers.len());
+    for (header, expression) in &service.headers {
+        let reads_token = !expression.reads().is_empty();
+        if reads_token && token.is_none() {
+            return Err(Failure::new(Class::Denied, format!("service `{name}` needs the caller's token")));
+        }
+        as_caller |= reads_token;
+        let text = expression.render(&scope, None).map_err(|_| bad("a header"))?;
+        let header = HeaderName::try_from(header.as_str()).map_err(|_| bad("a header"))?;
+        let mut value = HeaderValue::try_from(text).map_err(|_| bad("a header"))?;
+        value.set_sensitive(true);
+        headers.push((header, value));
+    }
+    Ok(Target { url, headers, timeout: service.timeout, as_caller, limits: Limits::default() })
+}
+
+/// The scope of a service's headers: `auth.token`.
+struct Token<'a> {
+    token: Option<&'a Secret>,
+}
+
+impl Scope for Token<'_> {
+    fn get(&self, slot: Slot) -> Value {
+        match (slot, self.token) {
+            (Slot::Auth, Some(token)) => Value::from_pairs([("token", token.expose())]),
+            _ => Value::from(()),
+        }
+    }
+
+    fn now(&self) -> Now {
+        Timestamp::now()
+    }
+
+    fn uuid(&self, _: u32) -> String {
+        String::new()
+    }
+}
+
+async fn sleep_until(at: Timestamp) {
+    let wait = at.duration_since(Timestamp::now());
+    if let Ok(wait) = Duration::try_from(wait) {
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
