@@ -2,6 +2,13 @@
 //!
 //! Values are compared as JSON text, so `1` is not `1.0` and the order of keys counts.
 //! `!error TEXT` stands for an evaluation that fails with that message.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
 
 #[path = "expression/analysis.rs"]
 mod analysis;
@@ -9,6 +16,8 @@ mod analysis;
 mod differential;
 #[path = "expression/limits.rs"]
 mod limits;
+#[path = "expression/soundness.rs"]
+mod soundness;
 #[path = "expression/trees.rs"]
 mod trees;
 

@@ -13,7 +13,7 @@ use super::ast::{
 use super::{Bound, EvalError, Now, Scope, Slot, environment, filters, operators, slices, text};
 use crate::Value;
 use crate::source::Span;
-use crate::value::too_deep;
+use crate::value::measure;
 
 /// Nodes, items and 16-byte pieces of text that one evaluation may cost.
 const FUEL: u64 = 5_000_000;
@@ -102,19 +102,27 @@ impl<'a> Eval<'a> {
                 for item in &it.0 {
                     items.push(self.strict(item)?);
                 }
-                bounded(Value::from(items), it.1)
+                self.bounded(Value::from(items), it.1)
             }
             Ast::Map(it) => {
                 let mut map = indexmap::IndexMap::with_capacity(it.0.len());
                 for (key, value) in &it.0 {
                     let key = self.strict(key)?;
-                    if !matches!(key.kind(), ValueKind::String | ValueKind::Number | ValueKind::Bool) {
+                    if key.kind() != ValueKind::String {
                         return fail(format!("the key of a map must be text, not {}", noun(&key)), it.1);
                     }
                     map.insert(key, self.strict(value)?);
                 }
-                bounded(Value::from(map), it.1)
+                self.bounded(Value::from(map), it.1)
             }
+        }
+    }
+
+    /// A list or a map just made, unless it nests too deeply.
+    fn bounded(&mut self, value: Value, span: Span) -> Result<Value> {
+        match measure(&value) {
+            Some(count) => self.spend(count / 8, span).map(|()| value),
+            None => fail("the value is nested too deeply", span),
         }
     }
 
@@ -194,10 +202,10 @@ impl<'a> Eval<'a> {
             } else if right.is_undefined() {
                 return Err(self.refusal(right_ast));
             }
-            let cost = match (left.len(), right.len()) {
-                (Some(a), Some(b)) if left.as_object().is_some() => a.min(b),
-                (_, Some(b)) if !op.accepts_undefined() => b,
-                _ => 0,
+            let cost = match (left.as_object(), right.as_object()) {
+                (Some(_), Some(_)) => measure(&left).unwrap_or(0) + measure(&right).unwrap_or(0),
+                (None, Some(list)) => list.enumerator_len().unwrap_or(0),
+                _ => size(&right),
             };
             self.spend(cost, it.span)?;
             match operators::compare(*op, &left, &right) {
@@ -287,6 +295,9 @@ impl<'a> Eval<'a> {
             }
             return Ok(Value::from(list));
         }
+        if value.is_tuple() {
+            return Ok(Value::from(value.try_iter().into_iter().flatten().collect::<Vec<_>>()));
+        }
         check_number(&value).or_else(|said| fail(said, span))?;
         Ok(value)
     }
@@ -348,7 +359,7 @@ impl<'a> Eval<'a> {
                 }
                 map.extend(named.into_iter().map(|(name, value)| (Value::from(name), value)));
                 self.spend(map.len(), span)?;
-                bounded(Value::from(map), span)
+                self.bounded(Value::from(map), span)
             }
         }
     }
@@ -468,10 +479,6 @@ impl<'a> Eval<'a> {
 /// None for undefined.
 fn defined(value: Value) -> Value {
     if value.is_undefined() { Value::from(()) } else { value }
-}
-
-fn bounded(value: Value, span: Span) -> Result<Value> {
-    if too_deep(&value) { fail("the value is nested too deeply", span) } else { Ok(value) }
 }
 
 /// What a message calls a value.

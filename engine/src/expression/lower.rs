@@ -224,7 +224,12 @@ impl<'a> Lower<'a> {
         let first = self.expr(&binary.left, place);
         let right = self.expr(&binary.right, place);
         let folds = is_const(&first) && is_const(&right);
-        self.fold(Ast::Compare(Box::new(Comparison { first, rest: vec![(op, right)], span })), folds, span, place)
+        self.fold(
+            Ast::Compare(Box::new(Comparison { first, rest: vec![(op, right)], span })),
+            folds,
+            span,
+            place,
+        )
     }
 
     fn slice(&mut self, slice: &jinja::Slice<'_>, span: Span, place: Place) -> Ast {
@@ -320,6 +325,7 @@ impl<'a> Lower<'a> {
             tolerated: place.tolerance == Tolerance::Yes,
             conditional: place.conditional,
             flows: place.flows,
+            defaulted: false,
         });
         read
     }

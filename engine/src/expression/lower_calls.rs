@@ -2,7 +2,7 @@
 
 use minijinja::machinery::ast as jinja;
 
-use super::ast::{Arguments, Ast, Filter, Function, Test, TestKind, Yields};
+use super::ast::{Arguments, Ast, Filter, Function, Root, Test, TestKind, Yields};
 use super::lower::{Lower, Place, is_const};
 use super::{environment, filters};
 use crate::Value;
@@ -34,6 +34,13 @@ impl Lower<'_> {
             Some(input) => self.expr(input, inside),
             None => Ast::Const(Value::from(())),
         };
+        if is_default
+            && let Ast::Path(path) = &input
+            && let Root::Read(read, _) = path.root
+            && let Some(read) = self.reads.get_mut(read)
+        {
+            read.defaulted = true;
+        }
         // An argument of `default` may be undefined where the filter's place accepts it.
         let argued = if is_default { place.conditional() } else { place.strict() };
         let arguments = self.arguments(&filter.args, argued);
@@ -43,10 +50,14 @@ impl Lower<'_> {
         let Some(mut function) = self.function(filter.name, &arguments, self.span_of(filter.span())) else {
             return Ast::Const(Value::from(()));
         };
-        if let Function::Native(_, yields @ Yields::Items) = &mut function
-            && accepts_items
-        {
-            *yields = Yields::AcceptedItems;
+        if let Function::Native(_, yields) = &mut function {
+            // `select` may have been given undefined items, and may have selected them.
+            let selected = matches!(&input, Ast::Filter(it) if matches!(it.function, Function::Native(_, Yields::AcceptedItems)));
+            *yields = match *yields {
+                Yields::Defined if !selected => Yields::Defined,
+                _ if accepts_items => Yields::AcceptedItems,
+                _ => Yields::Items,
+            };
         }
         let folds = is_const(&input) && arguments.iter().all(is_const);
         self.fold(Ast::Filter(Box::new(Filter { function, input, arguments, span })), folds, span, place)
@@ -59,6 +70,10 @@ impl Lower<'_> {
             if let Err(said) = own.check(arguments.positional.len(), named) {
                 let help = format!("write `{}`", own.signature());
                 self.report(Diagnostic::error(ARGUMENTS, said).at(span, "").help(help));
+                return None;
+            }
+            if let Err(said) = own.verify(&arguments.positional) {
+                self.report(Diagnostic::error(ARGUMENTS, format!("`{name}`: {said}")).at(span, ""));
                 return None;
             }
             return Some(Function::Own(own));

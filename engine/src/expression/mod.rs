@@ -27,6 +27,7 @@ mod tree;
 mod variables;
 mod walk;
 
+pub use output::Escape;
 pub use scope::{Now, Scope, Slot};
 pub(crate) use substitution::fill;
 pub use tree::Tree;
@@ -93,6 +94,8 @@ pub struct Read {
     /// Whether its value can become part of the result: not where it is only tested or compared,
     /// nor inside `reveal()`.
     pub flows: bool,
+    /// Whether it is what `default` is applied to, which replaces undefined but not none.
+    pub defaulted: bool,
 }
 
 /// What a name was bound to.
@@ -319,11 +322,7 @@ impl Expression {
     ///
     /// # Errors
     /// As [`Expression::eval`], and what `escape` refuses.
-    pub fn render(
-        &self,
-        scope: &dyn Scope,
-        escape: Option<&dyn Fn(&str) -> Result<String, String>>,
-    ) -> Result<String, EvalError> {
+    pub fn render(&self, scope: &dyn Scope, escape: Option<Escape<'_>>) -> Result<String, EvalError> {
         let mut eval = Eval::new(scope, &self.bounds, self.locals);
         eval.strict_text = true;
         let mut out = Output { text: String::new(), strict: true, escape };

@@ -172,6 +172,17 @@ impl Definition {
         }
     }
 
+    /// Whether its arguments, as far as they are constants, can be right at all.
+    pub(super) fn verify(&self, positional: &[super::ast::Ast]) -> Result<(), String> {
+        let Some(super::ast::Ast::Const(first)) = positional.first() else { return Ok(()) };
+        match self.name {
+            "regex_find" | "regex_replace" => patterns::verify(text(first)?),
+            "start_of" | "end_of" | "next" => dates::verify_period(text(first)?),
+            "add" => dates::verify_duration(text(first)?),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether it can be called with so many positional arguments and these names.
     pub(super) fn check<'a>(
         &self,
