@@ -125,7 +125,7 @@ impl Checker<'_> {
             }
             if let Some(level) = self.names.levels.last_mut() {
                 if let Some(output) = level.outputs.get_mut(n as usize) {
-                    *output = Some(shape);
+                    *output = Some(shape.bounded());
                 }
                 if let Some(skipped) = level.skipped_by.get_mut(n as usize) {
                     *skipped = left_out(step);
@@ -307,7 +307,7 @@ impl Visitor for Checker<'_> {
     fn tree(&mut self, tree: &mut Tree, place: Place) -> Shape {
         let mut shapes = Vec::new();
         tree.visit_mut(&mut |expression| shapes.push(self.expression(expression, place)));
-        shape_of(tree, &mut shapes.into_iter())
+        shape_of(tree, &mut shapes.into_iter()).bounded()
     }
 
     fn local(&mut self, name: &Spanned<String>, shape: Shape) {

@@ -116,9 +116,6 @@ impl Plan {
         self.places.get(step_path(instance).as_str()).copied()
     }
 
-<<<<<<< HEAD
-    /// The paths of all steps, in the order written, inner ones first.
-=======
     /// The logical topic that starts it.
     #[must_use]
     pub fn topic(&self) -> Cow<'_, str> {
@@ -135,8 +132,7 @@ impl Plan {
         self.blocks.iter().flat_map(|block| &block.steps).any(|step| *step.path == *path && step.secret)
     }
 
-    /// The paths of all steps, in the order written.
->>>>>>> main
+    /// The paths of all steps, in the order written, inner ones first.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.blocks.iter().flat_map(|block| block.steps.iter().map(|step| &*step.path))
     }
