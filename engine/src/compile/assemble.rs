@@ -89,7 +89,6 @@ impl Assembler<'_> {
                 && repeat.is_none()
                 && !binds_error
                 && step.timeout.is_none(),
-            binds_error,
             each,
             on_error,
             repeat,

@@ -79,8 +79,6 @@ pub struct Step {
     pub(crate) action: Box<dyn Action>,
     /// What the action's `Begun::Enter` chooses from.
     pub(crate) blocks: Box<[BlockId]>,
-    /// Whether it has its own `retry`, which binds `error`.
-    pub(crate) binds_error: bool,
     /// Whether it has no modifier but `when`.
     pub(crate) plain: bool,
 }
