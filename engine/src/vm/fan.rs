@@ -147,8 +147,7 @@ impl Vm {
     /// Cancels all items of a fan.
     fn cancel_fan(&mut self, fan: Key<Fan>) {
         let Some(frame) = self.fans.get(fan).and_then(|fan| self.frames.get(fan.frame)) else { return };
-        let of_fan =
-            |key: &&Key<Task>| self.tasks.get(**key).is_some_and(|task| task.fan == Some(fan));
+        let of_fan = |key: &&Key<Task>| self.tasks.get(**key).is_some_and(|task| task.fan == Some(fan));
         let items: Vec<_> = frame.tasks.iter().filter(of_fan).copied().collect();
         for key in items {
             self.cancel_task(key);

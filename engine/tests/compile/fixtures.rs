@@ -74,11 +74,25 @@ fn draw(plan: &Plan, out: &mut String) {
     }
     if let Some(http) = &door.http {
         let path = &http.path.value;
-        writeln!(out, "  http: {:?} {path} {:?} {:?} {:?} {}", http.method, http.mode, http.auth, http.timeout, form(&http.form)).unwrap();
+        writeln!(
+            out,
+            "  http: {:?} {path} {:?} {:?} {:?} {}",
+            http.method,
+            http.mode,
+            http.auth,
+            http.timeout,
+            form(&http.form)
+        )
+        .unwrap();
     }
     let (input, output) = (plan.input.is_some(), plan.output.is_some());
     writeln!(out, "  input: {input}, output: {output}").unwrap();
-    writeln!(out, "  at once: {} steps, {:?} runs; timeout: {:?}", plan.max_parallel, plan.max_runs, plan.timeout).unwrap();
+    writeln!(
+        out,
+        "  at once: {} steps, {:?} runs; timeout: {:?}",
+        plan.max_parallel, plan.max_runs, plan.timeout
+    )
+    .unwrap();
     let mut after: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (first, then) in plan.edges() {
         after.entry(then).or_default().push(first.rsplit('.').next().unwrap());
