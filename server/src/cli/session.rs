@@ -1,5 +1,7 @@
 //! What commands share: the flags, the terminal and the project.
 
+use pathway_engine::compile::Program;
+
 use super::Global;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{Form, Terminal};
 use crate::config::{Config, Request};
+use crate::loading;
 use crate::telemetry::{self, Filter};
 
 /// One invocation of the program.
@@ -54,25 +57,41 @@ impl Session {
         })
     }
 
-    /// Loads the project, tells its problems and begins to log.
+    /// Loads the project and compiles its pathways, tells the problems of both at once, and begins
+    /// to log.
     ///
     /// # Errors
     /// As [`Session::load`], and if there is an error among the problems.
-    pub fn open(&self) -> Result<Config, Failure> {
-        let config = self.load()?;
+    pub fn open(&self) -> Result<(Config, Program), Failure> {
+        let mut config = self.load()?;
+        let is_sound = !config.diagnostics.has_errors();
+        let files = config.pathway_files();
+        let program = loading::load(&mut config, &files);
         let found = config.diagnostics.clone().sorted();
         self.terminal.diagnostics(&found, &config.sources, Form::Human)?;
         if config.diagnostics.has_errors() {
-            return Err(Failure::new(Exit::Config, "the configuration is wrong")
-                .help("`pathway explain CODE` tells more about each problem"));
+            let (exit, what) = if is_sound {
+                (Exit::Invalid, "the pathways are wrong")
+            } else {
+                (Exit::Config, "the configuration is wrong")
+            };
+            return Err(Failure::new(exit, what).help("`pathway explain CODE` tells more about each problem"));
         }
+        self.begin_to_log(&config)?;
+        Ok((config, program))
+    }
+
+    /// Begins to log, as the project and the flags say.
+    ///
+    /// # Errors
+    /// If the filter makes no sense.
+    pub fn begin_to_log(&self, config: &Config) -> Result<(), Failure> {
         let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
         let verbosity = if self.global.quiet { -2 } else { more };
         let variable = |name: &str| config.variables.get(name).map(|variable| variable.value.clone());
         let filter = Filter::choose(&config.project.log, verbosity, variable);
         telemetry::init(config.project.log.format, &filter)
-            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-        Ok(config)
+            .map_err(|error| Failure::new(Exit::Config, error.to_string()))
     }
 }
 

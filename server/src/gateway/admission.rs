@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 use super::auth::Caller;
-use super::facts::Facts;
+use crate::facts::Facts;
 use super::{Gateway, Problem, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
