@@ -63,7 +63,8 @@ pub struct Block {
 #[derive(Debug)]
 pub struct Step {
     pub(crate) name: Arc<str>,
-    /// Names of the steps around it and its own, joined by `.`.
+    /// Names of the steps around it and its own, joined by `.`; those of an `on_error` stand
+    /// below one of that name.
     pub(crate) path: Arc<str>,
     /// Steps that wait for it.
     pub(crate) wakes: Box<[u32]>,
@@ -115,6 +116,9 @@ impl Plan {
         self.places.get(step_path(instance).as_str()).copied()
     }
 
+<<<<<<< HEAD
+    /// The paths of all steps, in the order written, inner ones first.
+=======
     /// The logical topic that starts it.
     #[must_use]
     pub fn topic(&self) -> Cow<'_, str> {
@@ -132,8 +136,20 @@ impl Plan {
     }
 
     /// The paths of all steps, in the order written.
+>>>>>>> main
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.blocks.iter().flat_map(|block| block.steps.iter().map(|step| &*step.path))
+    }
+
+    /// Which step waits for which: the paths of the one that comes first and of the one that
+    /// waits for it.
+    pub fn edges(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.blocks.iter().flat_map(|block| {
+            block.steps.iter().flat_map(|step| {
+                let wakes = step.wakes.iter().filter_map(|n| block.steps.get(*n as usize));
+                wakes.map(|waker| (&*step.path, &*waker.path))
+            })
+        })
     }
 
     pub(crate) fn block(&self, id: BlockId) -> Option<&Block> {
@@ -152,7 +168,9 @@ pub fn step_path(instance: &str) -> String {
     let mut skipping = false;
     for c in instance.chars() {
         match c {
-            '[' | '#' | '~' | '!' => skipping = true,
+            '!' if path.is_empty() => path.push_str("on_error"),
+            '!' => path.push_str(".on_error"),
+            '[' | '#' | '~' => skipping = true,
             '.' => {
                 skipping = false;
                 path.push('.');
