@@ -12,6 +12,7 @@ mod init;
 mod run;
 mod serve;
 mod session;
+mod target;
 mod terminal;
 
 use std::ffi::OsString;

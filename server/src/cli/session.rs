@@ -1,10 +1,12 @@
 //! What commands share: the flags, the terminal and the project.
 
+use std::path::Path;
+
 use super::Global;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{Form, Terminal};
-use crate::config::{Config, Request};
+use crate::config::{self, Config, Request};
 use crate::telemetry::{self, Filter};
 
 /// One invocation of the program.
@@ -25,10 +27,26 @@ impl Session {
     /// # Errors
     /// If the file or folder that was asked for is not there.
     pub fn load(&self) -> Result<Config, Failure> {
-        let request = Request::of_process()
+        self.load_for(None)
+    }
+
+    /// As [`Session::load`], but looks for the project around `path`, an absolute one. Where there
+    /// is no project, its folder is the working directory or, if `path` is elsewhere, that of `path`.
+    ///
+    /// # Errors
+    /// As [`Session::load`].
+    pub fn load_for(&self, path: Option<&Path>) -> Result<Config, Failure> {
+        let mut request = Request::of_process()
             .map_err(|error| Failure::new(Exit::Config, format!("there is no working directory: {error}")))?;
-        let request =
-            Request { project: self.global.project.clone(), flags: self.global.settings.clone(), ..request };
+        request.project.clone_from(&self.global.project);
+        request.flags.clone_from(&self.global.settings);
+        if let (None, Some(path)) = (&request.project, path) {
+            let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+            request.project = folder.ancestors().map(|at| at.join(config::FILE)).find(|file| file.is_file());
+            if request.project.is_none() && !folder.starts_with(&request.directory) {
+                request.directory = folder.to_owned();
+            }
+        }
         Config::load(&request).map_err(|error| {
             let asked = self.global.project.as_ref().map(|path| path.display().to_string());
             let what = asked.unwrap_or_else(|| request.directory.display().to_string());
@@ -43,18 +61,41 @@ impl Session {
     /// As [`Session::load`], and if there is an error among the problems.
     pub fn open(&self) -> Result<Config, Failure> {
         let config = self.load()?;
+        self.tell(&config)?;
+        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
+        self.log(&config, if self.global.quiet { -2 } else { more })?;
+        Ok(config)
+    }
+
+    /// Tells what is wrong with the configuration.
+    ///
+    /// # Errors
+    /// If there is an error among the problems.
+    pub(super) fn tell(&self, config: &Config) -> Result<(), Failure> {
         let found = config.diagnostics.clone().sorted();
         self.terminal.diagnostics(&found, &config.sources, Form::Human)?;
         if config.diagnostics.has_errors() {
             return Err(Failure::new(Exit::Config, "the configuration is wrong")
                 .help("`pathway explain CODE` tells more about each problem"));
         }
-        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
-        let verbosity = if self.global.quiet { -2 } else { more };
+        Ok(())
+    }
+
+    /// Begins to log, for a command that tells what goes on in its own words: errors only, unless
+    /// more was asked for.
+    ///
+    /// # Errors
+    /// If what the environment says of logging cannot be read.
+    pub(super) fn log_little(&self, config: &Config) -> Result<(), Failure> {
+        let asked = telemetry::VARIABLES.iter().any(|name| config.variables.get(name).is_some());
+        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX).saturating_mul(2);
+        self.log(config, if asked { 0 } else { more.saturating_sub(2) })
+    }
+
+    fn log(&self, config: &Config, verbosity: i8) -> Result<(), Failure> {
         let variable = |name: &str| config.variables.get(name).map(|variable| variable.value.clone());
         let filter = Filter::choose(&config.project.log, verbosity, variable);
         telemetry::init(config.project.log.format, &filter)
-            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-        Ok(config)
+            .map_err(|error| Failure::new(Exit::Config, error.to_string()))
     }
 }
