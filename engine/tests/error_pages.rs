@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pathway_engine::diagnostic::{Code, Diagnostics, page, pages};
+use pathway_engine::expression::{Variable, Variables};
+use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{Limits, Sources, parse};
 
@@ -24,9 +26,13 @@ fn raises(code: &str, yaml: &str) -> Option<Vec<Code>> {
     {
         Schema::compile(schema, &mut diagnostics);
     }
-    ["PW01", "PW04"]
-        .iter()
-        .any(|range| code.starts_with(range))
+    let of_project = ("PW0604"..="PW0617").contains(&code);
+    if of_project && let Some(tree) = &tree {
+        let mut variables = Variables::new();
+        variables.set("ORDERS_TOKEN", Variable { value: "127.0.0.1:1".to_owned(), secret: true });
+        Project::read(tree, &variables, &mut diagnostics);
+    }
+    (of_project || ["PW01", "PW04"].iter().any(|range| code.starts_with(range)))
         .then(|| diagnostics.iter().map(|d| d.code).collect())
 }
 

@@ -142,7 +142,7 @@ fn mistakes_in_values() {
     one("max_runs: '${KEY}'", "PW0604", "'${KEY}'");
     one("listen: 8000", "PW0201", "8000");
     one("listen: host:80", "PW0610", "host:80");
-    one("listen: '{{ x }}'", "PW0603", "{{");
+    one("listen: '{{ x }}'", "PW0617", "{{");
     one("log: { level: loud }", "PW0207", "loud");
     one("defaults: { pathway: { timeout: 5 } }", "PW0205", "5");
     one("bus: { redis: x }", "PW0202", "redis");
@@ -151,7 +151,7 @@ fn mistakes_in_values() {
     one("auth: { issuer: 'http://x.test' }", "PW0616", "{ issuer: 'http://x.test' }");
     one("auth: { jwks: /auth, secret: s }", "PW0605", "/auth");
     one("cors: { origins: ['http://x.test/'] }", "PW0615", "'http://x.test/'");
-    one("vars: { a: ['{{ x }}'] }", "PW0603", "{{");
+    one("vars: { a: ['{{ x }}'] }", "PW0617", "{{");
     one("vars: { A: 1 }", "PW0206", "A");
     one("[]", "PW0201", "[]");
 }

@@ -1,4 +1,5 @@
 //! The program from outside: what it prints and how it exits.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
 use std::io::Read;
@@ -57,13 +58,61 @@ fn warnings_fail_only_where_they_are_denied() {
 }
 
 #[test]
+fn pathways_are_checked_with_their_schemas() {
+    let folder = project("pathways: [flows/*.yaml]");
+    let flow = |name: &str, input: &str| {
+        format!("pathway: {name}\ninput: {input}\nreturn: \"{{{{ input.total }}}}\"\n")
+    };
+    fs::create_dir(folder.path().join("flows")).unwrap();
+    let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
+    write(
+        "order.json",
+        r#"{"type": "object", "required": ["total"], "properties": {"total": {"type": "number"}}}"#,
+    );
+    write("flows/good.yaml", &flow("good", "../order.json"));
+    assert_eq!(run(folder.path(), &["check"]).0, 0);
+
+    write("flows/outside.yaml", &flow("outside", "../../order.json"));
+    write("flows/missing.yaml", &flow("missing", "../none.json"));
+    write("flows/wrong.yaml", &flow("wrong", "../wrong.json"));
+    write("wrong.json", r#"{"type": "objekt"}"#);
+    let (code, output, error) = run(folder.path(), &["check", "--format", "json"]);
+    assert_eq!(code, 1, "{error}");
+    let codes: Vec<String> = output
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["code"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    for code in ["PW0629", "PW0620", "PW0402"] {
+        assert!(codes.iter().any(|found| found == code), "{code} is not in {codes:?}");
+    }
+    assert!(error.contains(" of 6 files"), "{error}");
+
+    assert_eq!(run(folder.path(), &["check", "flows/good.yaml"]).0, 0);
+    assert_eq!(run(folder.path(), &["check", "flows"]).0, 1);
+    assert_eq!(run(&folder.path().join("flows"), &["check", "good.yaml"]).0, 0);
+    assert_eq!(run(folder.path(), &["check", "nowhere.yaml"]).0, 2);
+}
+
+#[test]
+fn a_file_without_a_project_is_checked_alone() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("one.yaml"), "pathway: one\nreturn: 1\n").unwrap();
+    assert_eq!(run(folder.path(), &["check", "one.yaml"]).0, 0);
+    let file = folder.path().join("one.yaml");
+    assert_eq!(run(Path::new("/"), &["check", file.to_str().unwrap()]).0, 0);
+}
+
+#[test]
 fn problems_are_told_in_every_form() {
     let folder = project("max_rusn: 1\nlisten: x\n");
     let (_, output, error) = run(folder.path(), &["config", "check"]);
     assert_eq!(output, "");
     assert!(error.contains("did you mean `max_runs`?") && error.contains("2 errors, 0 warnings"), "{error}");
     let (_, output, _) = run(folder.path(), &["config", "check", "--format", "json"]);
-    let lines: Vec<serde_json::Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2, "{output}");
     assert_eq!(lines[0]["code"], "PW0202");
     let (_, output, _) = run(folder.path(), &["config", "check", "--format", "github"]);
@@ -97,6 +146,9 @@ fn a_new_project_is_complete_and_never_overwrites() {
     let (code, _, error) = run(&made, &["config", "check", "--deny-warnings"]);
     assert_eq!(code, 0, "{error}");
     assert!(error.contains("1 pathway file"), "{error}");
+    let (code, _, error) = run(&made, &["check", "--deny-warnings"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(error.contains("1 file: 0 errors, 0 warnings"), "{error}");
 
     fs::write(made.join("pathway.yaml"), "mine").unwrap();
     fs::remove_file(made.join(".gitignore")).unwrap();

@@ -1,4 +1,5 @@
 //! Layers of configuration, where values came from, and what is never shown.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 fn load(directory: &Path, environment: &[(&str, &str)], flags: &[&str]) -> Config {
     let environment = environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-    let request = Request { project: None, directory: directory.to_owned(), environment, flags };
+    let request = Request { directory: directory.to_owned(), environment, flags, ..Request::default() };
     Config::load(&request).unwrap()
 }
 
@@ -34,7 +35,7 @@ fn codes(config: &Config) -> Vec<&'static str> {
 
 fn origin(config: &Config, key: &str) -> String {
     let settings = config.settings();
-    settings.iter().find(|s| s.key == key).unwrap_or_else(|| panic!("{key}: {settings:?}")).origin.clone()
+    settings.iter().find(|s| s.key == key).unwrap().origin.clone()
 }
 
 fn told(config: &Config) -> String {
@@ -92,7 +93,8 @@ fn the_file_is_found_upwards() {
     assert_eq!(config.project.max_runs, 9);
     assert_eq!(config.root.folder(), folder.path().canonicalize().unwrap());
 
-    let missing = Request { project: Some("x.yaml".into()), directory: folder.path().into(), ..Request::default() };
+    let missing =
+        Request { project: Some("x.yaml".into()), directory: folder.path().into(), ..Request::default() };
     assert!(Config::load(&missing).is_err());
     let named = Request { project: Some(".".into()), directory: folder.path().into(), ..Request::default() };
     assert_eq!(Config::load(&named).unwrap().project.max_runs, 9);
@@ -129,7 +131,11 @@ fn settings_of_variables_are_typed_by_their_place_and_never_templates() {
         ("PATHWAY_PORT_80_TCP", "tcp://10.0.0.1:80"),
         ("PATHWAY_ADMIN_TOKEN", "t"),
     ];
-    let config = load(folder.path(), &set, &["store.path=./other", "vars.limit=6", "services.api.headers.X-One={{ auth.token }}"]);
+    let config = load(
+        folder.path(),
+        &set,
+        &["store.path=./other", "vars.limit=6", "services.api.headers.X-One={{ auth.token }}"],
+    );
     assert_eq!(codes(&config), Vec::<&str>::new());
     let project = &config.project;
     assert_eq!(project.vars["limit"].value, 6.into());
@@ -141,7 +147,10 @@ fn settings_of_variables_are_typed_by_their_place_and_never_templates() {
     assert_eq!(project.services["api"].timeout.as_secs(), 3);
     assert_eq!(project.origins, ["http://a.test"]);
     let (name, value) = &project.services["api"].headers[0];
-    assert_eq!((name.as_str(), value.as_constant().and_then(|v| v.as_str())), ("X-One", Some("{{ auth.token }}")));
+    assert_eq!(
+        (name.as_str(), value.as_constant().and_then(|v| v.as_str())),
+        ("X-One", Some("{{ auth.token }}"))
+    );
     assert_eq!(project.log.level, LogLevel::Debug);
     assert_eq!(project.store, Store::Path("./other".to_owned()));
 }
@@ -150,7 +159,8 @@ fn settings_of_variables_are_typed_by_their_place_and_never_templates() {
 fn mistakes_are_told_where_they_were_made() {
     let files = [("pathway.yaml", "max_runs: x\n"), (".env", "A=1\nA=2\nbad line\nPATHWAY_LISTEN=nowhere\n")];
     let folder = folder(&files);
-    let config = load(folder.path(), &[("PATHWAY_MAX_RUN", "1"), ("PATHWAY_STORE__PAHT", "x")], &["=1", "abc=1"]);
+    let config =
+        load(folder.path(), &[("PATHWAY_MAX_RUN", "1"), ("PATHWAY_STORE__PAHT", "x")], &["=1", "abc=1"]);
     let mut found = codes(&config);
     found.sort_unstable();
     assert_eq!(found, ["PW0201", "PW0202", "PW0202", "PW0610", "PW0622", "PW0623", "PW0625", "PW0626"]);

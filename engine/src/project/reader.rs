@@ -11,7 +11,7 @@ use crate::document::scalar;
 use crate::expression::Variables;
 use crate::source::{Entry, Kind, Node, Spanned, Text};
 
-const TEMPLATE: Code = Code("PW0603");
+const TEMPLATE: Code = Code("PW0617");
 const SECRET: Code = Code("PW0604");
 
 /// What reading a project needs everywhere.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use pathway_engine::diagnostic::{Diagnostic, Severity};
 
 use super::target::{self, Document};
+use super::terminal::counted;
 use super::{Exit, Form, Outcome, Session};
 use crate::config::Config;
 use crate::loading;
@@ -25,8 +26,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        let first = self.paths.first().map(|path| target::real(path)).transpose()?;
-        let mut config = session.load_for(first.as_deref())?;
+        let mut config = session.load_near(self.paths.first().map(PathBuf::as_path))?;
         // Pathways that were not asked for are there to be called.
         let project = config.pathway_files();
         let checked =
@@ -68,8 +68,4 @@ fn summary(config: &Config, checked: &[String], found: &[Diagnostic]) -> String 
     let bad: BTreeSet<&str> = places.map(|label| config.sources.path(label.span.file)).collect();
     let all: BTreeSet<&str> = checked.iter().map(String::as_str).chain(bad.iter().copied()).collect();
     format!("{} in {} of {}", kinds.join(", "), bad.len(), counted(all.len(), "file"))
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -2,6 +2,7 @@
 
 use pathway_engine::diagnostic::Severity;
 
+use super::terminal::counted;
 use super::{Exit, Form, Outcome, Session};
 
 /// Checks or shows the configuration
@@ -69,8 +70,4 @@ fn show(session: &Session, json: bool) -> Outcome {
         return Ok(Exit::Config);
     }
     Ok(Exit::Success)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,12 +1,12 @@
 //! What commands share: the flags, the terminal and the project.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Global;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{Form, Terminal};
-use crate::config::{self, Config, Request};
+use crate::config::{Config, Request};
 use crate::telemetry::{self, Filter};
 
 /// One invocation of the program.
@@ -27,26 +27,25 @@ impl Session {
     /// # Errors
     /// If the file or folder that was asked for is not there.
     pub fn load(&self) -> Result<Config, Failure> {
-        self.load_for(None)
+        self.load_near(None)
     }
 
-    /// As [`Session::load`], but looks for the project around `path`, an absolute one. Where there
-    /// is no project, its folder is the working directory or, if `path` is elsewhere, that of `path`.
+    /// As [`Session::load`], looking for the project from the folder of `file` upwards.
     ///
     /// # Errors
-    /// As [`Session::load`].
-    pub fn load_for(&self, path: Option<&Path>) -> Result<Config, Failure> {
-        let mut request = Request::of_process()
-            .map_err(|error| Failure::new(Exit::Config, format!("there is no working directory: {error}")))?;
-        request.project.clone_from(&self.global.project);
-        request.flags.clone_from(&self.global.settings);
-        if let (None, Some(path)) = (&request.project, path) {
-            let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-            request.project = folder.ancestors().map(|at| at.join(config::FILE)).find(|file| file.is_file());
-            if request.project.is_none() && !folder.starts_with(&request.directory) {
-                request.directory = folder.to_owned();
+    /// As [`Session::load`], and if `file` is not there.
+    pub fn load_near(&self, file: Option<&Path>) -> Result<Config, Failure> {
+        let near = match file.map(Path::canonicalize).transpose() {
+            Ok(path) => path.map(|path| if path.is_dir() { path } else { folder_of(&path) }),
+            Err(error) => {
+                let path = file.unwrap_or(Path::new("")).display();
+                return Err(Failure::new(Exit::Usage, format!("`{path}` was not read: {error}")));
             }
-        }
+        };
+        let request = Request::of_process()
+            .map_err(|error| Failure::new(Exit::Config, format!("there is no working directory: {error}")))?;
+        let (project, flags) = (self.global.project.clone(), self.global.settings.clone());
+        let request = Request { project, near, flags, ..request };
         Config::load(&request).map_err(|error| {
             let asked = self.global.project.as_ref().map(|path| path.display().to_string());
             let what = asked.unwrap_or_else(|| request.directory.display().to_string());
@@ -98,4 +97,8 @@ impl Session {
         telemetry::init(config.project.log.format, &filter)
             .map_err(|error| Failure::new(Exit::Config, error.to_string()))
     }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map_or_else(|| path.to_owned(), Path::to_owned)
 }

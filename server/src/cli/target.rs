@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::diagnostic::{Diagnostic, Diagnostics, Severity, did_you_mean};
-use pathway_engine::source::{self, Span, Spanned};
+use pathway_engine::source;
 
 use super::{Exit, Failure, Form, Session};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::loading;
 
 /// A pathway and all that it can call.
@@ -31,12 +31,12 @@ impl Target {
     /// The pathway that `what`, a file or a name, means. Its problems are told, and those of the
     /// pathways that it calls; others of the project may be broken.
     pub(super) fn find(session: &Session, what: &str) -> Result<Self, Failure> {
-        let file = if is_file(what) { Some(real(Path::new(what))?) } else { None };
-        let mut config = session.load_for(file.as_deref())?;
+        let file = is_file(what).then(|| Path::new(what));
+        let mut config = session.load_near(file)?;
         session.tell(&config)?;
         let known = config.diagnostics.len();
         let mut files = config.pathway_files();
-        let asked = file.map(|file| inside(&config, &file)).transpose()?;
+        let asked = file.map(|file| inside(&config, file)).transpose()?;
         if let Some(asked) = &asked {
             add(&mut files, asked);
         }
@@ -161,30 +161,15 @@ pub(super) fn document(config: &Config, path: &str) -> Document {
 pub(super) fn named(config: &mut Config, paths: &[PathBuf]) -> Result<Vec<String>, Failure> {
     let mut files = Vec::new();
     for path in paths {
-        let path = real(path)?;
-        let inside = inside(config, &path)?;
+        let inside = inside(config, path)?;
         if path.is_dir() {
-            for file in below(config, &inside) {
-                add(&mut files, &file);
-            }
+            let found = config.pathway_files_in(&inside);
+            found.iter().for_each(|file| add(&mut files, file));
         } else {
             add(&mut files, &inside);
         }
     }
     Ok(files)
-}
-
-/// The pathways and feeds in a folder of the project, whatever the project's `pathways` says.
-fn below(config: &mut Config, folder: &str) -> Vec<String> {
-    let Some(first) = config.sources.files().next() else { return Vec::new() };
-    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    let patterns = ["yaml", "yml"]
-        .map(|extension| Spanned::new(format!("{prefix}**/*.{extension}"), Span::new(first, 0, 0)));
-    let patterns = std::mem::replace(&mut config.project.pathways, patterns.into());
-    let mut files = config.pathway_files();
-    config.project.pathways = patterns;
-    files.retain(|path| path.rsplit('/').next() != Some(config::FILE));
-    files
 }
 
 fn add(files: &mut Vec<String>, file: &str) {
@@ -201,16 +186,9 @@ fn is_test(path: &str) -> bool {
     path.ends_with(".test.yaml") || path.ends_with(".test.yml")
 }
 
-pub(super) fn real(path: &Path) -> Result<PathBuf, Failure> {
-    path.canonicalize()
-        .map_err(|error| Failure::new(Exit::Usage, format!("`{}` was not read: {error}", path.display())))
-}
-
-/// `path`, a real one, relative to the project's folder.
+/// `path` relative to the project's folder.
 fn inside(config: &Config, path: &Path) -> Result<String, Failure> {
-    let inside = path.strip_prefix(config.root.folder()).ok();
-    let parts: Option<Vec<&str>> = inside.and_then(|inside| inside.iter().map(|part| part.to_str()).collect());
-    parts.map(|parts| parts.join("/")).ok_or_else(|| {
+    config.relative(path).ok_or_else(|| {
         let (path, folder) = (path.display(), config.root.folder().display());
         Failure::new(Exit::Usage, format!("`{path}` is not in the project's folder, `{folder}`"))
             .help("name its project with `--project`")

@@ -130,3 +130,8 @@ fn write(mut to: impl Write, text: &str) -> io::Result<()> {
     to.write_all(b"\n")?;
     to.flush()
 }
+
+/// `1 file`, `2 files`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -9,6 +9,7 @@ mod files;
 mod origin;
 mod overlay;
 mod pattern;
+mod request;
 mod secrets;
 mod show;
 mod variables;
@@ -23,6 +24,7 @@ use pathway_engine::source::{self, FileId, Kind, Node, Sources, Span};
 
 pub use files::{FileError, Root, read_text};
 pub use origin::Origin;
+pub use request::Request;
 pub use show::Setting;
 
 use origin::Origins;
@@ -39,46 +41,6 @@ const NO_MATCH: Code = Code("PW0628");
 
 /// The name of the project file.
 pub const FILE: &str = "pathway.yaml";
-
-/// What to load.
-#[derive(Clone, Default)]
-pub struct Request {
-    /// The project file or its folder; none: it is looked for from `directory` upwards.
-    pub project: Option<PathBuf>,
-    /// The working directory.
-    pub directory: PathBuf,
-    /// The environment.
-    pub environment: Vec<(String, String)>,
-    /// `key.path=value`, the topmost layer.
-    pub flags: Vec<String>,
-}
-
-impl std::fmt::Debug for Request {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { project, directory, .. } = self;
-        f.debug_struct("Request")
-            .field("project", project)
-            .field("directory", directory)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Request {
-    /// A request with the environment and the directory of this process.
-    ///
-    /// # Errors
-    /// If there is no working directory.
-    pub fn of_process() -> std::io::Result<Self> {
-        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Ok(Self {
-            directory: std::env::current_dir()?,
-            environment: std::env::vars_os().filter_map(unicode).collect(),
-            ..Self::default()
-        })
-    }
-}
 
 /// A project, all layers taken together.
 #[derive(Debug)]
@@ -106,12 +68,7 @@ impl Config {
     /// # Errors
     /// If there is no such folder, or no such file that was asked for by name.
     pub fn load(request: &Request) -> std::io::Result<Self> {
-        let file = match &request.project {
-            Some(path) => Some(named(&request.directory.join(path))?),
-            None => find(&request.directory),
-        };
-        let folder = file.as_deref().and_then(Path::parent).unwrap_or(&request.directory);
-        let root = Root::new(folder)?;
+        let (file, root) = request.locate()?;
         let mut sources = Sources::new();
         let mut origins = Origins::default();
         let mut diagnostics = Diagnostics::new();
@@ -164,6 +121,14 @@ impl Config {
         self.files(|path| !is_test(path))
     }
 
+    /// The pathways and feeds in a folder of the project.
+    pub fn pathway_files_in(&mut self, folder: &str) -> Vec<String> {
+        let all = if folder.is_empty() { "**/*.yaml".to_owned() } else { format!("{folder}/**/*.yaml") };
+        let all = Pattern::new(&all);
+        let found = all.and_then(|pattern| self.root.find(&pattern).ok()).unwrap_or_default();
+        found.into_iter().filter(|path| !is_test(path) && path != FILE).collect()
+    }
+
     /// The tests of the project, relative to its folder, in order.
     pub fn test_files(&mut self) -> Vec<String> {
         self.files(is_test)
@@ -176,6 +141,15 @@ impl Config {
         self.table.mention(self.sources.text(id), &mut self.diagnostics);
         self.variables = self.table.variables();
         Some(id)
+    }
+
+    /// `path` relative to the project's folder; none if it is outside or not there.
+    #[must_use]
+    pub fn relative(&self, path: &Path) -> Option<String> {
+        let real = path.canonicalize().ok()?;
+        let inside = real.strip_prefix(self.root.folder()).ok()?;
+        let parts: Option<Vec<&str>> = inside.iter().map(|part| part.to_str()).collect();
+        Some(parts?.join("/"))
     }
 
     fn files(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
@@ -214,18 +188,6 @@ impl Config {
 
 fn is_test(path: &str) -> bool {
     path.ends_with(".test.yaml") || path.ends_with(".test.yml")
-}
-
-/// The project file that `path`, a file or a folder, names.
-fn named(path: &Path) -> std::io::Result<PathBuf> {
-    let file = if path.is_dir() { path.join(FILE) } else { path.to_owned() };
-    std::fs::metadata(&file)?;
-    Ok(file)
-}
-
-/// The project file of `directory` or of the nearest folder above it.
-fn find(directory: &Path) -> Option<PathBuf> {
-    directory.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
 }
 
 fn name_of(path: &Path) -> String {

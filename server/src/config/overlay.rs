@@ -49,7 +49,8 @@ impl Overlay<'_> {
 
     /// Lays `key.path=value` over the tree, by way of the variable that would do the same.
     pub(super) fn flag(&mut self, flag: &str, table: &mut Table) {
-        let Some((key, value)) = flag.split_once('=').filter(|(key, _)| key.split('.').all(|s| !s.is_empty()))
+        let Some((key, value)) =
+            flag.split_once('=').filter(|(key, _)| key.split('.').all(|s| !s.is_empty()))
         else {
             self.diagnostics.push(
                 Diagnostic::error(BAD_FLAG, "a setting on the command line sets nothing")

@@ -1,0 +1,316 @@
+//! The runner over a store in memory or in a folder, with upstreams in this process.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path as Segment, State};
+use axum::http::{HeaderMap, StatusCode};
+use pathway_engine::compile::{File, Program, Surroundings, compile};
+use pathway_engine::diagnostic::{Diagnostics, Format, render};
+use pathway_engine::document::Schemas;
+use pathway_engine::expression::Variables;
+use pathway_engine::journal::{Outcome, Signal};
+use pathway_engine::project::Project;
+use pathway_engine::schema::Schema;
+use pathway_engine::source::{self, FileId, Sources, Spanned};
+use pathway_engine::vm::{Class, Failure};
+use pathway_engine::{Value, value};
+use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
+use pathway_server::runner::{Parts, Runner};
+use pathway_server::seal::SealKey;
+use pathway_server::store::{Filter, Run, SqliteStore, Status, Store};
+use tokio::sync::Notify;
+
+/// The longest that anything here may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+struct NoSchemas;
+
+impl Schemas for NoSchemas {
+    fn load(&mut self, _: FileId, _: &Spanned<String>, _: &mut Diagnostics) -> Option<Arc<Schema>> {
+        None
+    }
+}
+
+fn program(project: &str, pathways: &[&str]) -> (Arc<Project>, Program) {
+    let mut sources = Sources::new();
+    let mut diagnostics = Diagnostics::new();
+    let variables = Variables::new();
+    let mut parse = |name: &str, text: &str, diagnostics: &mut Diagnostics| {
+        let file = sources.add(name, text.to_owned());
+        source::parse(&sources, file, source::Limits::default(), diagnostics).unwrap()
+    };
+    let node = parse("pathway.yaml", project, &mut diagnostics);
+    let project = Project::read(&node, &variables, &mut diagnostics);
+    let files: Vec<_> = pathways
+        .iter()
+        .map(|text| File { text: (*text).into(), node: parse("p.yaml", text, &mut diagnostics) })
+        .collect();
+    let surroundings = Surroundings { project: &project, variables: &variables };
+    let program = compile(&files, surroundings, &mut NoSchemas, &mut diagnostics);
+    assert!(
+        !diagnostics.has_errors(),
+        "{}",
+        render(&diagnostics.clone().sorted(), &sources, Format::Human { color: false })
+    );
+    (Arc::new(project), program)
+}
+
+/// An upstream that counts calls by path and key, and holds those to `/slow` until it is let go.
+#[derive(Clone, Default)]
+struct Upstream {
+    calls: Arc<Mutex<Vec<(String, String)>>>,
+    called: Arc<Notify>,
+    go: Arc<Notify>,
+}
+
+impl Upstream {
+    async fn start(&self) -> String {
+        async fn answer(
+            State(upstream): State<Upstream>,
+            Segment(path): Segment<String>,
+            headers: HeaderMap,
+        ) -> (StatusCode, String) {
+            let key = headers.get("idempotency-key").unwrap().to_str().unwrap().to_owned();
+            upstream.calls.lock().unwrap().push((path.clone(), key));
+            upstream.called.notify_one();
+            match path.as_str() {
+                "slow" => upstream.go.notified().await,
+                "broken" => return (StatusCode::BAD_REQUEST, "no".into()),
+                _ => {}
+            }
+            (StatusCode::OK, format!("got {path}"))
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().route("/{*path}", axum::routing::any(answer)).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        url
+    }
+
+    fn count(&self, path: &str) -> usize {
+        self.calls.lock().unwrap().iter().filter(|(known, _)| known == path).count()
+    }
+}
+
+struct World {
+    store: Arc<SqliteStore>,
+    bus: Arc<EmbeddedBus>,
+    runner: Runner,
+}
+
+impl World {
+    async fn start(store: SqliteStore, (project, program): (Arc<Project>, Program)) -> Self {
+        let store = Arc::new(store);
+        let bus = Arc::new(EmbeddedBus::new(store.clone()));
+        let parts = Parts {
+            program,
+            project,
+            store: store.clone(),
+            bus: bus.clone(),
+            key: SealKey::generate().unwrap(),
+            mocks: None,
+        };
+        let runner = Runner::start(parts).await.unwrap();
+        runner.consume();
+        Self { store, bus, runner }
+    }
+
+    async fn publish(&self, topic: &str, value: &str) {
+        let record = NewRecord {
+            topic: topic.into(),
+            key: None,
+            value: Some(value.as_bytes().to_vec()),
+            headers: Vec::new(),
+            time: 0,
+        };
+        self.bus.publish(vec![record]).await.unwrap();
+    }
+
+    /// Waits until `count` runs have this status; the newest first.
+    async fn until(&self, status: Status, count: usize) -> Vec<Run> {
+        let wait = async {
+            let mut observed = self.runner.observe();
+            loop {
+                let runs = self.runs(Some(status)).await;
+                if runs.len() >= count {
+                    return runs;
+                }
+                // A run is seen after it is durable, so nothing is missed in between.
+                observed.recv().await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.expect("the runs did not get there in time")
+    }
+
+    async fn runs(&self, status: Option<Status>) -> Vec<Run> {
+        let filter = Filter { status, pathway: None, before: None, limit: 1000 };
+        self.store.runs(filter).await.unwrap()
+    }
+
+    async fn values(&self, topic: &str) -> Vec<String> {
+        let records = self.store.records(topic, 0, 0, 1000, usize::MAX).await.unwrap();
+        records.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
+    }
+}
+
+fn outcome(run: &Run) -> Outcome {
+    serde_json::from_slice(run.outcome.as_deref().unwrap()).unwrap()
+}
+
+fn answer(run: &Run) -> String {
+    match outcome(run) {
+        Outcome::Answer(answer) => value::to_json(&answer),
+        Outcome::Failure(failure) => panic!("{failure:?}"),
+    }
+}
+
+fn project(url: &str) -> String {
+    format!("services: {{ api: {{ url: \"{url}\", retry: {{ attempts: 2, delay: 10ms }} }} }}\n")
+}
+
+#[tokio::test]
+async fn a_record_becomes_a_run_that_calls_publishes_and_starts_another() {
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let first = r#"
+pathway: first
+on: { topic: orders }
+steps:
+  call: { http: { service: api, get: "/{{ input.id }}" } }
+  tell: { publish: { topic: done, key: input.id, value: { id: "{{ input.id }}", got: "{{ steps.call.body }}" } } }
+return: "{{ steps.call.body }}"
+"#;
+    let second = "pathway: second\non: { topic: done }\nreturn: \"{{ input.got | upper }}\"\n";
+    let world = World::start(SqliteStore::in_memory().unwrap(), program(&project(&url), &[first, second])).await;
+    world.publish("orders", r#"{"id": "a1"}"#).await;
+    let runs = world.until(Status::Succeeded, 2).await;
+    let mut answers: Vec<_> = runs.iter().map(|run| (run.pathway.clone(), answer(run))).collect();
+    answers.sort();
+    assert_eq!(answers, [("first".into(), "\"got a1\"".into()), ("second".to_owned(), "\"GOT A1\"".to_owned())]);
+    assert_eq!(world.values("done").await, [r#"{"id":"a1","got":"got a1"}"#]);
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_parked_with_a_dead_letter_and_stops_nothing() {
+    let pathway = "pathway: p\non: { topic: t }\nreturn: \"{{ input.n }}\"\n";
+    let world = World::start(SqliteStore::in_memory().unwrap(), program("{}", &[pathway])).await;
+    world.publish("t", "{broken").await;
+    world.publish("t", r#"{"n": 1}"#).await;
+    let parked = world.until(Status::Parked, 1).await;
+    let Outcome::Failure(failure) = outcome(&parked[0]) else { panic!("not failed") };
+    assert_eq!(failure.class, Class::Invalid);
+    assert_eq!(answer(&world.until(Status::Succeeded, 1).await[0]), "1");
+    assert_eq!(world.values("t.dlq").await, ["{broken"]);
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn runs_of_one_lane_keep_their_order_and_others_do_not_wait() {
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let pathway = r#"
+pathway: p
+on: { topic: t, key: input.user }
+steps: { call: { http: { service: api, get: "/{{ input.path }}" } } }
+return: "{{ input.path }}"
+"#;
+    let world = World::start(SqliteStore::in_memory().unwrap(), program(&project(&url), &[pathway])).await;
+    for (user, path) in [("a", "slow"), ("a", "second"), ("b", "other")] {
+        world.publish("t", &format!(r#"{{"user": "{user}", "path": "{path}"}}"#)).await;
+    }
+    let done = world.until(Status::Succeeded, 1).await;
+    assert_eq!(answer(&done[0]), "\"other\"");
+    assert_eq!(upstream.count("second"), 0);
+    upstream.go.notify_one();
+    world.until(Status::Succeeded, 3).await;
+    let order: Vec<_> = upstream.calls.lock().unwrap().iter().map(|(path, _)| path.clone()).collect();
+    let place = |path: &str| order.iter().position(|known| known == path).unwrap();
+    assert!(place("slow") < place("second"));
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_without_repeating_what_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let pathway = r#"
+pathway: p
+on: { topic: t }
+steps:
+  one: { http: { service: api, get: /one } }
+  slow: { needs: one, http: { service: api, get: /slow } }
+return: "{{ steps.one.body }}, {{ steps.slow.body }}"
+"#;
+    let compiled = || program(&project(&url), &[pathway]);
+    let open = |folder: &Path| SqliteStore::open(folder).unwrap();
+    let world = World::start(open(folder.path()), compiled()).await;
+    world.publish("t", "{}").await;
+    while upstream.count("slow") == 0 {
+        upstream.called.notified().await;
+    }
+    world.runner.stop(Duration::ZERO).await;
+    drop(world);
+
+    let world = World::start(open(folder.path()), compiled()).await;
+    while upstream.count("slow") < 2 {
+        upstream.called.notified().await;
+    }
+    upstream.go.notify_waiters();
+    let runs = world.until(Status::Succeeded, 1).await;
+    assert_eq!(answer(&runs[0]), "\"got one, got slow\"");
+    assert_eq!(upstream.count("one"), 1);
+    let keys: HashMap<_, _> = upstream.calls.lock().unwrap().iter().cloned().collect();
+    assert_eq!(keys.len(), 2, "the same step has the same key: {keys:?}");
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_child_answers_its_caller_and_a_signal_wakes_a_run() {
+    let parent = r#"
+pathway: parent
+on: { topic: t }
+steps: { ask: { call: { pathway: child, input: { n: 2 } } } }
+return: "{{ steps.ask }}"
+"#;
+    let child = r#"
+pathway: child
+steps: { approval: { wait: { signal: approved } } }
+return: "{{ input.n + steps.approval.n }}"
+"#;
+    let world = World::start(SqliteStore::in_memory().unwrap(), program("{}", &[parent, child])).await;
+    world.publish("t", "{}").await;
+    let ready = world.until(Status::Ready, 2).await;
+    let child = ready.iter().find(|run| run.pathway == "child").unwrap();
+    let signal =
+        || Signal { name: "approved".into(), payload: Value::from_pairs([("n", 40)]), from: None };
+    let told = async {
+        while !world.runner.signal(&child.public_id, signal()).await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, told).await.unwrap();
+    let runs = world.until(Status::Succeeded, 2).await;
+    assert!(runs.iter().all(|run| answer(run) == "42"), "{runs:?}");
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn cancelling_ends_a_run_and_gives_its_slots_back() {
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let pathway = "pathway: p\non: { topic: t }\nsteps: { slow: { http: { service: api, get: /slow } } }\n";
+    let world = World::start(SqliteStore::in_memory().unwrap(), program(&project(&url), &[pathway])).await;
+    world.publish("t", "{}").await;
+    upstream.called.notified().await;
+    let run = world.until(Status::Ready, 1).await[0].public_id.clone();
+    assert!(world.runner.cancel(&run, Failure::new(Class::Cancelled, "enough")).await);
+    world.until(Status::Cancelled, 1).await;
+    world.runner.stop(DEADLINE).await;
+    assert!(world.runner.slots().usage().iter().all(|usage| usage.in_use == 0));
+}
