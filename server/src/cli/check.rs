@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pathway_engine::diagnostic::{Diagnostic, Severity};
 
-use super::target::{self, Document};
+use super::files::{self, Document};
 use super::terminal::counted;
 use super::{Exit, Form, Outcome, Session};
 use crate::config::Config;
@@ -30,13 +30,15 @@ impl Check {
         // Pathways that were not asked for are there to be called.
         let project = config.pathway_files();
         let checked =
-            if self.paths.is_empty() { project.clone() } else { target::named(&mut config, &self.paths)? };
-        let others: Vec<String> = project.into_iter().filter(|path| !checked.contains(path)).collect();
-        let all: Vec<String> = checked.iter().chain(&others).cloned().collect();
-        loading::load(&mut config, &all);
+            if self.paths.is_empty() { project.clone() } else { files::named(&mut config, &self.paths)? };
+        let others = project.into_iter().filter(|path| !checked.contains(path));
+        let loaded: Vec<String> = checked.iter().cloned().chain(others).collect();
+        loading::load(&mut config, &loaded);
 
-        let others: BTreeSet<&str> = others.iter().map(String::as_str).collect();
-        let found = target::outside_of(&config, &others, config.diagnostics.clone().sorted());
+        let mut found = config.diagnostics.clone().sorted();
+        if !self.paths.is_empty() {
+            found = files::concerning(&config, &checked, &loaded, found);
+        }
         session.terminal.diagnostics(&found, &config.sources, self.format)?;
         session.terminal.note(&summary(&config, &checked, &found))?;
         let counts = |severity| found.iter().any(|diagnostic| diagnostic.severity == severity);
@@ -54,7 +56,7 @@ fn summary(config: &Config, checked: &[String], found: &[Diagnostic]) -> String 
     }
     if found.is_empty() {
         let feeds =
-            checked.iter().filter(|path| matches!(target::document(config, path), Document::Feed)).count();
+            checked.iter().filter(|path| matches!(files::document(config, path), Document::Feed)).count();
         let mut parts = vec![counted(checked.len() - feeds, "pathway")];
         parts.extend((feeds > 0).then(|| counted(feeds, "feed")));
         return format!("{}, no problems", parts.join(", "));

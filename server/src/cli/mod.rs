@@ -7,6 +7,7 @@ mod demo;
 mod exit;
 mod explain;
 mod failure;
+mod files;
 mod graph;
 mod init;
 mod run;
