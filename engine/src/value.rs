@@ -71,6 +71,22 @@ pub fn to_serde(value: &Value) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
+/// Whether `value` is a map, as opposed to a list, a scalar or none.
+#[must_use]
+pub fn is_map(value: &Value) -> bool {
+    value.kind() == ValueKind::Map
+}
+
+/// The map `value` with `field` as its last entry, instead of one that it had; anything but a map
+/// as it is.
+#[must_use]
+pub fn with_field(value: &Value, field: &str, item: Value) -> Value {
+    let pairs = value.as_object().filter(|_| is_map(value)).and_then(|map| map.try_iter_pairs());
+    let Some(pairs) = pairs else { return value.clone() };
+    let others = pairs.filter(|(key, _)| key.as_str() != Some(field));
+    Value::from_pairs(others.chain([(Value::from(field), item)]))
+}
+
 /// Whether `value` nests deeper than [`MAX_DEPTH`].
 #[must_use]
 pub fn too_deep(value: &Value) -> bool {

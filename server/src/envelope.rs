@@ -78,8 +78,10 @@ impl Sealed {
 pub fn input_hash(input: &Value, correlation_field: Option<&str>) -> Vec<u8> {
     let mut json = pathway_engine::value::to_serde(input);
     if let (Some(field), Some(map)) = (correlation_field, json.as_object_mut()) {
-        map.remove(field);
+        map.shift_remove(field);
     }
+    // The order of properties means nothing in JSON.
+    json.sort_all_objects();
     Sha256::digest(json.to_string().as_bytes()).to_vec()
 }
 

@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod effects;
 pub mod envelope;
+pub mod gateway;
 pub mod loading;
 pub mod piece;
 pub mod runner;

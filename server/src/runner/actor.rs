@@ -105,7 +105,11 @@ impl Actor {
             sealed.token.map(Secret::new).map(Arc::new)
         });
         let is_new = run.events.len() == 1;
-        let vm = if is_new { Vm::new(plan) } else { Vm::replay(plan, &run.events).map_err(|why| why.to_string())? };
+        let vm = if is_new {
+            Vm::new(plan)
+        } else {
+            Vm::replay(plan, &run.events).map_err(|why| why.to_string())?
+        };
         let vm = if inner.observers.receiver_count() > 0 { vm.traced() } else { vm };
         Ok(Self {
             seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
@@ -248,7 +252,8 @@ impl Actor {
     async fn again(&mut self) -> Result<Vec<Effect>, StoreError> {
         let rows = self.inner.store.stream(self.run.id, None, u32::MAX).await?;
         self.rows = rows.last().map_or(0, |row| row.seq + 1);
-        let emitted: Vec<Piece> = rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect();
+        let emitted: Vec<Piece> =
+            rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect();
         let mut effects = Vec::new();
         for Unfinished { effect, sent } in self.vm.in_flight() {
             match self.lost(&effect, sent, &emitted) {
@@ -265,10 +270,13 @@ impl Actor {
     /// An effect that was begun before the restart and must not be begun again.
     fn lost(&self, effect: &Effect, sent: bool, emitted: &[Piece]) -> Option<(Performed, &'static str)> {
         let (instance, attempt) = (effect.instance()?, effect.attempt()?);
-        let has_emitted =
-            emitted.iter().any(|piece| piece.step == **instance && piece.attempt == attempt && piece.said != Said::Reset);
+        let has_emitted = emitted
+            .iter()
+            .any(|piece| piece.step == **instance && piece.attempt == attempt && piece.said != Said::Reset);
         let message = match effect {
-            Effect::Http { at_most_once: true, .. } if sent => "whether the call was carried out is not known",
+            Effect::Http { at_most_once: true, .. } if sent => {
+                "whether the call was carried out is not known"
+            }
             Effect::Http { .. } if has_emitted => "a restart cut off what was being passed on",
             _ => return None,
         };
@@ -291,9 +299,9 @@ impl Actor {
                 return self.finish().await.map(Some);
             }
             // What asks for nothing but a record in the journal is answered at once.
-            let (now, later): (Vec<_>, Vec<_>) = effects.into_iter().partition(|effect| {
-                matches!(effect, Effect::Publish { .. } | Effect::Emit { .. })
-            });
+            let (now, later): (Vec<_>, Vec<_>) = effects
+                .into_iter()
+                .partition(|effect| matches!(effect, Effect::Publish { .. } | Effect::Emit { .. }));
             if now.is_empty() {
                 self.mark_sent(&later);
                 self.children(&later);
@@ -379,7 +387,10 @@ impl Actor {
 
 impl Change {
     fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.records.is_empty() && self.children.is_empty() && self.stream.is_empty()
+        self.events.is_empty()
+            && self.records.is_empty()
+            && self.children.is_empty()
+            && self.stream.is_empty()
     }
 }
 

@@ -193,7 +193,12 @@ impl Inner {
     }
 
     /// `on.subject`: with a principal it is equal to theirs or absent, without one it is absent.
-    fn check_subject(&self, plan: &Plan, input: &Value, principal: Option<&Principal>) -> Result<(), Failure> {
+    fn check_subject(
+        &self,
+        plan: &Plan,
+        input: &Value,
+        principal: Option<&Principal>,
+    ) -> Result<(), Failure> {
         let Some(subject) = &plan.door.subject else { return Ok(()) };
         let named = Facts { input: input.clone(), principal }.text(subject);
         match (principal, named) {

@@ -84,7 +84,8 @@ impl Actor {
         }
         let id = child_id(&self.run.public_id, instance);
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
-        let headers = std::iter::once((MESSAGE_ID.to_owned(), id.clone().into_bytes())).chain(headers).collect();
+        let headers =
+            std::iter::once((MESSAGE_ID.to_owned(), id.clone().into_bytes())).chain(headers).collect();
         self.change.records.push(NewRecord {
             topic: self.inner.project.topics.real(topic).to_owned(),
             key: key.map(|key| key.as_bytes().to_vec()),
@@ -174,7 +175,12 @@ impl Actor {
     }
 
     /// Lets a child run, and waits for it.
-    async fn watch_child(&mut self, instance: Instance, attempt: u32, hash: RequestHash) -> Result<(), StoreError> {
+    async fn watch_child(
+        &mut self,
+        instance: Instance,
+        attempt: u32,
+        hash: RequestHash,
+    ) -> Result<(), StoreError> {
         let public_id = child_id(&self.run.public_id, &instance);
         let watch = self.inner.store.watch_run(&public_id);
         let store = self.inner.store.clone();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pathway_engine::Value;
-use pathway_engine::value::ValueKind;
 use pathway_engine::compile::step_path;
+use pathway_engine::value::ValueKind;
 use pathway_engine::vm::{Class, Failure};
 
 /// Answers by step path; of a list, one per attempt.
@@ -78,7 +78,10 @@ fn outcome(mock: &Value) -> Result<Value, Failure> {
     });
     let mut pairs = vec![
         ("status", Value::from(status)),
-        ("headers", get("headers").unwrap_or_else(|| Value::from_pairs(std::iter::empty::<(Value, Value)>()))),
+        (
+            "headers",
+            get("headers").unwrap_or_else(|| Value::from_pairs(std::iter::empty::<(Value, Value)>())),
+        ),
         ("body", get("body").unwrap_or_else(none)),
     ];
     if let Some(text) = text {

@@ -253,8 +253,12 @@ impl Runner {
 impl Inner {
     /// The topics that pathways listen to, by their real names.
     fn topics(&self) -> Vec<String> {
-        let mut topics: Vec<_> =
-            self.program.pathways.values().map(|plan| self.project.topics.real(&plan.topic()).to_owned()).collect();
+        let mut topics: Vec<_> = self
+            .program
+            .pathways
+            .values()
+            .map(|plan| self.project.topics.real(&plan.topic()).to_owned())
+            .collect();
         topics.sort();
         topics.dedup();
         topics

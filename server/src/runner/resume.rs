@@ -59,7 +59,8 @@ impl Inner {
         };
         if *plan.digest != *run.digest {
             tracing::warn!(
-                run = run.public_id, pathway = run.pathway,
+                run = run.public_id,
+                pathway = run.pathway,
                 "left as it is: its pathway was changed while it ran; serve the former one to let it end"
             );
             return Ok(None);
@@ -74,7 +75,8 @@ impl Inner {
                 }
             }
         }
-        let from_http = run.source.is_some() && run.correlation.as_deref().is_some_and(|id| id != run.public_id);
+        let from_http =
+            run.source.is_some() && run.correlation.as_deref().is_some_and(|id| id != run.public_id);
         Ok(Some(Admitted {
             id: run.id,
             lane: run.lane.map(|key| (run.pathway, key)),

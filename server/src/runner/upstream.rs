@@ -78,7 +78,8 @@ impl Upstreams {
             let gate = Gate { limit, rate: rate.map(Mutex::new), circuit: circuit.map(Mutex::new) };
             gates.insert(name.clone(), gate);
         }
-        let services = project.services.iter().map(|(name, service)| (name.clone(), service.clone())).collect();
+        let services =
+            project.services.iter().map(|(name, service)| (name.clone(), service.clone())).collect();
         Ok(Self { client: HttpClient::new()?, slots, services, gates })
     }
 
@@ -113,7 +114,9 @@ impl Upstreams {
             if let Some(rate) = &gate.rate {
                 let now = Timestamp::now();
                 let at = lock(rate).reserve(now, PATIENCE);
-                let at = at.map_err(|_| Failure::new(Class::RateLimited, format!("too many calls to `{}`", service.name.value)))?;
+                let at = at.map_err(|_| {
+                    Failure::new(Class::RateLimited, format!("too many calls to `{}`", service.name.value))
+                })?;
                 sleep_until(at).await;
             }
             let Some(permit) = self.permit(gate) else {
@@ -121,11 +124,8 @@ impl Upstreams {
                 drop((share, held));
                 continue;
             };
-            let context = Context {
-                idempotency_key: call.idempotency_key,
-                traceparent: None,
-                now: Timestamp::now(),
-            };
+            let context =
+                Context { idempotency_key: call.idempotency_key, traceparent: None, now: Timestamp::now() };
             let answer = self.client.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
             drop((share, held));

@@ -1,0 +1,180 @@
+//! From a request to its run: publishes the record, and finds the run that came of it.
+
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::compile::Plan;
+use pathway_engine::value;
+use pathway_engine::vm::{Class, Failure};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use super::auth::Caller;
+use super::facts::Facts;
+use super::{Gateway, Problem, outcome};
+use crate::bus::NewRecord;
+use crate::envelope::{Envelope, Sealed, input_hash};
+use crate::store::{Run, Store, StoreError, Watch};
+
+/// A request that may become a run.
+pub(super) struct Asked {
+    /// The public id of the run that it becomes, and its correlation id.
+    pub(super) id: String,
+    pub(super) input: Value,
+    pub(super) caller: Caller,
+    pub(super) idempotency_key: Option<String>,
+    /// When a run that has not begun shall not begin any more, from now.
+    pub(super) deadline: Option<Duration>,
+}
+
+/// A run that is there, or will be.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) id: String,
+    watch: Watch,
+}
+
+impl Asked {
+    /// Checks what can be checked before anything is published.
+    pub(super) fn check(&self, plan: &Plan) -> Result<(), Problem> {
+        if let Some(schema) = &plan.input {
+            schema.check(&self.input).map_err(|violations| {
+                Problem::of(&Failure::violated(Class::Invalid, "the input", violations))
+            })?;
+        }
+        let Some(subject) = &plan.door.subject else { return Ok(()) };
+        let Some(principal) = &self.caller.principal else {
+            return Err(Problem::unauthorized("a bearer token is needed to say who this is about", false));
+        };
+        match self.facts().text(subject).map_err(unreadable)? {
+            Some(named) if named != principal.sub => {
+                let detail = "this is about somebody else than who asks";
+                Err(Problem::of(&Failure::new(Class::Denied, detail)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts { input: &self.input, principal: self.caller.principal.as_ref() }
+    }
+
+    /// The record that starts the run.
+    fn record(&self, gateway: &Gateway, plan: &Plan) -> Result<NewRecord, Problem> {
+        let parts = &gateway.parts;
+        let key = plan.door.key.as_ref().map(|key| self.facts().text(key)).transpose().map_err(unreadable)?;
+        let sealed = self.caller.principal.clone().map(|principal| {
+            let sealed = Sealed { principal, token: self.caller.token.clone() };
+            sealed.seal(&parts.key, &plan.name, &self.id)
+        });
+        let now = Timestamp::now().as_millisecond();
+        let envelope = Envelope {
+            pathway: plan.name.to_string(),
+            run: self.id.clone(),
+            correlation: self.id.clone(),
+            deadline: self
+                .deadline
+                .map(|deadline| now.saturating_add(i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX))),
+            sealed: sealed.transpose().map_err(|error| Problem::unavailable(&error))?,
+            idempotency_key: self.idempotency_key.clone(),
+        };
+        Ok(NewRecord {
+            topic: parts.project.topics.real(&plan.topic()).to_owned(),
+            key: Some(key.flatten().unwrap_or_else(|| self.id.clone()).into_bytes()),
+            value: Some(value::to_json(&self.input).into_bytes()),
+            headers: envelope.to_headers(),
+            time: now,
+        })
+    }
+
+    /// Publishes it, unless its idempotency key has a run already.
+    pub(super) async fn publish(&self, gateway: &Gateway, plan: &Plan) -> Result<Followed, Problem> {
+        let store = &gateway.parts.store;
+        if let Some(known) = self.known(gateway, plan).await? {
+            return Ok(Followed::new(&**store, known.public_id));
+        }
+        let record = self.record(gateway, plan)?;
+        let followed = Followed::new(&**store, self.id.clone());
+        gateway.parts.bus.publish(vec![record]).await.map_err(|error| Problem::from_bus(&error))?;
+        Ok(followed)
+    }
+
+    /// The run that was started with the same idempotency key, which must be for the same input.
+    async fn known(&self, gateway: &Gateway, plan: &Plan) -> Result<Option<Run>, Problem> {
+        let Some(key) = &self.idempotency_key else { return Ok(None) };
+        let store = &gateway.parts.store;
+        let Some(run) = store.run_by_idempotency(&plan.name, self.caller.subject(), key).await? else {
+            return Ok(None);
+        };
+        let field = plan.door.correlation.as_ref().map(|field| field.value.as_str());
+        if run.input_hash.as_deref() == Some(&*input_hash(&self.input, field)) {
+            return Ok(Some(run));
+        }
+        let detail = "this `Idempotency-Key` was used for another input";
+        Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Class::Conflict, detail))
+    }
+
+    /// Waits until the run is admitted. Where another request with the same key came first, it is
+    /// that one's.
+    pub(super) async fn admitted(
+        &self,
+        followed: &mut Followed,
+        gateway: &Gateway,
+        plan: &Plan,
+    ) -> Result<Run, Problem> {
+        let store = &gateway.parts.store;
+        if let Some(run) = followed.read_now(&**store).await? {
+            return Ok(run);
+        }
+        // It is told of once: when it is admitted, or dropped for a duplicate.
+        followed.watch.changed().await?;
+        if let Some(run) = followed.read_now(&**store).await? {
+            return Ok(run);
+        }
+        match self.known(gateway, plan).await? {
+            Some(run) => {
+                *followed = Followed::new(&**store, run.public_id.clone());
+                Ok(run)
+            }
+            None => {
+                let detail = "there was a run of this already";
+                Err(Problem::of(&Failure::new(Class::Conflict, detail)))
+            }
+        }
+    }
+}
+
+impl Followed {
+    pub(super) fn new(store: &dyn Store, id: String) -> Self {
+        Self { watch: store.watch_run(&id), id }
+    }
+
+    /// The run as it is now; later changes are told of.
+    pub(super) async fn read_now(&mut self, store: &dyn Store) -> Result<Option<Run>, StoreError> {
+        self.watch.mark();
+        store.run(&self.id).await
+    }
+
+    pub(super) async fn changed(&mut self) -> Result<(), StoreError> {
+        self.watch.changed().await
+    }
+
+    /// Waits until the run has ended.
+    pub(super) async fn ended(
+        &mut self,
+        store: &dyn Store,
+    ) -> Result<(Run, Result<Value, Failure>), Problem> {
+        loop {
+            let run = self.read_now(store).await?.ok_or_else(Problem::no_run)?;
+            if let Some(outcome) = outcome::of(&run) {
+                return Ok((run, outcome));
+            }
+            self.changed().await?;
+        }
+    }
+}
+
+/// An expression of the door cannot be evaluated for this input.
+fn unreadable(error: pathway_engine::expression::EvalError) -> Problem {
+    Problem::of(&Failure::new(Class::Invalid, error.message))
+}

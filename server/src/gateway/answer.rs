@@ -1,0 +1,56 @@
+//! What a door answers that does not stream.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use pathway_engine::Value;
+use pathway_engine::compile::Plan;
+use pathway_engine::value;
+use pathway_engine::vm::{Class, Failure};
+use serde_json::json;
+
+use super::Problem;
+use super::prefer::Prefer;
+use crate::store::Run;
+
+/// The outcome of a run, of a door that waited for it.
+pub(super) fn finished(plan: &Plan, run: &Run, outcome: Result<Value, Failure>) -> Result<Response, Problem> {
+    let answer = outcome.map_err(|failure| Problem::of(&failure).about_run(&run.public_id))?;
+    let answer = match &plan.door.correlation {
+        Some(field) => {
+            let id = run.correlation.as_deref().unwrap_or(&run.public_id);
+            value::with_field(&answer, &field.value, Value::from(id))
+        }
+        None => answer,
+    };
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(CONTENT_TYPE, json)], Body::from(value::to_json(&answer))).into_response())
+}
+
+/// 202: where to ask for the run.
+pub(super) fn accepted(id: &str) -> Response {
+    let place = format!("/api/runs/{id}");
+    let body = json!({ "id": id, "location": place });
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    response
+}
+
+/// The door's time is over; the run's is not.
+pub(super) fn late(id: &str) -> Problem {
+    let detail = format!("run `{id}` has not ended in time; it goes on");
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, Class::Timeout, detail).about_run(id)
+}
+
+/// Says which preferences were followed.
+pub(super) fn applied(mut response: Response, prefer: Prefer) -> Response {
+    let waited = response.status() != StatusCode::ACCEPTED;
+    if let Some(value) = prefer.applied(waited).and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().insert(HeaderName::from_static("preference-applied"), value);
+    }
+    response
+}

@@ -1,0 +1,136 @@
+//! An HTTP door: one request of it, from its first byte to its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use pathway_engine::Value;
+use pathway_engine::compile::Plan;
+use pathway_engine::document::{HttpDoor, Mode};
+use pathway_engine::value;
+use pathway_engine::vm::{Class, Method};
+use uuid::Uuid;
+
+use super::admission::{Asked, Followed};
+use super::prefer::Prefer;
+use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream};
+
+/// The header that names the run of an answer.
+pub(super) const RUN: HeaderName = HeaderName::from_static("pathway-run");
+
+/// Serves one request.
+pub(super) async fn enter(gateway: Gateway, plan: Arc<Plan>, request: Request) -> Response {
+    let Some(http) = &plan.door.http else {
+        return problem::no_route(request.uri().clone()).await.into_response();
+    };
+    match serve(&gateway, &plan, http, request).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn serve(
+    gateway: &Gateway,
+    plan: &Arc<Plan>,
+    http: &HttpDoor,
+    request: Request,
+) -> Result<Response, Problem> {
+    let prefer = Prefer::of(request.headers());
+    let mode = match http.mode {
+        Mode::Stream if prefer.asynchronous => Mode::Accept,
+        mode => mode,
+    };
+    let asked = read(gateway, plan, http, prefer, mode, request).await?;
+    asked.check(plan)?;
+    let mut followed = asked.publish(gateway, plan).await?;
+    let answered = match mode {
+        Mode::Wait => wait(gateway, plan, http, prefer, &asked, &mut followed).await,
+        Mode::Accept => accept(gateway, plan, &asked, &mut followed).await,
+        Mode::Stream => {
+            let admitted = asked.admitted(&mut followed, gateway, plan);
+            match tokio::time::timeout(http.timeout, admitted).await {
+                Err(_elapsed) => Err(answer::late(&asked.id)),
+                Ok(run) => run.map(|run| stream::of_door(gateway, plan, &run)),
+            }
+        }
+    };
+    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    if let Ok(id) = HeaderValue::from_str(&followed.id) {
+        response.headers_mut().insert(RUN, id);
+    }
+    Ok(if mode == Mode::Stream { response } else { answer::applied(response, prefer) })
+}
+
+/// Reads who asks for what. Identity, the run's id and its correlation id come from no body.
+async fn read(
+    gateway: &Gateway,
+    plan: &Plan,
+    http: &HttpDoor,
+    prefer: Prefer,
+    mode: Mode,
+    request: Request,
+) -> Result<Asked, Problem> {
+    let parts = &gateway.parts;
+    let caller = auth::identify(http.auth, parts.project.auth.as_ref(), request.headers())?;
+    let idempotency_key = idempotency::key(request.headers())?;
+    let input = match http.method {
+        Method::Get | Method::Delete => body::query(request.uri())?,
+        Method::Post | Method::Put | Method::Patch => body::object(request, &parts.limits).await?,
+    };
+    let id = Uuid::now_v7().to_string();
+    let input = match &plan.door.correlation {
+        Some(field) => value::with_field(&input, &field.value, Value::from(id.as_str())),
+        None => input,
+    };
+    // Who waits no longer has no use for a run that has not begun; who asks later does.
+    let deadline = (mode != Mode::Accept && !prefer.is_given()).then_some(http.timeout);
+    Ok(Asked { id, input, caller, idempotency_key, deadline })
+}
+
+async fn wait(
+    gateway: &Gateway,
+    plan: &Plan,
+    http: &HttpDoor,
+    prefer: Prefer,
+    asked: &Asked,
+    followed: &mut Followed,
+) -> Result<Response, Problem> {
+    let bound = prefer.bound(http.timeout);
+    if bound == Duration::ZERO {
+        return accept(gateway, plan, asked, followed).await;
+    }
+    let ended = async {
+        asked.admitted(followed, gateway, plan).await?;
+        followed.ended(&*gateway.parts.store).await
+    };
+    match tokio::time::timeout(bound, ended).await {
+        Ok(ended) => {
+            let (run, outcome) = ended?;
+            answer::finished(plan, &run, outcome)
+        }
+        Err(_elapsed) if prefer.is_given() => Ok(answer::accepted(&followed.id)),
+        Err(_elapsed) => Err(answer::late(&followed.id)),
+    }
+}
+
+/// 202 as soon as the run can be asked for.
+async fn accept(
+    gateway: &Gateway,
+    plan: &Plan,
+    asked: &Asked,
+    followed: &mut Followed,
+) -> Result<Response, Problem> {
+    let bound = gateway.parts.limits.admission;
+    match tokio::time::timeout(bound, asked.admitted(followed, gateway, plan)).await {
+        Ok(run) => run.map(|run| answer::accepted(&run.public_id)),
+        // Which run answers the key is not known yet; the record is safe.
+        Err(_elapsed) if asked.idempotency_key.is_some() => {
+            let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
+            let detail = "the request is not taken up yet; ask again with the same `Idempotency-Key`";
+            Err(Problem::new(status, Class::Outage, detail))
+        }
+        Err(_elapsed) => Ok(answer::accepted(&followed.id)),
+    }
+}

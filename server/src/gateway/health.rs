@@ -1,0 +1,31 @@
+//! How a server is: for whoever starts, stops and balances it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use pathway_engine::vm::Class;
+use serde_json::{Value, json};
+
+use super::{Gateway, Problem};
+
+/// Whether requests can be served; else why not.
+pub type Readiness = Result<(), Arc<str>>;
+
+/// It lives. Depends on nothing, so that an upstream's trouble does not get it restarted.
+pub(super) async fn health() -> Json<Value> {
+    Json(json!({ "ok": true }))
+}
+
+/// It can take requests.
+pub(super) async fn ready(State(gateway): State<Gateway>) -> Result<Json<Value>, Problem> {
+    let not = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, Class::Outage, why);
+    if gateway.parts.stop.is_cancelled() {
+        return Err(not("the server is stopping"));
+    }
+    match &*gateway.parts.ready.borrow() {
+        Ok(()) => Ok(Json(json!({ "ok": true }))),
+        Err(why) => Err(not(why)),
+    }
+}

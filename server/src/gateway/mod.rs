@@ -1,0 +1,160 @@
+//! HTTP: doors through which runs are started, and what their callers may ask of them later.
+//!
+//! A door reads and checks a request, publishes it as a record of the pathway's topic and follows
+//! the run that comes of it in the store: the gateway performs nothing itself. It subscribes
+//! before it publishes, so no answer is missed, and what has been published goes on whether or
+//! not the caller waits. Every error, from wherever, is `application/problem+json`.
+
+mod admission;
+mod answer;
+mod auth;
+mod body;
+mod commands;
+mod cors;
+mod door;
+mod facts;
+mod health;
+mod idempotency;
+mod outcome;
+mod patience;
+mod prefer;
+mod problem;
+mod request;
+mod runs;
+mod serve;
+mod sse;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
+use pathway_engine::compile::{Plan, Program};
+use pathway_engine::document::HttpDoor;
+use pathway_engine::project::Project;
+use pathway_engine::vm::Method;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use commands::{CommandError, Commands};
+pub use facts::Facts;
+pub use health::Readiness;
+pub use problem::Problem;
+pub use serve::{ServeError, check};
+
+use crate::bus::Bus;
+use crate::seal::SealKey;
+use crate::store::Store;
+
+/// What a gateway works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The project file.
+    pub project: Arc<Project>,
+    /// The pathways whose doors are opened.
+    pub program: Arc<Program>,
+    /// Where runs and their streams are read.
+    pub store: Arc<dyn Store>,
+    /// Where requests are published.
+    pub bus: Arc<dyn Bus>,
+    /// What callers may do to their runs.
+    pub commands: Arc<dyn Commands>,
+    /// Seals who asked.
+    pub key: SealKey,
+    /// What `/readyz` says.
+    pub ready: watch::Receiver<Readiness>,
+    /// Ends the server: cancelled, it accepts nothing more and its streams end.
+    pub stop: CancellationToken,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Bounds on what one client can take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: usize,
+    /// For the whole of a request's head, and then of its body.
+    pub reading: Duration,
+    /// How long a client may take no byte of what is written to it.
+    pub writing: Duration,
+    /// Between comments that keep a stream open.
+    pub keep_alive: Duration,
+    /// How long a door waits for a run that it does not wait out to be admitted.
+    pub admission: Duration,
+    /// Connections at once.
+    pub connections: usize,
+    /// For what is under way when the server is stopped.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 10 << 20,
+            reading: Duration::from_secs(30),
+            writing: Duration::from_secs(60),
+            keep_alive: Duration::from_secs(15),
+            admission: Duration::from_secs(5),
+            connections: 10_000,
+            grace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// A gateway.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    parts: Arc<Parts>,
+}
+
+impl Gateway {
+    /// A gateway of these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Its routes: the doors of all pathways, and its own.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        let mut router = Router::new()
+            .route("/health", get(health::health))
+            .route("/livez", get(health::health))
+            .route("/readyz", get(health::ready))
+            .route("/api/runs/{id}", get(runs::show))
+            .route("/api/runs/{id}/events", get(runs::events))
+            .route("/api/runs/{id}/cancel", post(runs::cancel))
+            .route("/api/runs/{id}/signals/{name}", post(runs::signal))
+            .with_state(self.clone());
+        for plan in self.parts.program.pathways.values() {
+            if let Some(http) = &plan.door.http {
+                router = router.route(&http.path.value, self.door(plan, http));
+            }
+        }
+        let router = router
+            .fallback(problem::no_route)
+            .method_not_allowed_fallback(problem::wrong_method)
+            .layer(CatchPanicLayer::custom(problem::panicked));
+        let router = match cors::layer(&self.parts.project.origins) {
+            Some(cors) => router.layer(cors),
+            None => router,
+        };
+        router.layer(axum::middleware::from_fn(request::observe))
+    }
+
+    fn door(&self, plan: &Arc<Plan>, http: &HttpDoor) -> MethodRouter {
+        let filter = match http.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+            Method::Patch => MethodFilter::PATCH,
+            Method::Delete => MethodFilter::DELETE,
+        };
+        let (gateway, plan) = (self.clone(), plan.clone());
+        on(filter, move |request: Request| door::enter(gateway.clone(), plan.clone(), request))
+    }
+}

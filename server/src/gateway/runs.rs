@@ -1,0 +1,121 @@
+//! What callers may ask of their runs. A run is there for the subject who started it; to all
+//! others it does not exist.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::document::Auth;
+use pathway_engine::value;
+use pathway_engine::vm::{Class, Failure};
+use serde_json::{Value as Json_, json};
+
+use super::auth::Caller;
+use super::commands::CommandError;
+use super::{Gateway, Problem, answer, auth, body, outcome, stream};
+use crate::store::Run;
+
+/// Bytes of the name of a signal.
+const LONGEST_NAME: usize = 128;
+
+/// `GET /api/runs/ID`
+pub(super) async fn show(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Json_>, Problem> {
+    let (run, _) = find(&gateway, &id, &headers).await?;
+    let time = |at: i64| Timestamp::from_millisecond(at).map(|at| at.to_string()).ok();
+    let mut shown = json!({
+        "id": run.public_id,
+        "pathway": run.pathway,
+        "status": run.status.name(),
+        "correlation_id": run.correlation,
+        "created_at": time(run.created_at),
+        "finished_at": run.finished_at.and_then(time),
+    });
+    let (name, said) = match outcome::of(&run) {
+        None => return Ok(Json(shown)),
+        Some(Ok(result)) => ("result", value::to_serde(&result)),
+        Some(Err(failure)) => ("problem", serde_json::to_value(Problem::of(&failure)).unwrap_or_default()),
+    };
+    if let Some(map) = shown.as_object_mut() {
+        map.insert(name.to_owned(), said);
+    }
+    Ok(Json(shown))
+}
+
+/// `GET /api/runs/ID/events`
+pub(super) async fn events(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (run, _) = find(&gateway, &id, &headers).await?;
+    stream::again(&gateway, &run, &headers).await
+}
+
+/// `POST /api/runs/ID/cancel`
+pub(super) async fn cancel(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (run, _) = find(&gateway, &id, &headers).await?;
+    if run.status.is_final() {
+        return Err(refused(CommandError::Ended, &id));
+    }
+    gateway.parts.commands.cancel(&id).await.map_err(|error| refused(error, &id))?;
+    Ok(answer::accepted(&id))
+}
+
+/// `POST /api/runs/ID/signals/NAME`, with the payload for a body.
+pub(super) async fn signal(
+    State(gateway): State<Gateway>,
+    Path((id, name)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (run, caller) = find(&gateway, &id, request.headers()).await?;
+    if name.len() > LONGEST_NAME {
+        let detail = format!("the name of a signal has at most {LONGEST_NAME} bytes");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, Class::Invalid, detail));
+    }
+    let payload = body::json(request, &gateway.parts.limits).await?.unwrap_or_else(|| Value::from(()));
+    if run.status.is_final() {
+        return Err(refused(CommandError::Ended, &id));
+    }
+    let sent = gateway.parts.commands.signal(&id, &name, payload, caller.subject());
+    sent.await.map_err(|error| refused(error, &id))?;
+    Ok(answer::accepted(&id))
+}
+
+/// The run, if this caller may see it.
+async fn find(gateway: &Gateway, id: &str, headers: &HeaderMap) -> Result<(Run, Caller), Problem> {
+    let caller = auth::identify(Auth::Optional, gateway.parts.project.auth.as_ref(), headers)?;
+    let run = gateway.parts.store.run(id).await?.ok_or_else(Problem::no_run)?;
+    let may = match &run.subject {
+        Some(subject) => caller.subject() == Some(subject),
+        // Whoever was told its id may see a run that nobody in particular started.
+        None => run.parent.is_none() && serves_anyone(gateway, &run.pathway),
+    };
+    if may { Ok((run, caller)) } else { Err(Problem::no_run()) }
+}
+
+/// Whether the pathway has a door for anyone.
+fn serves_anyone(gateway: &Gateway, pathway: &str) -> bool {
+    let plan = gateway.parts.program.pathways.get(pathway);
+    let http = plan.and_then(|plan| plan.door.http.as_ref());
+    http.is_some_and(|http| matches!(http.auth, Auth::None | Auth::Optional))
+}
+
+fn refused(error: CommandError, id: &str) -> Problem {
+    match error {
+        CommandError::Unknown => Problem::no_run(),
+        CommandError::Unavailable(why) => Problem::unavailable(&why),
+        CommandError::Ended | CommandError::Refused(_) => {
+            Problem::of(&Failure::new(Class::Conflict, error.to_string())).about_run(id)
+        }
+    }
+}
