@@ -254,9 +254,13 @@ impl Checker<'_> {
         }
         loop {
             let is_last = known == read.path.len();
-            if shape.is_optional() && !tolerated && !self.is_proven(read.path.get(..known)?) {
-                self.diagnostics.push(missing(read, known, is_last, found.skipped_by));
-                return Some((found.bound, Shape::Any));
+            if shape.is_optional() {
+                if self.is_proven(read.path.get(..known)?) {
+                    shape = shape.present();
+                } else if !tolerated {
+                    self.diagnostics.push(missing(read, known, is_last, found.skipped_by));
+                    return Some((found.bound, Shape::Any));
+                }
             }
             let Some(segment) = read.path.get(known) else { break };
             match shape.look_up(segment) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod play;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -50,8 +51,8 @@ fn load(over: &[(&str, &str)]) -> (Config, pathway_engine::compile::Program) {
     (config, program)
 }
 
-fn plan(name: &str) -> Arc<Plan> {
-    load(&[]).1.pathways.get(name).unwrap_or_else(|| panic!("no pathway `{name}`")).clone()
+fn plan_in(name: &str, environment: &[(&str, &str)]) -> Arc<Plan> {
+    load(environment).1.pathways.get(name).unwrap_or_else(|| panic!("no pathway `{name}`")).clone()
 }
 
 #[test]
