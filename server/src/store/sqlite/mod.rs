@@ -12,6 +12,8 @@ mod reader;
 mod records;
 mod runs;
 mod source;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fmt;
