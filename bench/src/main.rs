@@ -7,6 +7,7 @@ mod fan;
 mod order;
 mod pathway;
 mod report;
+mod store;
 mod vm;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ impl Options {
 enum Benchmark {
     Expression(expression::Expressions),
     Fan(fan::Fan),
+    Store(store::Appends),
     Vm(vm::ThreeSteps),
 }
 
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     let outcome = match benchmark {
         Benchmark::Expression(it) => it.run(&options),
         Benchmark::Fan(it) => it.run(&options),
+        Benchmark::Store(it) => it.run(&options),
         Benchmark::Vm(it) => it.run(&options),
     };
     match outcome.and_then(|report| report.print(options.json)) {
