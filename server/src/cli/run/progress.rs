@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pathway_engine::value::to_json;
-use pathway_engine::vm::{Change, Trace};
+use pathway_engine::vm::{Change, Effect, Trace};
 
 use super::mask::Mask;
 use super::style::{Mark, Style, duration, line};
@@ -27,8 +27,12 @@ pub(super) struct Progress {
     /// Runs under way and how the names of their steps begin.
     runs: Vec<(String, String)>,
     running: Vec<Running>,
+    /// Since when the first item of an `each` runs, by run and instance.
+    fans: Vec<(String, String, Timestamp)>,
     /// Emitted text of which the line is not complete.
     text: String,
+    /// Steps that emit text piece by piece, by run and instance.
+    streams: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -45,7 +49,15 @@ impl Progress {
     /// `names` are those of the steps that will be shown.
     pub(super) fn new<'a>(style: Style, names: impl Iterator<Item = &'a str>) -> Self {
         let width = names.map(|name| name.chars().count()).max().unwrap_or(0).clamp(16, WIDEST);
-        Self { style, width, runs: Vec::new(), running: Vec::new(), text: String::new() }
+        Self {
+            style,
+            width,
+            runs: Vec::new(),
+            running: Vec::new(),
+            fans: Vec::new(),
+            text: String::new(),
+            streams: Vec::new(),
+        }
     }
 
     /// The lines that say it.
@@ -56,7 +68,12 @@ impl Progress {
                 let prefix = if self.runs.is_empty() { String::new() } else { format!("{pathway} › ") };
                 self.runs.push((run.clone(), prefix));
             }
-            Observed::Step { run, trace } => lines.extend(self.step(run, trace, mask)),
+            Observed::Step { run, trace } => {
+                if !matches!(trace.change, Change::Begun { .. }) && self.is_stream(run, &trace.instance) {
+                    lines.extend(self.rest_of_text());
+                }
+                lines.extend(self.step(run, trace, mask));
+            }
             Observed::Emitted { value, .. } => match value.as_str() {
                 Some(text) => self.text.push_str(text),
                 None => {
@@ -77,14 +94,17 @@ impl Progress {
                     self.runs.retain(|(known, _)| known != run);
                 }
             }
-            Observed::Asked { .. } => {}
+            Observed::Asked { run, effect } => {
+                if let Effect::Http { instance, request, .. } = effect
+                    && request.stream.emit
+                {
+                    self.streams.push((run.clone(), instance.to_string()));
+                }
+            }
         }
-        let mut before = self.whole_text();
-        if !lines.is_empty() {
-            before.extend(self.rest_of_text());
-        }
-        before.append(&mut lines);
-        before
+        let mut text = self.whole_text();
+        text.append(&mut lines);
+        text
     }
 
     fn step(&mut self, run: &str, trace: &Trace, mask: &Mask) -> Option<String> {
@@ -93,13 +113,7 @@ impl Progress {
             Change::Begun { attempt } => {
                 match place.and_then(|n| self.running.get_mut(n)) {
                     Some(step) => step.attempt = *attempt,
-                    None => self.running.push(Running {
-                        run: run.to_owned(),
-                        instance: trace.instance.clone(),
-                        since: trace.at,
-                        attempt: *attempt,
-                        failed: false,
-                    }),
+                    None => self.begin(run, trace, *attempt),
                 }
                 None
             }
@@ -113,7 +127,8 @@ impl Progress {
                 if step.as_ref().is_some_and(|step| step.failed) {
                     return None;
                 }
-                let time = step.map_or(Duration::ZERO, |step| between(step.since, trace.at));
+                let since = step.map(|step| step.since).or_else(|| self.end_of_fan(run, &trace.instance));
+                let time = since.map_or(Duration::ZERO, |since| between(since, trace.at));
                 Some(self.line(Mark::Done, run, &trace.instance, &format!("{:>8}", duration(time))))
             }
             Change::Failed { failure } => {
@@ -131,6 +146,33 @@ impl Progress {
                 Some(self.line(Mark::Cancelled, run, &trace.instance, " cancelled"))
             }
         }
+    }
+
+    fn begin(&mut self, run: &str, trace: &Trace, attempt: u32) {
+        if let Some((fan, item)) = trace.instance.rsplit_once('[')
+            && item.ends_with(']')
+            && !self.fans.iter().any(|(known, name, _)| known == run && name == fan)
+        {
+            self.fans.push((run.to_owned(), fan.to_owned(), trace.at));
+        }
+        self.running.push(Running {
+            run: run.to_owned(),
+            instance: trace.instance.clone(),
+            since: trace.at,
+            attempt,
+            failed: false,
+        });
+    }
+
+    fn end_of_fan(&mut self, run: &str, instance: &str) -> Option<Timestamp> {
+        let place = self.fans.iter().position(|(known, name, _)| known == run && name == instance)?;
+        Some(self.fans.remove(place).2)
+    }
+
+    /// Whether a step emitted piece by piece; it does so no more.
+    fn is_stream(&mut self, run: &str, instance: &str) -> bool {
+        let place = self.streams.iter().position(|(known, name)| known == run && name == instance);
+        place.map(|n| self.streams.remove(n)).is_some()
     }
 
     fn line(&self, mark: Mark, run: &str, instance: &str, rest: &str) -> String {

@@ -43,7 +43,9 @@ impl Report<'_> {
                 facts.extend(self.request(effect));
             }
         }
-        for violation in failure.violations.iter().take(VIOLATIONS) {
+        // The message says the first.
+        let listed = if failure.violations.len() > 1 { VIOLATIONS } else { 0 };
+        for violation in failure.violations.iter().take(listed) {
             let pointer = if violation.pointer.is_empty() { "/" } else { &violation.pointer };
             facts.push(("at", format!("`{pointer}` {}", violation.detail)));
         }
