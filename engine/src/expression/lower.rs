@@ -224,7 +224,12 @@ impl<'a> Lower<'a> {
         let first = self.expr(&binary.left, place);
         let right = self.expr(&binary.right, place);
         let folds = is_const(&first) && is_const(&right);
-        self.fold(Ast::Compare(Box::new(Comparison { first, rest: vec![(op, right)], span })), folds, span, place)
+        self.fold(
+            Ast::Compare(Box::new(Comparison { first, rest: vec![(op, right)], span })),
+            folds,
+            span,
+            place,
+        )
     }
 
     fn slice(&mut self, slice: &jinja::Slice<'_>, span: Span, place: Place) -> Ast {

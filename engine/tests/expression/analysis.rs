@@ -70,7 +70,11 @@ fn reads_are_exact() {
         ("optional", "a or b", "a? b?~"),
         ("optional", "a.b", "a.b?"),
         ("template", "{{ a }} {{ a.b }}", "a a.b"),
-        ("template", "{% for x in xs if x.y > z %}{{ x.q }}{{ w }}{% else %}{{ x }}{% endfor %}", "xs z! w x"),
+        (
+            "template",
+            "{% for x in xs if x.y > z %}{{ x.q }}{{ w }}{% else %}{{ x }}{% endfor %}",
+            "xs z! w x",
+        ),
         ("template", "{% set x = a %}{{ x }}{{ y }}", "a y"),
         ("template", "{{ x }}{% set x = a %}", "x a"),
         ("template", "{% with x = a %}{{ x }}{% endwith %}{{ x }}", "a x"),
@@ -122,7 +126,8 @@ fn proofs_hold() {
         ("true", "", ""),
     ] {
         let (parsed, _) = parse("condition", source);
-        let show = |outcome| parsed.proves(outcome).iter().map(|path| shown(path)).collect::<Vec<_>>().join(" ");
+        let show =
+            |outcome| parsed.proves(outcome).iter().map(|path| shown(path)).collect::<Vec<_>>().join(" ");
         assert_eq!((show(true).as_str(), show(false).as_str()), (holds, fails), "{source}");
     }
 }

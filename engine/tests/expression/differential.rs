@@ -19,10 +19,34 @@ const CONTEXT: &str = r#"{
 
 fn leaf() -> impl Strategy<Value = String> {
     let names = [
-        "i", "neg", "zero", "big", "max", "f", "tiny", "t", "n", "s", "empty", "long", "l", "words", "rows",
-        "m", "m.a", "m.b", "m.b.c", "m['b'].c[1]", "l[0]", "l[-1]", "rows[1].k", "rows[0]['v']", "s[1]",
+        "i",
+        "neg",
+        "zero",
+        "big",
+        "max",
+        "f",
+        "tiny",
+        "t",
+        "n",
+        "s",
+        "empty",
+        "long",
+        "l",
+        "words",
+        "rows",
+        "m",
+        "m.a",
+        "m.b",
+        "m.b.c",
+        "m['b'].c[1]",
+        "l[0]",
+        "l[-1]",
+        "rows[1].k",
+        "rows[0]['v']",
+        "s[1]",
     ];
-    let literals = ["0", "1", "2", "10", "3.5", "0.0", "true", "false", "none", "'a'", "'bc'", "''", "[]", "{}"];
+    let literals =
+        ["0", "1", "2", "10", "3.5", "0.0", "true", "false", "none", "'a'", "'bc'", "''", "[]", "{}"];
     prop_oneof![
         prop::sample::select(names.to_vec()).prop_map(str::to_owned),
         prop::sample::select(literals.to_vec()).prop_map(str::to_owned),
@@ -69,10 +93,14 @@ fn is_plain(value: &Value) -> bool {
     use minijinja::value::ValueKind;
     match value.kind() {
         ValueKind::Undefined | ValueKind::Invalid => false,
-        ValueKind::Number if value.is_integer() => i64::try_from(value.clone()).is_ok() || u64::try_from(value.clone()).is_ok(),
+        ValueKind::Number if value.is_integer() => {
+            i64::try_from(value.clone()).is_ok() || u64::try_from(value.clone()).is_ok()
+        }
         ValueKind::Number => f64::try_from(value.clone()).is_ok_and(f64::is_finite),
         ValueKind::Seq | ValueKind::Iterable => value.try_iter().unwrap().all(|item| is_plain(&item)),
-        ValueKind::Map => value.as_object().unwrap().try_iter_pairs().unwrap().all(|(_, item)| is_plain(&item)),
+        ValueKind::Map => {
+            value.as_object().unwrap().try_iter_pairs().unwrap().all(|(_, item)| is_plain(&item))
+        }
         _ => true,
     }
 }

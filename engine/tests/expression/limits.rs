@@ -21,7 +21,9 @@ fn refused(kind: &str, source: &str) -> String {
 
 #[test]
 fn depth_is_limited() {
-    let deep = |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(10_000), close.repeat(10_000));
+    let deep = |open: &str, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(10_000), close.repeat(10_000))
+    };
     for source in [
         deep("(", "a", ")"),
         deep("[", "a", "]"),
@@ -85,7 +87,9 @@ fn work_is_limited() {
         ("template", &format!("{{% set x = l %}}{}{{{{ x | length }}}}", "{% set x = x + x %}".repeat(40))),
     ] {
         let said = refused(kind, source);
-        let told = ["too much work", "16 MiB", "more than", "too large", "too"].iter().any(|word| said.contains(word));
+        let told = ["too much work", "16 MiB", "more than", "too large", "too"]
+            .iter()
+            .any(|word| said.contains(word));
         assert!(told, "{source}: {said}");
     }
 }

@@ -34,8 +34,11 @@ fn node(file: FileId, yaml: &Yaml) -> Node {
 fn parse(yaml: &str) -> Result<Tree, String> {
     let file = Sources::new().add("tree", yaml.to_owned());
     let mut diagnostics = Diagnostics::new();
-    let parsed = Tree::parse(&node(file, &serde_yaml::from_str(yaml).unwrap()), &variables(), &mut diagnostics);
-    parsed.ok_or_else(|| diagnostics.iter().map(|d| format!("{}: {}", d.code.0, d.message)).collect::<Vec<_>>().join("; "))
+    let parsed =
+        Tree::parse(&node(file, &serde_yaml::from_str(yaml).unwrap()), &variables(), &mut diagnostics);
+    parsed.ok_or_else(|| {
+        diagnostics.iter().map(|d| format!("{}: {}", d.code.0, d.message)).collect::<Vec<_>>().join("; ")
+    })
 }
 
 fn context() -> Context {
@@ -52,10 +55,7 @@ fn eval(yaml: &str) -> Result<String, String> {
 #[test]
 fn values_keep_type_and_order() {
     let yaml = "{ z: '{{ a }}', y: [1, 2.0, true, null, 'n={{ a }}'], x: { w: '{{ l }}', v: '${NAME}' } }";
-    assert_eq!(
-        eval(yaml).as_deref(),
-        Ok(r#"{"z":1,"y":[1,2.0,true,null,"n=1"],"x":{"w":[1,2],"v":"ada"}}"#)
-    );
+    assert_eq!(eval(yaml).as_deref(), Ok(r#"{"z":1,"y":[1,2.0,true,null,"n=1"],"x":{"w":[1,2],"v":"ada"}}"#));
 }
 
 #[test]
