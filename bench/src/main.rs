@@ -2,12 +2,13 @@
 
 mod check;
 mod clock;
+mod compile;
 mod expression;
 mod fan;
+mod journal;
 mod order;
 mod pathway;
 mod report;
-mod store;
 mod vm;
 
 use std::process::ExitCode;
@@ -56,9 +57,10 @@ impl Options {
 
 #[derive(Debug, Subcommand)]
 enum Benchmark {
+    Compile(compile::Compile),
     Expression(expression::Expressions),
     Fan(fan::Fan),
-    Store(store::Appends),
+    Journal(journal::Journal),
     Vm(vm::ThreeSteps),
 }
 
@@ -68,9 +70,10 @@ type Outcome = Result<Report, String>;
 fn main() -> ExitCode {
     let Cli { options, benchmark } = Cli::parse();
     let outcome = match benchmark {
+        Benchmark::Compile(it) => it.run(&options),
         Benchmark::Expression(it) => it.run(&options),
         Benchmark::Fan(it) => it.run(&options),
-        Benchmark::Store(it) => it.run(&options),
+        Benchmark::Journal(it) => it.run(&options),
         Benchmark::Vm(it) => it.run(&options),
     };
     match outcome.and_then(|report| report.print(options.json)) {

@@ -69,6 +69,7 @@ impl Runs {
                 self.runs.insert(run, UnderWay { pathway, began, steps, published, emitted: 0 });
             }
             Observed::Step { run, trace } => self.runs.get_mut(&run)?.step(&trace),
+            Observed::Asked { .. } => {}
             Observed::Emitted { run, .. } => self.runs.get_mut(&run)?.emitted += 1,
             Observed::Published { run, topic, .. } => {
                 *self.runs.get_mut(&run)?.published.entry(topic).or_default() += 1;
