@@ -14,7 +14,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub(crate) use order::Order;
-pub(crate) use plan::OnError;
+pub(crate) use plan::{Edge, OnError, Reason};
 pub use plan::{Block, BlockId, Plan, Step, step_path};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};

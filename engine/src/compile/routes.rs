@@ -5,13 +5,8 @@ use std::collections::HashMap;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Pathway;
 
-<<<<<<< HEAD
-const SAME_ROUTE: Code = Code("PW0620");
-const RESERVED: Code = Code("PW0621");
-=======
 const SAME_ROUTE: Code = Code("PW0518");
 const RESERVED: Code = Code("PW0519");
->>>>>>> main
 
 /// Paths that the gateway answers itself.
 const OWN: [&str; 6] = ["/health", "/livez", "/readyz", "/openapi.json", "/api/runs", "/api/stream-tickets"];

@@ -106,6 +106,7 @@ impl World {
             attempt: 1,
             depth: 0,
             sealed: None,
+            refused: None,
         }));
         world
     }
