@@ -75,9 +75,4 @@ impl Block {
     pub(crate) fn word(&self, n: usize) -> &str {
         self.info.split(' ').nth(n).unwrap_or("")
     }
-
-    /// The value of `name=` in its info string.
-    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
-        self.info.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    }
 }

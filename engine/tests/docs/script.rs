@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use pathway_engine::journal::{Kind, Signal};
 use pathway_engine::vm::{Class, Effect, Failure};
 use serde_json::{Value as Json, json};
 
@@ -67,9 +68,17 @@ impl Script {
             };
             let answer = self.answer(run, instance, &asked).unwrap();
             *asked.entry(plain(instance)).or_default() += 1;
-            match answer {
-                Ok(value) => run.answer(instance, &value.to_string()),
-                Err(failure) => run.fail(instance, failure),
+            let signal = match run.vm.pending(instance) {
+                Some(Effect::Await { name, .. }) => Some(name.clone()),
+                _ => None,
+            };
+            match (signal, answer) {
+                (Some(name), Ok(payload)) => {
+                    let payload = pathway_engine::value::from_serde(&payload);
+                    run.tell(Kind::Signalled(Signal { name, payload, from: None }));
+                }
+                (_, Ok(value)) => run.answer(instance, &value.to_string()),
+                (_, Err(failure)) => run.fail(instance, failure),
             }
         }
         Err("it does not end".to_owned())
@@ -90,7 +99,7 @@ impl Script {
             None => {
                 return match effect {
                     Effect::Publish { .. } => Some(Ok(json!({ "id": path }))),
-                    Effect::Emit { value, .. } => Some(Ok(pathway_engine::value::to_serde(&value))),
+                    Effect::Emit { value, .. } => Some(Ok(pathway_engine::value::to_serde(value))),
                     _ => None,
                 };
             }
