@@ -12,7 +12,8 @@ pub fn dot(plan: &Plan) -> String {
     let (body, on_error) = draw(plan);
     let mut out = Writer { text: String::new(), clusters: 0 };
     out.line(0, &format!("digraph {} {{", quoted(&plan.name)));
-    let title = plan.summary.as_deref().map_or_else(|| plan.name.to_string(), |it| format!("{}: {it}", plan.name));
+    let title =
+        plan.summary.as_deref().map_or_else(|| plan.name.to_string(), |it| format!("{}: {it}", plan.name));
     out.line(1, &format!("graph [label={}, labelloc=t, compound=true]", quoted(&title)));
     out.line(1, "node [shape=box, style=rounded]");
     out.group(&body, 1);

@@ -11,8 +11,15 @@ use crate::compile::{Plan, Reason};
 #[must_use]
 pub fn mermaid(plan: &Plan) -> String {
     let (body, on_error) = draw(plan);
-    let title = plan.summary.as_deref().map_or_else(|| plan.name.to_string(), |it| format!("{}: {it}", plan.name));
-    let mut out = Writer { text: String::new(), names: HashMap::new(), edges: 0, needs: Vec::new(), guards: Vec::new() };
+    let title =
+        plan.summary.as_deref().map_or_else(|| plan.name.to_string(), |it| format!("{}: {it}", plan.name));
+    let mut out = Writer {
+        text: String::new(),
+        names: HashMap::new(),
+        edges: 0,
+        needs: Vec::new(),
+        guards: Vec::new(),
+    };
     // The title is YAML, of which a JSON text is a part.
     let title = serde_json::to_string(&line(&title)).unwrap_or_default();
     out.line(0, &format!("---\ntitle: {title}\n---\nflowchart TD"));

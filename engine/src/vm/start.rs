@@ -1,7 +1,7 @@
 //! The beginning of a run.
 
-use std::sync::OnceLock;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use uuid::Uuid;
 
@@ -48,8 +48,7 @@ impl Context {
     }
 
     pub(super) fn auth(&self) -> &Value {
-        self.auth
-            .get_or_init(|| self.principal.as_ref().map_or_else(|| Value::from(()), Principal::to_value))
+        self.auth.get_or_init(|| self.principal.as_ref().map_or_else(|| Value::from(()), Principal::to_value))
     }
 
     pub(super) fn run(&self, plan: &Plan) -> &Value {

@@ -56,8 +56,13 @@ fn own_filters() -> String {
     all.sort_unstable_by_key(|filter| filter.name);
     let mut text = String::from("| filter | what it yields |\n| --- | --- |\n");
     for filter in all {
-        writeln!(text, "| `{}` | {} |", filter.signature().replace('|', "\\|"), filter.about.replace('|', "\\|"))
-            .unwrap();
+        writeln!(
+            text,
+            "| `{}` | {} |",
+            filter.signature().replace('|', "\\|"),
+            filter.about.replace('|', "\\|")
+        )
+        .unwrap();
     }
     text.trim_end().to_owned()
 }

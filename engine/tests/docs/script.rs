@@ -104,8 +104,8 @@ impl Script {
                 };
             }
         };
-        if let Some(class) = mock.get("fails").and_then(Json::as_str) {
-            return Some(Err(Failure::new(Class::from_name(class)?, "mocked")));
+        if let Some(failure) = mocked_failure(mock, effect) {
+            return Some(Err(failure));
         }
         let mut answer = mock.clone();
         if let (Effect::Http { .. }, Some(map)) = (&effect, answer.as_object_mut()) {
@@ -128,6 +128,23 @@ impl Script {
             (_, ended) => Err(format!("it ends otherwise: {ended:?}")),
         }
     }
+}
+
+/// What a mocked time-out or status is, as `pathway run --mock` has it.
+fn mocked_failure(mock: &Json, effect: &Effect) -> Option<Failure> {
+    if mock.get("timeout") == Some(&json!(true)) {
+        return Some(Failure::new(Class::Timeout, "mocked"));
+    }
+    let Effect::Http { request, .. } = effect else { return None };
+    let status = mock.get("status")?.as_u64()?;
+    let accepted = status < 400 || request.accept.iter().any(|accepted| u64::from(*accepted) == status);
+    let class = match status {
+        408 | 504 => Class::Timeout,
+        429 => Class::RateLimited,
+        500.. => Class::Outage,
+        _ => Class::Upstream,
+    };
+    (!accepted).then(|| Failure::new(class, "mocked"))
 }
 
 /// The path of a step, without the marks of iterations and attempts.
