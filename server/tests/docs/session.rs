@@ -68,7 +68,7 @@ impl Session {
         if let Some(path) = block.info.split(' ').find_map(|word| word.strip_prefix("file=")) {
             let path = self.folder.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, &block.text).unwrap();
+            fs::write(path, block.text.replace(ADDRESS, &self.address)).unwrap();
         }
         if block.word(0) != "sh" || block.word(1) == "manual" {
             return Ok(());
