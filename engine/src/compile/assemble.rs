@@ -75,7 +75,9 @@ impl Assembler<'_> {
         });
         let on_error = step.on_error.map(|on_error| match on_error {
             document::OnError::Continue => OnError::Continue,
-            document::OnError::Block(block) => OnError::Block(self.block(block, &format!("{inner}on_error."))),
+            document::OnError::Block(block) => {
+                OnError::Block(self.block(block, &format!("{inner}on_error.")))
+            }
         });
         let repeat = step.repeat.map(|repeat| Repeat { test: repeat.test, limit: repeat.limit });
         Step {

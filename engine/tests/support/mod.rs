@@ -96,8 +96,7 @@ pub fn compile_files(files: &[(String, String)]) -> Compiled {
         })
         .collect();
     let surroundings = Surroundings { project: &project, variables: &variables };
-    let program =
-        compile(&nodes, surroundings, &mut Files { sources: &sources, schemas }, &mut diagnostics);
+    let program = compile(&nodes, surroundings, &mut Files { sources: &sources, schemas }, &mut diagnostics);
     Compiled { program, sources, diagnostics }
 }
 
