@@ -10,6 +10,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod document;
 pub mod expression;
+pub mod graph;
 pub mod journal;
 pub mod limits;
 pub mod project;

@@ -21,7 +21,8 @@ pub fn load(config: &mut Config, paths: &[String]) -> Program {
         let Some(id) = config.add_file(path, None) else { continue };
         let text: Arc<str> = config.sources.text(id).into();
         let node = source::parse(&config.sources, id, source::Limits::default(), &mut config.diagnostics);
-        files.extend(node.map(|node| File { text, node }));
+        // A feed is no pathway: the gateway reads it.
+        files.extend(node.filter(|node| node.get("feed").is_none()).map(|node| File { text, node }));
     }
     let (project, variables) = (config.project.clone(), config.variables.clone());
     let mut diagnostics = Diagnostics::new();

@@ -54,7 +54,8 @@ impl Assembler<'_> {
             .map(|(step, wakes)| self.step(step, wakes, prefix))
             .collect();
         let id = BlockId(u32::try_from(self.blocks.len()).unwrap_or(u32::MAX));
-        self.blocks.push(Block { steps, waits, first, returns: block.returns });
+        let edges = block.order.edges.into_boxed_slice();
+        self.blocks.push(Block { steps, waits, first, returns: block.returns, edges });
         id
     }
 
@@ -93,9 +94,11 @@ impl Assembler<'_> {
             on_error,
             repeat,
             retry,
+            binds_error,
             timeout: step.timeout,
             at_most_once: step.at_most_once,
             secret: step.secret,
+            verb: step.verb,
             action: step.action,
             blocks,
         }

@@ -145,11 +145,12 @@ impl Checker<'_> {
         let end = block.returns.as_mut().map(|tree| self.tree(tree, Place::Open("a return")));
         self.guards.pop();
         self.names.levels.pop();
-        let has_end = end.is_some();
+        let never_falls_through = end.is_some() || ends_always(block);
         let union = returned.into_iter().chain(end).reduce(Shape::or);
         Some(match union {
+            None if never_falls_through => Shape::Any,
             None => Shape::Scalar.optional(),
-            Some(shape) if has_end => shape,
+            Some(shape) if never_falls_through => shape,
             Some(shape) => shape.optional(),
         })
     }
@@ -217,7 +218,12 @@ impl Checker<'_> {
         }
         match &mut step.on_error {
             Some(OnError::Continue) => shape = shape.optional(),
-            Some(OnError::Block(block)) => shape = shape.or(self.block(block)),
+            Some(OnError::Block(block)) => {
+                let handled = self.block(block);
+                if !fails_always(block) {
+                    shape = shape.or(handled);
+                }
+            }
             None => {}
         }
         if let Some(level) = self.names.levels.last_mut() {
@@ -256,9 +262,13 @@ impl Checker<'_> {
         }
         loop {
             let is_last = known == read.path.len();
-            if shape.is_optional() && !tolerated && !self.is_proven(read.path.get(..known)?) {
-                self.diagnostics.push(missing(read, known, is_last, found.skipped_by));
-                return Some((found.bound, Shape::Any));
+            if shape.is_optional() {
+                if self.is_proven(read.path.get(..known)?) {
+                    shape = shape.present();
+                } else if !tolerated {
+                    self.diagnostics.push(missing(read, known, is_last, found.skipped_by));
+                    return Some((found.bound, Shape::Any));
+                }
             }
             let Some(segment) = read.path.get(known) else { break };
             match shape.look_up(segment) {
@@ -379,6 +389,16 @@ impl Visitor for Checker<'_> {
             }
         }
     }
+}
+
+/// Whether a guard without a condition ends the block.
+fn ends_always(block: &Block) -> bool {
+    block.steps.iter().any(|step| step.action.is_guard() && step.when.is_none())
+}
+
+/// Whether the block ends in an error, whatever happens.
+fn fails_always(block: &Block) -> bool {
+    ends_always(block) && !block.steps.iter().any(|step| step.action.returns())
 }
 
 /// What the guards of a block prove for the steps written after them.

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub(crate) use order::Order;
-pub(crate) use plan::OnError;
 pub use plan::{Block, BlockId, Plan, Step, step_path};
+pub(crate) use plan::{Edge, OnError, Reason};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Pathway, Reader, Schemas};

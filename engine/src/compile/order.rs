@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::plan::{Edge, Reason};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Block, OnError, Step};
 use crate::expression::{Expression, Segment, Tree};
@@ -24,6 +25,8 @@ pub(crate) struct Order {
     pub(super) wakes: Vec<Vec<u32>>,
     /// All steps, each after those it waits for.
     pub(super) sorted: Vec<u32>,
+    /// Who waits for whom, and why; by who waits.
+    pub(super) edges: Vec<Edge>,
 }
 
 /// Why a step waits for another.
@@ -35,6 +38,16 @@ enum Why {
     Needs(Span),
     /// One of them is a guard.
     Guard,
+}
+
+impl From<Why> for Reason {
+    fn from(why: Why) -> Self {
+        match why {
+            Why::Reads(_) => Self::Reads,
+            Why::Needs(_) => Self::Needs,
+            Why::Guard => Self::Guard,
+        }
+    }
 }
 
 type Edges = Vec<Vec<(u32, Why)>>;
@@ -117,7 +130,13 @@ fn sort(edges: &Edges) -> Result<Order, Vec<u32>> {
             }
         }
     }
-    if sorted.len() == edges.len() { Ok(Order { waits, wakes, sorted }) } else { Err(left) }
+    if sorted.len() < edges.len() {
+        return Err(left);
+    }
+    let edges = edges.iter().zip(0..).flat_map(|(befores, after)| {
+        befores.iter().map(move |&(before, why)| Edge { before, after, reason: why.into() })
+    });
+    Ok(Order { waits, wakes, sorted, edges: edges.collect() })
 }
 
 /// Describes a cycle: steps, each with why it waits for the next.

@@ -57,6 +57,27 @@ pub struct Block {
     /// Steps that wait for none.
     pub(crate) first: Box<[u32]>,
     pub(crate) returns: Option<Tree>,
+    /// Who waits for whom, by who waits.
+    pub(crate) edges: Box<[Edge]>,
+}
+
+/// A step waits for another of its block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub(crate) before: u32,
+    pub(crate) after: u32,
+    pub(crate) reason: Reason,
+}
+
+/// Why a step waits for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Something in it reads the other's output.
+    Reads,
+    /// Its `needs` names the other.
+    Needs,
+    /// One of them is a guard.
+    Guard,
 }
 
 /// A step.
@@ -73,9 +94,12 @@ pub struct Step {
     pub(crate) on_error: Option<OnError>,
     pub(crate) repeat: Option<Repeat>,
     pub(crate) retry: Option<Retry>,
+    /// Whether `retry` is the step's own, which binds `error`, and not its service's.
+    pub(crate) binds_error: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) at_most_once: bool,
     pub(crate) secret: bool,
+    pub(crate) verb: &'static str,
     pub(crate) action: Box<dyn Action>,
     /// What the action's `Begun::Enter` chooses from.
     pub(crate) blocks: Box<[BlockId]>,
@@ -144,6 +168,12 @@ impl Plan {
                 wakes.map(|waker| (&*step.path, &*waker.path))
             })
         })
+    }
+
+    /// The pathways that its steps call.
+    pub fn calls(&self) -> impl Iterator<Item = &str> {
+        let steps = self.blocks.iter().flat_map(|block| &block.steps);
+        steps.filter(|step| step.verb == "call").filter_map(|step| step.action.target())
     }
 
     pub(crate) fn block(&self, id: BlockId) -> Option<&Block> {

@@ -40,6 +40,8 @@ pub struct Step {
     pub at_most_once: bool,
     /// Its output is secret.
     pub secret: bool,
+    /// The name of its verb.
+    pub verb: &'static str,
     /// What it does.
     pub action: Box<dyn Action>,
 }
@@ -107,7 +109,7 @@ impl Step {
         let action = parse_verb(&entry.value, &what, span, &mut fields, reader);
         let modifiers = Modifiers::parse(&mut fields, span, reader);
         fields.finish(reader.diagnostics);
-        let (action, modifiers) = (action?, modifiers?);
+        let ((verb, action), modifiers) = (action?, modifiers?);
         if action.is_guard() {
             modifiers.only_when(&what, span, reader)?;
         }
@@ -123,6 +125,7 @@ impl Step {
             timeout: modifiers.timeout,
             at_most_once: modifiers.at_most_once,
             secret: modifiers.secret,
+            verb,
             action,
         })
     }
@@ -148,7 +151,7 @@ fn parse_verb(
     span: Span,
     fields: &mut Fields<'_>,
     reader: &mut Reader<'_>,
-) -> Option<Box<dyn Action>> {
+) -> Option<(&'static str, Box<dyn Action>)> {
     let entries = node.as_map().unwrap_or_default();
     let verbs: Vec<_> =
         entries.iter().filter_map(|entry| Some((entry, steps::verb(&entry.key.value)?))).collect();
@@ -161,7 +164,7 @@ fn parse_verb(
             for name in steps::VERBS.iter().map(|spec| spec.name).chain(MODIFIERS) {
                 fields.knows(name);
             }
-            (spec.parse)(node, what, reader)
+            (spec.parse)(node, what, reader).map(|action| (spec.name, action))
         }
         [] => {
             let names: Vec<_> = steps::VERBS.iter().map(|spec| spec.name).collect();

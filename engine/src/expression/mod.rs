@@ -7,17 +7,21 @@
 //! In text, `true`, `false` and numbers stand as in JSON, none is nothing, and a map or a list
 //! is compact JSON. Undefined counts as none where it is accepted, so `x is none` holds for it.
 
+mod apply;
 mod ast;
+mod calls;
 mod environment;
 mod eval;
 pub mod filters;
 mod lower;
 mod lower_calls;
+mod lower_paths;
 mod lower_template;
 mod operators;
 mod output;
 mod place;
 mod proofs;
+mod refusal;
 mod scope;
 mod slices;
 mod substitution;

@@ -81,6 +81,16 @@ impl Shape {
         }
     }
 
+    /// As this shape, but certainly not none.
+    #[must_use]
+    pub fn present(self) -> Self {
+        match self {
+            Self::Optional(inner) => inner.present(),
+            Self::Secret(inner) => inner.present().secret(),
+            other => other,
+        }
+    }
+
     /// As this shape, and secret.
     #[must_use]
     pub fn secret(self) -> Self {

@@ -60,4 +60,8 @@ impl Action for Call {
     fn kind(&self) -> Kind {
         Kind::Suspend
     }
+
+    fn target(&self) -> Option<&str> {
+        Some(&self.name)
+    }
 }

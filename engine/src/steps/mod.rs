@@ -108,6 +108,16 @@ pub trait Action: Debug + Send + Sync {
         None
     }
 
+    /// The service, topic or pathway that it names, for people.
+    fn target(&self) -> Option<&str> {
+        self.service()
+    }
+
+    /// When each of its blocks is chosen, for people; empty where there is no choice.
+    fn choices(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether its block then returns what [`Action::check`] says its shape is.
     fn returns(&self) -> bool {
         false

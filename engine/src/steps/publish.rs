@@ -79,4 +79,8 @@ impl Action for Publish {
     fn kind(&self) -> Kind {
         Kind::Effect
     }
+
+    fn target(&self) -> Option<&str> {
+        Some(&self.topic_name)
+    }
 }

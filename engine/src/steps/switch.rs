@@ -90,4 +90,12 @@ impl Action for Switch {
     fn take_blocks(&mut self) -> Vec<Block> {
         std::mem::take(&mut self.blocks)
     }
+
+    fn choices(&self) -> Vec<String> {
+        let count = self.cases.iter().map(|(_, block)| block + 1).max().unwrap_or(0);
+        let values =
+            |n| self.cases.iter().filter(move |(_, block)| *block == n).map(|(value, _)| value.as_str());
+        let cases = (0..count).map(|n| values(n).collect::<Vec<_>>().join(", "));
+        cases.chain(self.default.map(|_| "default".to_owned())).collect()
+    }
 }

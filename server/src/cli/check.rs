@@ -1,18 +1,20 @@
 //! `pathway check`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use pathway_engine::diagnostic::Severity;
+use pathway_engine::diagnostic::{Diagnostic, Severity};
 
+use super::files::{self, Document};
 use super::terminal::counted;
-use super::{Exit, Failure, Form, Outcome, Session};
+use super::{Exit, Form, Outcome, Session};
 use crate::config::Config;
 use crate::loading;
 
 /// Compiles pathways and tells all that is wrong with them
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
-    /// Files; none: all of the project
+    /// Files and folders; none: all of the project
     paths: Vec<PathBuf>,
     /// The form of the problems
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
@@ -25,30 +27,47 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(&self, session: &Session) -> Outcome {
         let mut config = session.load_near(self.paths.first().map(PathBuf::as_path))?;
-        let files = if self.paths.is_empty() { config.pathway_files() } else { self.named(&mut config)? };
-        loading::load(&mut config, &files);
-        let found = config.diagnostics.clone().sorted();
-        session.terminal.diagnostics(&found, &config.sources, self.format)?;
-        let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
-        let warnings = found.len() - errors;
-        let (checked, errors_told) = (counted(files.len(), "file"), counted(errors, "error"));
-        session.terminal.note(&format!("{checked}: {errors_told}, {}", counted(warnings, "warning")))?;
-        let bad = errors > 0 || (self.deny_warnings && warnings > 0);
-        Ok(if bad { Exit::Failure } else { Exit::Success })
-    }
+        // Pathways that were not asked for are there to be called.
+        let project = config.pathway_files();
+        let checked =
+            if self.paths.is_empty() { project.clone() } else { files::named(&mut config, &self.paths)? };
+        let others = project.into_iter().filter(|path| !checked.contains(path));
+        let loaded: Vec<String> = checked.iter().cloned().chain(others).collect();
+        loading::load(&mut config, &loaded);
 
-    /// The files that were asked for; of a folder, all in it.
-    fn named(&self, config: &mut Config) -> Result<Vec<String>, Failure> {
-        let mut files = Vec::new();
-        for path in &self.paths {
-            let Some(inside) = config.relative(path) else {
-                let message = format!("`{}` is not there, or not in the project's folder", path.display());
-                return Err(Failure::new(Exit::Usage, message).help("name a project with `--project`"));
-            };
-            if path.is_dir() { files.extend(config.pathway_files_in(&inside)) } else { files.push(inside) }
+        let mut found = config.diagnostics.clone().sorted();
+        if !self.paths.is_empty() {
+            found = files::concerning(&config, &checked, &loaded, found);
         }
-        files.sort_unstable();
-        files.dedup();
-        Ok(files)
+        session.terminal.diagnostics(&found, &config.sources, self.format)?;
+        session.terminal.note(&summary(&config, &checked, &found))?;
+        let counts = |severity| found.iter().any(|diagnostic| diagnostic.severity == severity);
+        let is_bad = counts(Severity::Error) || (self.deny_warnings && counts(Severity::Warning));
+        Ok(if is_bad { Exit::Failure } else { Exit::Success })
     }
+}
+
+/// `3 errors, 1 warning in 2 of 9 files`
+fn summary(config: &Config, checked: &[String], found: &[Diagnostic]) -> String {
+    if checked.is_empty() && found.is_empty() {
+        let patterns: Vec<_> = config.project.pathways.iter().map(|it| format!("`{}`", it.value)).collect();
+        let folder = config.root.folder().display();
+        return format!("no pathways: there is no file {} in `{folder}`", patterns.join(", "));
+    }
+    if found.is_empty() {
+        let feeds =
+            checked.iter().filter(|path| matches!(files::document(config, path), Document::Feed)).count();
+        let mut parts = vec![counted(checked.len() - feeds, "pathway")];
+        parts.extend((feeds > 0).then(|| counted(feeds, "feed")));
+        return format!("{}, no problems", parts.join(", "));
+    }
+    let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let warnings = found.len() - errors;
+    let kinds = [(errors, "error"), (warnings, "warning")];
+    let kinds: Vec<_> =
+        kinds.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what)).collect();
+    let places = found.iter().filter_map(|diagnostic| diagnostic.labels.first());
+    let bad: BTreeSet<&str> = places.map(|label| config.sources.path(label.span.file)).collect();
+    let all: BTreeSet<&str> = checked.iter().map(String::as_str).chain(bad.iter().copied()).collect();
+    format!("{} in {} of {}", kinds.join(", "), bad.len(), counted(all.len(), "file"))
 }

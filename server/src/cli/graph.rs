@@ -1,14 +1,18 @@
 //! `pathway graph`
 
-use std::path::PathBuf;
+use pathway_engine::graph;
 
-use super::{Exit, Failure, Outcome, Session};
+use super::target::Target;
+use super::{Exit, Outcome, Session};
 
 /// Draws the steps of a pathway and what each waits for
+///
+/// Solid edges are data, dashed ones `needs`, dotted ones guards.
 #[derive(Debug, clap::Args)]
 pub(super) struct Graph {
-    /// The pathway
-    file: PathBuf,
+    /// A file, or the name of a pathway of the project
+    #[arg(value_name = "FILE|NAME")]
+    pathway: String,
     /// The language of the drawing
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: GraphFormat,
@@ -22,7 +26,13 @@ enum GraphFormat {
 }
 
 impl Graph {
-    pub(super) fn run(&self, _session: &Session) -> Outcome {
-        Err(Failure::new(Exit::Internal, "`graph` is not part of this build"))
+    pub(super) fn run(&self, session: &Session) -> Outcome {
+        let target = Target::find(session, &self.pathway)?;
+        let text = match self.format {
+            GraphFormat::Mermaid => graph::mermaid(&target.plan),
+            GraphFormat::Dot => graph::dot(&target.plan),
+        };
+        session.terminal.result(text.trim_end())?;
+        Ok(Exit::Success)
     }
 }

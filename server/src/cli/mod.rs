@@ -7,11 +7,13 @@ mod demo;
 mod exit;
 mod explain;
 mod failure;
+mod files;
 mod graph;
 mod init;
 mod run;
 mod serve;
 mod session;
+mod target;
 mod terminal;
 
 use std::ffi::OsString;

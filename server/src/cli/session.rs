@@ -1,13 +1,18 @@
 //! What commands share: the flags, the terminal and the project.
 
-use super::Global;
 use std::path::{Path, PathBuf};
 
+use pathway_engine::compile::Program;
+
+use super::Global;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{Form, Terminal};
 use crate::config::{Config, Request};
+use crate::loading;
 use crate::telemetry::{self, Filter};
+
+const EXPLAIN: &str = "`pathway explain CODE` tells more about each problem";
 
 /// One invocation of the program.
 #[derive(Debug)]
@@ -54,25 +59,60 @@ impl Session {
         })
     }
 
-    /// Loads the project, tells its problems and begins to log.
+    /// Loads the project and compiles its pathways, tells the problems of both at once, and begins
+    /// to log.
     ///
     /// # Errors
     /// As [`Session::load`], and if there is an error among the problems.
-    pub fn open(&self) -> Result<Config, Failure> {
-        let config = self.load()?;
+    pub fn open(&self) -> Result<(Config, Program), Failure> {
+        let mut config = self.load()?;
+        let is_sound = !config.diagnostics.has_errors();
+        let files = config.pathway_files();
+        let program = loading::load(&mut config, &files);
+        if is_sound && config.diagnostics.has_errors() {
+            self.show(&config)?;
+            return Err(Failure::new(Exit::Invalid, "the pathways are wrong").help(EXPLAIN));
+        }
+        self.tell(&config)?;
+        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
+        self.log(&config, if self.global.quiet { -2 } else { more })?;
+        Ok((config, program))
+    }
+
+    /// Tells what is wrong with the configuration.
+    ///
+    /// # Errors
+    /// If there is an error among the problems.
+    pub(super) fn tell(&self, config: &Config) -> Result<(), Failure> {
+        self.show(config)?;
+        if config.diagnostics.has_errors() {
+            return Err(Failure::new(Exit::Config, "the configuration is wrong").help(EXPLAIN));
+        }
+        Ok(())
+    }
+
+    fn show(&self, config: &Config) -> Result<(), Failure> {
         let found = config.diagnostics.clone().sorted();
         self.terminal.diagnostics(&found, &config.sources, Form::Human)?;
-        if config.diagnostics.has_errors() {
-            return Err(Failure::new(Exit::Config, "the configuration is wrong")
-                .help("`pathway explain CODE` tells more about each problem"));
-        }
-        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
-        let verbosity = if self.global.quiet { -2 } else { more };
+        Ok(())
+    }
+
+    /// Begins to log, for a command that tells what goes on in its own words: errors only, unless
+    /// more was asked for.
+    ///
+    /// # Errors
+    /// If what the environment says of logging cannot be read.
+    pub(super) fn log_little(&self, config: &Config) -> Result<(), Failure> {
+        let asked = telemetry::VARIABLES.iter().any(|name| config.variables.get(name).is_some());
+        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX).saturating_mul(2);
+        self.log(config, if asked { 0 } else { more.saturating_sub(2) })
+    }
+
+    fn log(&self, config: &Config, verbosity: i8) -> Result<(), Failure> {
         let variable = |name: &str| config.variables.get(name).map(|variable| variable.value.clone());
         let filter = Filter::choose(&config.project.log, verbosity, variable);
         telemetry::init(config.project.log.format, &filter)
-            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-        Ok(config)
+            .map_err(|error| Failure::new(Exit::Config, error.to_string()))
     }
 }
 

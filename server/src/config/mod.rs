@@ -123,9 +123,10 @@ impl Config {
 
     /// The pathways and feeds in a folder of the project.
     pub fn pathway_files_in(&mut self, folder: &str) -> Vec<String> {
-        let all = Pattern::new(&format!("{folder}/**/*.yaml"));
+        let all = if folder.is_empty() { "**/*.yaml".to_owned() } else { format!("{folder}/**/*.yaml") };
+        let all = Pattern::new(&all);
         let found = all.and_then(|pattern| self.root.find(&pattern).ok()).unwrap_or_default();
-        found.into_iter().filter(|path| !is_test(path)).collect()
+        found.into_iter().filter(|path| !is_test(path) && path != FILE).collect()
     }
 
     /// The tests of the project, relative to its folder, in order.

@@ -1,0 +1,95 @@
+//! The files that a command is about: which they are, what they are, and their problems.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use pathway_engine::diagnostic::{Diagnostic, Diagnostics};
+use pathway_engine::source::{self, Kind, Node};
+
+use super::{Exit, Failure};
+use crate::config::Config;
+
+/// What the first key of a file says that it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Document {
+    Pathway(String),
+    Feed,
+    Unknown,
+}
+
+/// What the file at `path`, which was read before, is.
+pub(super) fn document(config: &Config, path: &str) -> Document {
+    let Some(node) = tree(config, path) else { return Document::Unknown };
+    match node.get("pathway").and_then(Node::as_text) {
+        Some(name) => Document::Pathway(name.value.clone()),
+        None if node.get("feed").is_some() => Document::Feed,
+        None => Document::Unknown,
+    }
+}
+
+/// The files that `paths`, files and folders, mean: relative to the project's folder.
+pub(super) fn named(config: &mut Config, paths: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        let inside = inside(config, path)?;
+        if path.is_dir() {
+            files.extend(config.pathway_files_in(&inside));
+        } else {
+            files.push(inside);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    Ok(files)
+}
+
+/// `path` relative to the project's folder.
+pub(super) fn inside(config: &Config, path: &Path) -> Result<String, Failure> {
+    config.relative(path).ok_or_else(|| {
+        let (path, folder) = (path.display(), config.root.folder().display());
+        Failure::new(Exit::Usage, format!("`{path}` is not in the project's folder, `{folder}`"))
+            .help("name its project with `--project`")
+    })
+}
+
+/// The problems that concern `asked`: those in these files and in what they name, and those of
+/// the configuration, which is all that was read before `loaded`. `loaded` are all pathway files.
+pub(super) fn concerning(
+    config: &Config,
+    asked: &[String],
+    loaded: &[String],
+    found: Vec<Diagnostic>,
+) -> Vec<Diagnostic> {
+    let mut files: BTreeSet<String> = asked.iter().cloned().collect();
+    for path in asked {
+        if let Some(node) = tree(config, path) {
+            texts(&node, &mut |text| files.extend(config.root.resolve(path, text)));
+        }
+    }
+    let paths = config.sources.files().map(|file| config.sources.path(file));
+    files.extend(paths.take_while(|path| loaded.iter().all(|file| file != path)).map(str::to_owned));
+    let others: BTreeSet<&String> = loaded.iter().filter(|path| !asked.contains(path)).collect();
+    let concerns = |diagnostic: &Diagnostic| match diagnostic.labels.first() {
+        Some(label) => {
+            let path = config.sources.path(label.span.file).to_owned();
+            files.contains(&path) && !others.contains(&path)
+        }
+        None => true,
+    };
+    found.into_iter().filter(concerns).collect()
+}
+
+fn tree(config: &Config, path: &str) -> Option<Node> {
+    let file = config.sources.files().filter(|file| config.sources.path(*file) == path).last()?;
+    source::parse(&config.sources, file, source::Limits::default(), &mut Diagnostics::new())
+}
+
+/// Shows all texts in a tree.
+fn texts(node: &Node, show: &mut dyn FnMut(&str)) {
+    match &node.kind {
+        Kind::Text(text) => show(&text.value),
+        Kind::List(items) => items.iter().for_each(|item| texts(item, show)),
+        Kind::Map(entries) => entries.iter().for_each(|entry| texts(&entry.value, show)),
+        _ => {}
+    }
+}
