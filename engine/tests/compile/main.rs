@@ -1,5 +1,6 @@
 //! What compiles and what does not: fixtures beside what is said of them, and large pathways.
 
+mod digest;
 mod fixtures;
 mod scale;
 
