@@ -51,7 +51,7 @@ steps:
       of: input.kind
       cases:
         "a, \"b\"": { steps: { one: { set: { x: 1 } } }, return: 1 }
-        "]-->|#end; <b>": { return: 2 }
+        "]-->|#end; <b>": { steps: { one: { set: { x: 2 } } }, return: 2 }
       default: { steps: { two: { call: { pathway: switch } } } }
   poll:
     while: last.status != 200
