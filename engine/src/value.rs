@@ -3,6 +3,7 @@
 //! JSON is decoded once, straight into [`Value`]: whole numbers of 64 bits are exact, maps keep
 //! their order, of a key written twice the last value counts, and nesting is bounded.
 
+use indexmap::IndexMap;
 pub use minijinja::value::ValueKind;
 use serde::Deserialize;
 
@@ -11,6 +12,9 @@ pub use minijinja::Value;
 
 /// How deep a value may nest.
 pub const MAX_DEPTH: usize = 120;
+
+/// How many values may be in one; a part that is shared counts as often as it stands there.
+pub const MAX_COUNT: usize = 1_000_000;
 
 /// Why a text is not JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,22 +91,112 @@ pub fn with_field(value: &Value, field: &str, item: Value) -> Value {
     Value::from_pairs(others.chain([(Value::from(field), item)]))
 }
 
-/// Whether `value` nests deeper than [`MAX_DEPTH`].
+/// Whether `value` nests deeper than [`MAX_DEPTH`] or holds more than [`MAX_COUNT`] values.
 #[must_use]
 pub fn too_deep(value: &Value) -> bool {
-    deeper_than(value, MAX_DEPTH)
+    measure(value).is_none()
 }
 
-fn deeper_than(value: &Value, depth: usize) -> bool {
-    let mut items = match value.kind() {
-        ValueKind::Seq | ValueKind::Iterable => value.try_iter().into_iter().flatten(),
-        ValueKind::Map => {
-            let Some(mut pairs) = value.as_object().and_then(|map| map.try_iter_pairs()) else {
-                return false;
-            };
-            return depth == 0 || pairs.any(|(_, item)| deeper_than(&item, depth - 1));
+/// How many values are in `value`, itself included; `None` if there are more than [`MAX_COUNT`],
+/// or it nests deeper than [`MAX_DEPTH`].
+pub(crate) fn measure(value: &Value) -> Option<usize> {
+    let mut left = MAX_COUNT;
+    take_away(value, MAX_DEPTH, &mut left)?;
+    Some(MAX_COUNT - left)
+}
+
+fn take_away(value: &Value, depth: usize, left: &mut usize) -> Option<()> {
+    *left = left.checked_sub(1)?;
+    if value.as_object().is_none() {
+        return Some(());
+    }
+    let depth = depth.checked_sub(1)?;
+    // The two kinds that JSON is decoded to are looked into without cloning what they hold.
+    if let Some(list) = value.downcast_object_ref::<Vec<Value>>() {
+        list.iter().try_for_each(|item| take_away(item, depth, left))
+    } else if let Some(map) = value.downcast_object_ref::<IndexMap<Value, Value>>() {
+        map.values().try_for_each(|item| take_away(item, depth, left))
+    } else if let Some(mut pairs) = value.as_object().and_then(|object| object.try_iter_pairs()) {
+        pairs.try_for_each(|(_, item)| take_away(&item, depth, left))
+    } else {
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(json: &str) -> String {
+        to_json(&from_json(json.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn json_keeps_numbers_and_order() {
+        for json in [
+            "9007199254740993",
+            "-9223372036854775808",
+            "18446744073709551615",
+            "1.0",
+            "0.1",
+            "1e-7",
+            "1.7976931348623157e+308",
+            r#"{"z":1,"a":{"y":[],"b":null},"A":"\u0001é\n"}"#,
+            r#"[true,false,null,"",{}]"#,
+        ] {
+            assert_eq!(round(json), json, "{json}");
         }
-        _ => return false,
-    };
-    depth == 0 || items.any(|item| deeper_than(&item, depth - 1))
+        assert_eq!(round(" [ 1 , 2.50 ] "), "[1,2.5]");
+    }
+
+    #[test]
+    fn of_a_key_written_twice_the_last_value_counts() {
+        assert_eq!(round(r#"{"a":1,"b":2,"a":3}"#), r#"{"a":3,"b":2}"#);
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        for json in ["", "{", "[1,]", "nul", "1 2", "'a'", "1e999", "\u{7f}", "{1:2}"] {
+            assert!(from_json(json.as_bytes()).is_err(), "{json}");
+        }
+        assert!(from_json(b"\"\xff\"").is_err());
+        let error = from_json(b"{\n  \"a\": x}").unwrap_err();
+        assert_eq!((error.line, error.message.as_str()), (2, "expected value"));
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(from_json(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert!(from_json(nested(MAX_DEPTH + 1).as_bytes()).is_err());
+        assert!(from_json(nested(1_000_000).as_bytes()).is_err());
+        let mut value = Value::from(1);
+        for _ in 0..MAX_DEPTH {
+            value = Value::from_pairs([("in", value)]);
+        }
+        assert!(!too_deep(&value));
+        assert!(too_deep(&Value::from(vec![value])));
+    }
+
+    #[test]
+    fn size_is_bounded_and_what_is_shared_counts_as_often_as_it_is_there() {
+        let mut value = Value::from(1);
+        for _ in 0..100 {
+            value = Value::from(vec![value.clone(), value]);
+        }
+        assert!(too_deep(&value));
+        assert_eq!(measure(&Value::from(vec![1, 2, 3])), Some(4));
+    }
+
+    #[test]
+    fn serde_values_convert_both_ways() {
+        let json = serde_json::json!({ "z": [1, 2.5, null, true], "a": { "k": u64::MAX, "n": i64::MIN } });
+        assert_eq!(to_serde(&from_serde(&json)).to_string(), json.to_string());
+    }
+
+    #[test]
+    fn undefined_is_null() {
+        assert_eq!(to_json(&Value::UNDEFINED), "null");
+        assert_eq!(to_serde(&Value::UNDEFINED), serde_json::Value::Null);
+    }
 }

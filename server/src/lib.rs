@@ -1,11 +1,13 @@
 //! Everything around the engine: bus, store, effects, gateway and command line.
 
+pub mod app;
 pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod effects;
 pub mod envelope;
+pub mod facts;
 pub mod gateway;
 pub mod loading;
 pub mod piece;

@@ -75,7 +75,9 @@ impl Assembler<'_> {
         });
         let on_error = step.on_error.map(|on_error| match on_error {
             document::OnError::Continue => OnError::Continue,
-            document::OnError::Block(block) => OnError::Block(self.block(block, &inner)),
+            document::OnError::Block(block) => {
+                OnError::Block(self.block(block, &format!("{inner}on_error.")))
+            }
         });
         let repeat = step.repeat.map(|repeat| Repeat { test: repeat.test, limit: repeat.limit });
         Step {
@@ -88,11 +90,11 @@ impl Assembler<'_> {
                 && repeat.is_none()
                 && !binds_error
                 && step.timeout.is_none(),
-            binds_error,
             each,
             on_error,
             repeat,
             retry,
+            binds_error,
             timeout: step.timeout,
             at_most_once: step.at_most_once,
             secret: step.secret,

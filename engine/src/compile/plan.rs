@@ -84,7 +84,8 @@ pub(crate) enum Reason {
 #[derive(Debug)]
 pub struct Step {
     pub(crate) name: Arc<str>,
-    /// Names of the steps around it and its own, joined by `.`.
+    /// Names of the steps around it and its own, joined by `.`; those of an `on_error` stand
+    /// below one of that name.
     pub(crate) path: Arc<str>,
     /// Steps that wait for it.
     pub(crate) wakes: Box<[u32]>,
@@ -93,6 +94,8 @@ pub struct Step {
     pub(crate) on_error: Option<OnError>,
     pub(crate) repeat: Option<Repeat>,
     pub(crate) retry: Option<Retry>,
+    /// Whether `retry` is the step's own, which binds `error`, and not its service's.
+    pub(crate) binds_error: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) at_most_once: bool,
     pub(crate) secret: bool,
@@ -100,8 +103,6 @@ pub struct Step {
     pub(crate) action: Box<dyn Action>,
     /// What the action's `Begun::Enter` chooses from.
     pub(crate) blocks: Box<[BlockId]>,
-    /// Whether it has its own `retry`, which binds `error`.
-    pub(crate) binds_error: bool,
     /// Whether it has no modifier but `when`.
     pub(crate) plain: bool,
 }
@@ -153,9 +154,20 @@ impl Plan {
         self.blocks.iter().flat_map(|block| &block.steps).any(|step| *step.path == *path && step.secret)
     }
 
-    /// The paths of all steps, in the order written.
+    /// The paths of all steps, in the order written, inner ones first.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.blocks.iter().flat_map(|block| block.steps.iter().map(|step| &*step.path))
+    }
+
+    /// Which step waits for which: the paths of the one that comes first and of the one that
+    /// waits for it.
+    pub fn edges(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.blocks.iter().flat_map(|block| {
+            block.steps.iter().flat_map(|step| {
+                let wakes = step.wakes.iter().filter_map(|n| block.steps.get(*n as usize));
+                wakes.map(|waker| (&*step.path, &*waker.path))
+            })
+        })
     }
 
     /// The pathways that its steps call.
@@ -180,7 +192,9 @@ pub fn step_path(instance: &str) -> String {
     let mut skipping = false;
     for c in instance.chars() {
         match c {
-            '[' | '#' | '~' | '!' => skipping = true,
+            '!' if path.is_empty() => path.push_str("on_error"),
+            '!' => path.push_str(".on_error"),
+            '[' | '#' | '~' => skipping = true,
             '.' => {
                 skipping = false;
                 path.push('.');

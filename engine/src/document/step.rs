@@ -14,6 +14,7 @@ const NO_VERB: Code = Code("PW0210");
 const TWO_VERBS: Code = Code("PW0211");
 const NOT_YET: Code = Code("PW0212");
 const MODIFIER_WITHOUT: Code = Code("PW0213");
+const RESERVED_NAME: Code = Code("PW0230");
 const GUARD_MODIFIER: Code = Code("PW0214");
 
 /// A named node of a block.
@@ -100,7 +101,7 @@ const MODIFIERS: [&str; 16] = [
 impl Step {
     /// Reads a step from an entry of `steps`.
     pub fn parse(entry: &Entry, reader: &mut Reader<'_>) -> Option<Self> {
-        let named = scalar::name(&entry.key, "a step", reader.diagnostics);
+        let named = named(&entry.key, reader);
         let what = format!("step `{}`", entry.key.value);
         let mut fields = Fields::of(&entry.value, &what, reader.diagnostics)?;
         let span = entry.key.span;
@@ -128,6 +129,19 @@ impl Step {
             action,
         })
     }
+}
+
+/// Any name but that of the steps of an `on_error`, as paths have it.
+fn named(name: &Spanned<String>, reader: &mut Reader<'_>) -> bool {
+    if name.value != "on_error" {
+        return scalar::name(name, "a step", reader.diagnostics);
+    }
+    reader.diagnostics.push(
+        Diagnostic::error(RESERVED_NAME, "`on_error` cannot be the name of a step")
+            .at(name.span, "stands among the steps")
+            .help("if it is what happens when they fail, put it beside `steps`, not below"),
+    );
+    false
 }
 
 /// Finds the one verb of a step and reads it.

@@ -4,21 +4,16 @@
 //! it by the path that the author wrote. So it never gets into a list, a map or a result.
 
 use minijinja::State;
-use minijinja::value::{Kwargs, ValueKind};
+use minijinja::value::ValueKind;
 
-use super::ast::{
-    Arguments, Ast, Callee, Comparison, Filter, Function, Path, Prefix, Root, Slice, Step, Test, TestKind,
-    Yields,
-};
-use super::{Bound, EvalError, Now, Scope, Slot, environment, filters, operators, slices, text};
+use super::ast::{Ast, Comparison, Path, Root, Slice, Step};
+use super::{Bound, EvalError, Now, Scope, Slot, environment, operators, slices};
 use crate::Value;
 use crate::source::Span;
-use crate::value::too_deep;
+use crate::value::measure;
 
 /// Nodes, items and 16-byte pieces of text that one evaluation may cost.
 const FUEL: u64 = 5_000_000;
-/// The longest list that `range` makes.
-const MAX_RANGE: i64 = 100_000;
 
 pub(super) type Result<T> = std::result::Result<T, Box<EvalError>>;
 
@@ -30,8 +25,9 @@ pub(super) struct Eval<'a> {
     /// Whether none is refused inside a longer text.
     pub strict_text: bool,
     fuel: u64,
-    uuids: u32,
-    state: Option<Box<State<'static, 'static>>>,
+    pub uuids: u32,
+    /// What minijinja's filters and tests are called through, once one is.
+    pub state: Option<Box<State<'static, 'static>>>,
 }
 
 pub(super) fn fail<T>(message: impl Into<String>, span: Span) -> Result<T> {
@@ -102,19 +98,27 @@ impl<'a> Eval<'a> {
                 for item in &it.0 {
                     items.push(self.strict(item)?);
                 }
-                bounded(Value::from(items), it.1)
+                self.bounded(Value::from(items), it.1)
             }
             Ast::Map(it) => {
                 let mut map = indexmap::IndexMap::with_capacity(it.0.len());
                 for (key, value) in &it.0 {
                     let key = self.strict(key)?;
-                    if !matches!(key.kind(), ValueKind::String | ValueKind::Number | ValueKind::Bool) {
+                    if key.kind() != ValueKind::String {
                         return fail(format!("the key of a map must be text, not {}", noun(&key)), it.1);
                     }
                     map.insert(key, self.strict(value)?);
                 }
-                bounded(Value::from(map), it.1)
+                self.bounded(Value::from(map), it.1)
             }
+        }
+    }
+
+    /// A list or a map just made, unless it nests too deeply.
+    pub(super) fn bounded(&mut self, value: Value, span: Span) -> Result<Value> {
+        match measure(&value) {
+            Some(count) => self.spend(count / 8, span).map(|()| value),
+            None => fail("the value is too large or nested too deeply", span),
         }
     }
 
@@ -151,11 +155,11 @@ impl<'a> Eval<'a> {
         Ok(value)
     }
 
-    fn bound(&self, read: usize) -> Bound {
+    pub(super) fn bound(&self, read: usize) -> Bound {
         self.bounds.get(read).copied().unwrap_or(Bound { slot: Slot::Nothing, consumed: 1 })
     }
 
-    fn step(&mut self, value: &Value, step: &Step) -> Result<Value> {
+    pub(super) fn step(&mut self, value: &Value, step: &Step) -> Result<Value> {
         Ok(match step {
             Step::Key(name) => value.get_attr(name).unwrap_or_default(),
             Step::Index(index) => value.get_item(&Value::from(*index)).unwrap_or_default(),
@@ -194,10 +198,10 @@ impl<'a> Eval<'a> {
             } else if right.is_undefined() {
                 return Err(self.refusal(right_ast));
             }
-            let cost = match (left.len(), right.len()) {
-                (Some(a), Some(b)) if left.as_object().is_some() => a.min(b),
-                (_, Some(b)) if !op.accepts_undefined() => b,
-                _ => 0,
+            let cost = match (left.as_object(), right.as_object()) {
+                (Some(_), Some(_)) => measure(&left).unwrap_or(0) + measure(&right).unwrap_or(0),
+                (None, Some(list)) => list.enumerator_len().unwrap_or(0),
+                _ => size(&right),
             };
             self.spend(cost, it.span)?;
             match operators::compare(*op, &left, &right) {
@@ -209,182 +213,6 @@ impl<'a> Eval<'a> {
             left_ast = right_ast;
         }
         Ok(true)
-    }
-
-    fn filter(&mut self, filter: &Filter) -> Result<Value> {
-        let mut input = self.eval(&filter.input)?;
-        if input.is_undefined() {
-            let accepts = match &filter.function {
-                Function::Own(own) => own.accepts_undefined(!filter.arguments.is_empty()),
-                Function::Native(..) => false,
-            };
-            if !accepts {
-                return Err(self.refusal(&filter.input));
-            }
-            input = Value::from(());
-        }
-        self.apply(&filter.function, input, &filter.arguments, filter.span)
-    }
-
-    /// Calls a filter on `input`.
-    pub(super) fn apply(
-        &mut self,
-        function: &Function,
-        input: Value,
-        arguments: &Arguments,
-        span: Span,
-    ) -> Result<Value> {
-        self.spend(size(&input), span)?;
-        let (positional, named) = self.arguments(arguments)?;
-        let value = match function {
-            Function::Own(own) => {
-                let called = filters::call(own, input, positional, named);
-                called.or_else(|said| fail(format!("`{}`: {said}", own.name), span))?
-            }
-            Function::Native(name, yields) => {
-                let value = self.native(name, input, positional, named, span)?;
-                if *yields == Yields::Items && holds_undefined(&value, 8) {
-                    return fail(format!("an item of `… | {name}` is undefined"), span);
-                }
-                value
-            }
-        };
-        self.spend(size(&value), span)?;
-        if value.as_str().is_some_and(|text| text.len() > text::MAX_TEXT) {
-            return fail("the text is longer than 16 MiB", span);
-        }
-        Ok(value)
-    }
-
-    fn native(
-        &mut self,
-        name: &str,
-        input: Value,
-        positional: Vec<Value>,
-        named: Vec<(String, Value)>,
-        span: Span,
-    ) -> Result<Value> {
-        let arguments = native_arguments(input, positional, named);
-        let state = self.state.get_or_insert_with(|| Box::new(environment::environment().empty_state()));
-        match state.apply_filter(name, &arguments) {
-            Ok(value) => self.tidy(value, span),
-            Err(error) => fail(format!("`{name}`: {}", environment::message(&error)), span),
-        }
-    }
-
-    /// A list for what minijinja made as an iterator, and a number that JSON can hold.
-    fn tidy(&mut self, value: Value, span: Span) -> Result<Value> {
-        if value.kind() == ValueKind::Iterable {
-            self.spend(value.len().unwrap_or(0), span)?;
-            let Ok(items) = value.try_iter() else { return fail("it cannot be iterated", span) };
-            let mut list = Vec::with_capacity(value.len().unwrap_or(0));
-            for item in items.checked() {
-                self.spend(1, span)?;
-                match item {
-                    Ok(item) => list.push(self.tidy(item, span)?),
-                    Err(error) => return fail(environment::message(&error), span),
-                }
-            }
-            return Ok(Value::from(list));
-        }
-        check_number(&value).or_else(|said| fail(said, span))?;
-        Ok(value)
-    }
-
-    #[expect(clippy::type_complexity, reason = "positional and named values, taken apart at once")]
-    fn arguments(&mut self, arguments: &Arguments) -> Result<(Vec<Value>, Vec<(String, Value)>)> {
-        let mut positional = Vec::with_capacity(arguments.positional.len());
-        for argument in &arguments.positional {
-            positional.push(self.strict(argument)?);
-        }
-        let mut named = Vec::with_capacity(arguments.named.len());
-        for (name, argument) in &arguments.named {
-            named.push((name.clone(), self.strict(argument)?));
-        }
-        Ok((positional, named))
-    }
-
-    fn is(&mut self, test: &Test) -> Result<bool> {
-        let input = self.eval(&test.input)?;
-        let name = match &test.kind {
-            TestKind::Defined => return Ok(!input.is_undefined()),
-            TestKind::Undefined => return Ok(input.is_undefined()),
-            TestKind::None => return Ok(input.is_none() || input.is_undefined()),
-            TestKind::Native(name) => name,
-        };
-        let mut arguments = vec![defined(input)];
-        for argument in test.arguments.iter() {
-            arguments.push(defined(self.eval(argument)?));
-        }
-        let state = self.state.get_or_insert_with(|| Box::new(environment::environment().empty_state()));
-        match state.perform_test(name, &arguments) {
-            Ok(held) => Ok(held),
-            Err(error) => fail(format!("`is {name}`: {}", environment::message(&error)), test.span),
-        }
-    }
-
-    fn call(&mut self, callee: Callee, arguments: &Arguments, span: Span) -> Result<Value> {
-        match callee {
-            Callee::Now => Ok(Value::from(time_text(self.scope.now()))),
-            Callee::Uuid => {
-                let n = self.uuids;
-                self.uuids = n.saturating_add(1);
-                Ok(Value::from(self.scope.uuid(n)))
-            }
-            Callee::Reveal => match arguments.positional.first() {
-                Some(inner) => self.eval(inner),
-                None => Ok(Value::from(())),
-            },
-            Callee::Range => self.range(arguments, span),
-            Callee::Dict => {
-                let (positional, named) = self.arguments(arguments)?;
-                let mut map = indexmap::IndexMap::new();
-                if let Some(first) = positional.first() {
-                    let pairs = first.as_object().filter(|_| first.kind() == ValueKind::Map);
-                    let Some(pairs) = pairs.and_then(|map| map.try_iter_pairs()) else {
-                        return fail(format!("`dict` needs a map, not {}", noun(first)), span);
-                    };
-                    map.extend(pairs);
-                }
-                map.extend(named.into_iter().map(|(name, value)| (Value::from(name), value)));
-                self.spend(map.len(), span)?;
-                bounded(Value::from(map), span)
-            }
-        }
-    }
-
-    fn range(&mut self, arguments: &Arguments, span: Span) -> Result<Value> {
-        let mut numbers = Vec::with_capacity(3);
-        for argument in &arguments.positional {
-            match self.strict(argument)? {
-                number if number.is_integer() && number.as_i64().is_some() => {
-                    numbers.push(number.as_i64().unwrap_or(0));
-                }
-                other => return fail(format!("`range` needs whole numbers, not {}", noun(&other)), span),
-            }
-        }
-        let (start, stop, step) = match numbers.as_slice() {
-            [stop] => (0, *stop, 1),
-            [start, stop] => (*start, *stop, 1),
-            [start, stop, step] => (*start, *stop, *step),
-            _ => return fail("`range` needs a number", span),
-        };
-        if step == 0 {
-            return fail("the step of `range` is 0", span);
-        }
-        let (mut list, mut at) = (Vec::new(), start);
-        while if step > 0 { at < stop } else { at > stop } {
-            if list.len() as i64 >= MAX_RANGE {
-                return fail(format!("`range` has more than {MAX_RANGE} numbers"), span);
-            }
-            list.push(Value::from(at));
-            match at.checked_add(step) {
-                Some(next) => at = next,
-                None => break,
-            }
-        }
-        self.spend(list.len(), span)?;
-        Ok(Value::from(list))
     }
 
     fn slice(&mut self, slice: &Slice) -> Result<Value> {
@@ -405,73 +233,11 @@ impl<'a> Eval<'a> {
             Err(error) => fail(environment::message(&error), slice.span),
         }
     }
-
-    /// The error that names what made `ast` undefined.
-    #[cold]
-    pub(super) fn refusal(&mut self, ast: &Ast) -> Box<EvalError> {
-        let error = |message: String, span| Box::new(EvalError { message, span });
-        match ast {
-            Ast::Path(path) => match self.undefined_prefix(path) {
-                Ok(message) => error(message, path.span),
-                Err(failed) => failed,
-            },
-            Ast::If(it) => match (self.test(&it.test), &it.otherwise) {
-                (Ok(true), _) => self.refusal(&it.then),
-                (Ok(false), Some(otherwise)) => self.refusal(otherwise),
-                (Err(failed), _) => failed,
-                _ => error("the value is undefined".to_owned(), self.place(ast)),
-            },
-            Ast::Default(it) => self.refusal(&it.other),
-            Ast::Call(call) if call.callee == Callee::Reveal => match call.arguments.positional.first() {
-                Some(inner) => self.refusal(inner),
-                None => error("the value is undefined".to_owned(), call.span),
-            },
-            _ => error(format!("`{ast}` is undefined"), self.place(ast)),
-        }
-    }
-
-    fn undefined_prefix(&mut self, path: &Path) -> Result<String> {
-        let (mut value, consumed) = match &path.root {
-            Root::Read(read, _) => {
-                let bound = self.bound(*read);
-                (self.scope.get(bound.slot), bound.consumed.saturating_sub(1))
-            }
-            Root::Local(local, _) => (self.locals.get(*local).cloned().unwrap_or_default(), 0),
-            Root::Value(inner) => match self.eval(inner)? {
-                value if value.is_undefined() => return Err(self.refusal(inner)),
-                value => (value, 0),
-            },
-        };
-        for (n, step) in path.steps.iter().enumerate().skip(consumed) {
-            if value.is_undefined() {
-                return Ok(format!("`{}` is undefined", Prefix(path, n)));
-            }
-            if let Step::Computed(key) = step
-                && self.eval(key)?.is_undefined()
-            {
-                return Err(self.refusal(key));
-            }
-            let next = self.step(&value, step)?;
-            if next.is_undefined() && value.is_none() {
-                return Ok(format!("`{}` is undefined: `{}` is none", Prefix(path, n + 1), Prefix(path, n)));
-            }
-            value = next;
-        }
-        Ok(format!("`{path}` is undefined"))
-    }
-
-    fn place(&self, ast: &Ast) -> Span {
-        super::place::of(ast).unwrap_or(Span::new(crate::source::FileId(0), 0, 0))
-    }
 }
 
 /// None for undefined.
-fn defined(value: Value) -> Value {
+pub(super) fn defined(value: Value) -> Value {
     if value.is_undefined() { Value::from(()) } else { value }
-}
-
-fn bounded(value: Value, span: Span) -> Result<Value> {
-    if too_deep(&value) { fail("the value is nested too deeply", span) } else { Ok(value) }
 }
 
 /// What a message calls a value.
@@ -488,19 +254,11 @@ pub(super) fn noun(value: &Value) -> &'static str {
 }
 
 /// What reading or making `value` costs.
-fn size(value: &Value) -> usize {
+pub(super) fn size(value: &Value) -> usize {
     match value.as_str() {
         Some(text) => text.len() / 16,
         None => value.as_object().and_then(|it| it.enumerator_len()).unwrap_or(0),
     }
-}
-
-fn holds_undefined(value: &Value, depth: usize) -> bool {
-    let is_list = matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable);
-    value.is_undefined()
-        || depth > 0
-            && is_list
-            && value.try_iter().is_ok_and(|mut items| items.any(|item| holds_undefined(&item, depth - 1)))
 }
 
 /// Refuses numbers that JSON cannot hold: beyond 64 bits, infinite, or not numbers at all.
@@ -514,21 +272,6 @@ pub(super) fn check_number(value: &Value) -> std::result::Result<(), String> {
         f64::try_from(value.clone()).is_ok_and(f64::is_finite)
     };
     if fits { Ok(()) } else { Err("the number is too large".to_owned()) }
-}
-
-fn native_arguments(input: Value, positional: Vec<Value>, named: Vec<(String, Value)>) -> Vec<Value> {
-    let mut arguments = Vec::with_capacity(positional.len() + 2);
-    arguments.push(input);
-    arguments.extend(positional);
-    if !named.is_empty() {
-        arguments.push(Value::from(named.into_iter().collect::<Kwargs>()));
-    }
-    arguments
-}
-
-/// RFC 3339 in UTC, with milliseconds where there are any.
-fn time_text(now: Now) -> String {
-    jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now).to_string()
 }
 
 /// The value of an expression that reads nothing.

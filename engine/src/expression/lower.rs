@@ -3,17 +3,12 @@
 
 use minijinja::machinery::ast::{self as jinja, Expr};
 
-use super::ast::{
-    Arguments, Ast, Binary, Call, Callee, Comparison, DefaultFilter, If, Op, Path, Relation, Root, Slice,
-    Step,
-};
-use super::{Read, Segment, eval};
+use super::ast::{Ast, Binary, Comparison, If, Op, Relation, Slice};
+use super::{Read, eval};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{Span, Text};
 
-/// A function or a method that the language does not have.
-const UNKNOWN_FUNCTION: Code = Code("PW0304");
 /// A construct of Jinja that the language does not have.
 pub(super) const UNSUPPORTED: Code = Code("PW0307");
 /// An expression of constants that fails whenever it is evaluated.
@@ -245,179 +240,6 @@ impl<'a> Lower<'a> {
         let (start, stop, step) = (bound(&slice.start), bound(&slice.stop), bound(&slice.step));
         let folds = is_const(&input) && [&start, &stop, &step].into_iter().flatten().all(is_const);
         self.fold(Ast::Slice(Box::new(Slice { input, start, stop, step, span })), folds, span, place)
-    }
-
-    /// `name.key[index]…`; `sliced`: a slice follows.
-    fn path(&mut self, expr: &Expr<'_>, place: Place, sliced: bool) -> Ast {
-        let span = self.span(expr);
-        let mut hops = Vec::new();
-        let mut base = expr;
-        loop {
-            match base {
-                Expr::GetAttr(hop) => {
-                    hops.push(base);
-                    base = &hop.expr;
-                }
-                Expr::GetItem(hop) => {
-                    hops.push(base);
-                    base = &hop.expr;
-                }
-                _ => break,
-            }
-        }
-        let outside = match base {
-            Expr::Var(var) if self.local(var.id).is_none() => Some(self.read(var.id, span, place)),
-            _ => None,
-        };
-        let root = match (base, outside) {
-            (Expr::Var(var), Some(read)) => Root::Read(read, var.id.to_owned()),
-            (Expr::Var(var), None) => Root::Local(self.local(var.id).unwrap_or(0), var.id.to_owned()),
-            // A value that is undefined has no attributes, but at a tolerant place that is no error.
-            (value, _) => Root::Value(self.expr(value, place)),
-        };
-        let mut steps = Vec::with_capacity(hops.len());
-        for hop in hops.into_iter().rev() {
-            let step = match hop {
-                Expr::GetAttr(hop) => Step::Key(hop.name.to_owned()),
-                Expr::GetItem(hop) => match self.expr(&hop.subscript_expr, Place { flows: false, ..place }) {
-                    Ast::Const(value) if value.as_str().is_some() => {
-                        Step::Key(value.as_str().unwrap_or("").to_owned())
-                    }
-                    Ast::Const(value) if value.is_integer() && value.as_i64().is_some() => {
-                        Step::Index(value.as_i64().unwrap_or(0))
-                    }
-                    computed => Step::Computed(computed),
-                },
-                _ => continue,
-            };
-            if let Some(read) = outside.and_then(|read| self.reads.get_mut(read)) {
-                read.path.push(match &step {
-                    Step::Key(name) => Segment::Key(name.clone()),
-                    Step::Index(index) => Segment::Index(*index),
-                    Step::Computed(_) => Segment::Dynamic,
-                });
-            }
-            steps.push(step);
-        }
-        if matches!(&root, Root::Local(_, name) if name == "loop") {
-            let attribute = match steps.first() {
-                Some(Step::Key(name)) => Some(name.as_str()),
-                _ => None,
-            };
-            self.check_loop(attribute, span);
-        }
-        if let Some(read) = outside.and_then(|read| self.reads.get_mut(read)).filter(|_| sliced) {
-            read.path.push(Segment::Dynamic);
-        }
-        let folds = matches!(&root, Root::Value(value) if is_const(value))
-            && !steps.iter().any(|step| matches!(step, Step::Computed(_)));
-        self.fold(Ast::Path(Box::new(Path { root, steps, span })), folds, span, place)
-    }
-
-    fn read(&mut self, name: &str, span: Span, place: Place) -> usize {
-        let read = self.reads.len();
-        if place.tolerance == Tolerance::Field {
-            self.field.push(read);
-        }
-        self.reads.push(Read {
-            path: vec![Segment::Key(name.to_owned())],
-            span,
-            tolerated: place.tolerance == Tolerance::Yes,
-            conditional: place.conditional,
-            flows: place.flows,
-        });
-        read
-    }
-
-    pub(super) fn default(&mut self, input: Ast, mut arguments: Arguments, span: Span, place: Place) -> Ast {
-        let falsy = (arguments.positional.len() > 1).then(|| arguments.positional.remove(1));
-        let other = if arguments.positional.is_empty() {
-            Ast::Const(Value::from(""))
-        } else {
-            arguments.positional.remove(0)
-        };
-        if !arguments.is_empty() {
-            let help = "write `default(value)`, or `default(value, true)` to replace empty values too";
-            return self.unsupported(span, "`default` takes one or two arguments", help);
-        }
-        let folds = is_const(&input) && is_const(&other) && falsy.as_ref().is_none_or(is_const);
-        self.fold(Ast::Default(Box::new(DefaultFilter { input, other, falsy })), folds, span, place)
-    }
-
-    pub(super) fn arguments(&mut self, args: &[jinja::CallArg<'_>], place: Place) -> Arguments {
-        let mut arguments = Arguments::default();
-        for arg in args {
-            match arg {
-                jinja::CallArg::Pos(expr) => arguments.positional.push(self.expr(expr, place)),
-                jinja::CallArg::Kwarg(name, expr) => {
-                    arguments.named.push(((*name).to_owned(), self.expr(expr, place)));
-                }
-                jinja::CallArg::PosSplat(expr) | jinja::CallArg::KwargSplat(expr) => {
-                    let span = self.span(expr);
-                    self.unsupported(span, "`*` cannot spread arguments", "write the arguments one by one");
-                }
-            }
-        }
-        arguments
-    }
-
-    pub(super) fn call(&mut self, call: &jinja::Call<'_>, span: Span, place: Place) -> Ast {
-        let name = match call.identify_call() {
-            jinja::CallType::Function(name) if self.local(name).is_none() => name,
-            jinja::CallType::Method(_, name) => return self.no_method(name, span),
-            _ => return self.unsupported(span, "a value cannot be called", "leave the parentheses out"),
-        };
-        let callee = match name {
-            "now" => Callee::Now,
-            "uuid" => Callee::Uuid,
-            "reveal" => Callee::Reveal,
-            "range" => Callee::Range,
-            "dict" => Callee::Dict,
-            _ => {
-                let known = super::environment::FUNCTIONS;
-                let diagnostic =
-                    Diagnostic::error(UNKNOWN_FUNCTION, format!("there is no function `{name}`"))
-                        .at(span, "")
-                        .suggest(name, known.iter().copied());
-                self.report(match super::filters::is_known(name) {
-                    true => diagnostic.help(format!("`{name}` is a filter: write `value | {name}`")),
-                    false => diagnostic,
-                });
-                return Ast::Const(Value::from(()));
-            }
-        };
-        let inside = if callee == Callee::Reveal { Place { flows: false, ..place } } else { place.strict() };
-        let arguments = self.arguments(&call.args, inside);
-        let fits = match callee {
-            Callee::Now | Callee::Uuid => arguments.is_empty(),
-            Callee::Reveal => arguments.positional.len() == 1 && arguments.named.is_empty(),
-            Callee::Range => (1..=3).contains(&arguments.positional.len()) && arguments.named.is_empty(),
-            Callee::Dict => arguments.positional.len() <= 1,
-        };
-        if !fits {
-            let help = "write `now()`, `uuid()`, `reveal(x)`, `range(stop)`, `range(start, stop, step)` or `dict(a=1)`";
-            return self.unsupported(span, &format!("`{name}` does not take these arguments"), help);
-        }
-        let pure = !matches!(callee, Callee::Now | Callee::Uuid);
-        let folds = pure && arguments.iter().all(is_const);
-        self.fold(Ast::Call(Box::new(Call { callee, arguments, span })), folds, span, place)
-    }
-
-    fn no_method(&mut self, name: &str, span: Span) -> Ast {
-        let help = match name {
-            "get" => "write `x.key`, or `x.key | default(other)`".to_owned(),
-            "startswith" => "write `x is startingwith('…')`".to_owned(),
-            "endswith" => "write `x is endingwith('…')`".to_owned(),
-            "strip" => "write `x | trim`".to_owned(),
-            "keys" => "write `x | list`".to_owned(),
-            "append" | "extend" => "write `x + [item]`".to_owned(),
-            "cycle" => "write `[a, b][loop.index0 % 2]`".to_owned(),
-            name if super::filters::is_known(name) => format!("write `x | {name}`"),
-            _ => "values have no methods: use a filter".to_owned(),
-        };
-        let diagnostic = Diagnostic::error(UNKNOWN_FUNCTION, format!("there is no method `{name}`"));
-        self.report(diagnostic.at(span, "").help(help));
-        Ast::Const(Value::from(()))
     }
 
     /// Evaluates what reads nothing now, unless its value would be large. What fails is reported

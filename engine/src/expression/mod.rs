@@ -7,17 +7,21 @@
 //! In text, `true`, `false` and numbers stand as in JSON, none is nothing, and a map or a list
 //! is compact JSON. Undefined counts as none where it is accepted, so `x is none` holds for it.
 
+mod apply;
 mod ast;
+mod calls;
 mod environment;
 mod eval;
 pub mod filters;
 mod lower;
 mod lower_calls;
+mod lower_paths;
 mod lower_template;
 mod operators;
 mod output;
 mod place;
 mod proofs;
+mod refusal;
 mod scope;
 mod slices;
 mod substitution;
@@ -27,6 +31,7 @@ mod tree;
 mod variables;
 mod walk;
 
+pub use output::Escape;
 pub use scope::{Now, Scope, Slot};
 pub(crate) use substitution::fill;
 pub use tree::Tree;
@@ -67,7 +72,7 @@ impl fmt::Debug for Expression {
 }
 
 /// One step of a path that an expression reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Segment {
     /// `.name` or `['name']`
     Key(String),
@@ -93,6 +98,8 @@ pub struct Read {
     /// Whether its value can become part of the result: not where it is only tested or compared,
     /// nor inside `reveal()`.
     pub flows: bool,
+    /// Whether it is what `default` is applied to, which replaces undefined but not none.
+    pub defaulted: bool,
 }
 
 /// What a name was bound to.
@@ -319,11 +326,7 @@ impl Expression {
     ///
     /// # Errors
     /// As [`Expression::eval`], and what `escape` refuses.
-    pub fn render(
-        &self,
-        scope: &dyn Scope,
-        escape: Option<&dyn Fn(&str) -> Result<String, String>>,
-    ) -> Result<String, EvalError> {
+    pub fn render(&self, scope: &dyn Scope, escape: Option<Escape<'_>>) -> Result<String, EvalError> {
         let mut eval = Eval::new(scope, &self.bounds, self.locals);
         eval.strict_text = true;
         let mut out = Output { text: String::new(), strict: true, escape };

@@ -6,8 +6,8 @@ use super::text;
 use crate::Value;
 use crate::source::Span;
 
-/// What is done to the text that expressions yield.
-pub(super) type Escape<'a> = &'a dyn Fn(&str) -> std::result::Result<String, String>;
+/// What is done to the text that expressions yield, such as percent-encoding.
+pub type Escape<'a> = &'a dyn Fn(&str) -> std::result::Result<String, String>;
 
 /// Where the text goes, and how.
 pub(super) struct Output<'a> {

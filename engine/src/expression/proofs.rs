@@ -28,7 +28,7 @@ impl Prover<'_> {
             }
             (Ast::And(both), false) | (Ast::Or(both), true) => {
                 // What the left alone proves by having been evaluated holds either way.
-                let either = intersection(self.when(&both.0, outcome), self.right(both, outcome));
+                let either = intersection(&self.when(&both.0, outcome), &self.right(both, outcome));
                 union(self.evaluated(&both.0), either)
             }
             (Ast::Compare(comparison), _) => self.comparison(comparison, outcome),
@@ -201,10 +201,10 @@ fn union(mut a: Paths, b: Paths) -> Paths {
 }
 
 /// Paths that both prove: one that is a prefix of another is proved by it.
-fn intersection(a: Paths, b: Paths) -> Paths {
+fn intersection(a: &[Vec<Segment>], b: &[Vec<Segment>]) -> Paths {
     let mut both = Paths::new();
-    for left in &a {
-        for right in &b {
+    for left in a {
+        for right in b {
             let common: Vec<Segment> =
                 left.iter().zip(right).take_while(|(x, y)| x == y).map(|(x, _)| x.clone()).collect();
             if !common.is_empty() && !both.contains(&common) {

@@ -107,8 +107,7 @@ impl<'a> Scan<'a> {
 
     fn run(&mut self) {
         let mut raw = false;
-        loop {
-            let Some(next) = self.rest().find(['$', '{']) else { break };
+        while let Some(next) = self.rest().find(['$', '{']) {
             self.copy(next);
             let rest = self.rest();
             if rest.starts_with("$${") {

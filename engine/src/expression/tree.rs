@@ -115,24 +115,31 @@ impl Tree {
     /// # Errors
     /// As [`Expression::eval`].
     pub fn eval(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
-        let value = match &self.form {
-            Form::Const(value) => return Ok(value.clone()),
-            Form::Expr(expression) => return expression.eval(scope),
+        let value = self.value(scope)?;
+        if matches!(self.form, Form::List(_) | Form::Map(_)) && too_deep(&value) {
+            return Err(EvalError {
+                message: "the value is too large or nested too deeply".into(),
+                span: self.span,
+            });
+        }
+        Ok(value)
+    }
+
+    fn value(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
+        match &self.form {
+            Form::Const(value) => Ok(value.clone()),
+            Form::Expr(expression) => expression.eval(scope),
             Form::List(items) => {
-                Value::from(items.iter().map(|item| item.eval(scope)).collect::<Result<Vec<_>, _>>()?)
+                items.iter().map(|item| item.value(scope)).collect::<Result<Vec<_>, _>>().map(Value::from)
             }
             Form::Map(entries) => {
                 let mut map = IndexMap::with_capacity(entries.len());
                 for (key, tree) in entries {
-                    map.insert(Value::from(key.as_str()), tree.eval(scope)?);
+                    map.insert(Value::from(key.as_str()), tree.value(scope)?);
                 }
-                Value::from(map)
+                Ok(Value::from(map))
             }
-        };
-        if too_deep(&value) {
-            return Err(EvalError { message: "the value is nested too deeply".into(), span: self.span });
         }
-        Ok(value)
     }
 
     /// All its templates that are computed or secret, in the order written.

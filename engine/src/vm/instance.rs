@@ -25,7 +25,7 @@ impl Vm {
             }
             name.push('.');
         } else if Some(frame.block) == self.plan.on_error {
-            name.push_str("on_error!.");
+            name.push_str("!.");
         }
         if let Some(step) = self.plan.step(frame.block, step) {
             name.push_str(&step.name);

@@ -2,25 +2,36 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathway_engine::Value;
 use pathway_engine::compile::{File, Plan, Program, Surroundings, compile};
 use pathway_engine::diagnostic::{Diagnostics, Format, render};
 use pathway_engine::document::Schemas;
-use pathway_engine::expression::Variables;
+use pathway_engine::expression::{Variable, Variables};
 use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Started};
 use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_engine::vm::{Effect, Failure, Trace, Vm};
 
-/// No schema files.
-struct NoSchemas;
+/// Schemas by the name of their file, which pathways give as `../NAME` or `NAME`.
+struct Files<'a> {
+    sources: &'a Sources,
+    schemas: BTreeMap<String, FileId>,
+}
 
-impl Schemas for NoSchemas {
-    fn load(&mut self, _: FileId, _: &Spanned<String>, _: &mut Diagnostics) -> Option<Arc<Schema>> {
-        None
+impl Schemas for Files<'_> {
+    fn load(
+        &mut self,
+        _: FileId,
+        path: &Spanned<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Arc<Schema>> {
+        let file = self.schemas.get(path.value.trim_start_matches("../"))?;
+        let node = source::parse(self.sources, *file, source::Limits::default(), diagnostics)?;
+        Schema::compile(&node, diagnostics).map(Arc::new)
     }
 }
 
@@ -40,23 +51,52 @@ impl Compiled {
 
 /// Compiles pathways, each a file, in a project.
 pub fn compile_in(project: &str, pathways: &[&str]) -> Compiled {
+    let mut files = vec![("pathway.yaml".to_owned(), project.to_owned())];
+    files.extend(
+        pathways.iter().enumerate().map(|(n, text)| (format!("{n}.pathway.yaml"), (*text).to_owned())),
+    );
+    compile_files(&files)
+}
+
+/// Compiles files: `pathway.yaml` is the project, `.env` has variables, `.json` files are schemas
+/// and all others pathways.
+pub fn compile_files(files: &[(String, String)]) -> Compiled {
     let mut sources = Sources::new();
     let mut diagnostics = Diagnostics::new();
-    let variables = Variables::new();
-    let file = sources.add("pathway.yaml", project);
-    let project = source::parse(&sources, file, source::Limits::default(), &mut diagnostics)
-        .filter(|_| !project.is_empty())
-        .map(|node| Project::read(&node, &variables, &mut diagnostics))
-        .unwrap_or_default();
-    let mut files = Vec::new();
-    for (n, text) in pathways.iter().enumerate() {
-        let file = sources.add(format!("{n}.pathway.yaml"), *text);
-        if let Some(node) = source::parse(&sources, file, source::Limits::default(), &mut diagnostics) {
-            files.push(File { text: (*text).into(), node });
+    let mut variables = Variables::new();
+    let mut project = None;
+    let mut pathways = Vec::new();
+    let mut schemas = BTreeMap::new();
+    for (name, text) in files {
+        if name == ".env" {
+            for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+                let secret = ["KEY", "SECRET", "TOKEN", "PASSWORD"].iter().any(|word| name.contains(word));
+                variables.set(name, Variable { value: value.to_owned(), secret });
+            }
+            continue;
+        }
+        let file = sources.add(name.as_str(), text.as_str());
+        match name.as_str() {
+            "pathway.yaml" => project = Some(file).filter(|_| !text.is_empty()),
+            name if name.ends_with(".json") => drop(schemas.insert(name.to_owned(), file)),
+            _ => pathways.push(file),
         }
     }
+    let parse = |file, diagnostics: &mut Diagnostics| {
+        source::parse(&sources, file, source::Limits::default(), diagnostics)
+    };
+    let project = project
+        .and_then(|file| parse(file, &mut diagnostics))
+        .map(|node| Project::read(&node, &variables, &mut diagnostics))
+        .unwrap_or_default();
+    let nodes: Vec<_> = pathways
+        .iter()
+        .filter_map(|file| {
+            Some(File { text: sources.text(*file).into(), node: parse(*file, &mut diagnostics)? })
+        })
+        .collect();
     let surroundings = Surroundings { project: &project, variables: &variables };
-    let program = compile(&files, surroundings, &mut NoSchemas, &mut diagnostics);
+    let program = compile(&nodes, surroundings, &mut Files { sources: &sources, schemas }, &mut diagnostics);
     Compiled { program, sources, diagnostics }
 }
 
@@ -72,6 +112,21 @@ pub fn json(text: &str) -> Value {
     pathway_engine::value::from_json(text.as_bytes()).unwrap()
 }
 
+/// The beginning of a run.
+pub fn started(input: Value, seed: u64) -> Started {
+    Started {
+        run: "018f0000-0000-7000-8000-000000000001".into(),
+        input: input,
+        principal: None,
+        seed,
+        semantics: SEMANTICS,
+        attempt: 1,
+        depth: 0,
+        sealed: None,
+        refused: None,
+    }
+}
+
 /// A run in virtual time.
 pub struct Run {
     pub vm: Vm,
@@ -85,17 +140,7 @@ impl Run {
         let now = "2024-05-20T12:00:00Z".parse().unwrap();
         let mut run =
             Self { vm: Vm::new(plan.clone()).traced(), events: Vec::new(), effects: Vec::new(), now };
-        run.tell(Kind::Started(Started {
-            run: "018f0000-0000-7000-8000-000000000001".into(),
-            input: json(input),
-            principal: None,
-            seed: 7,
-            semantics: SEMANTICS,
-            attempt: 1,
-            depth: 0,
-            sealed: None,
-            refused: None,
-        }));
+        run.tell(Kind::Started(started(json(input), 7)));
         run
     }
 

@@ -1,13 +1,136 @@
 //! `pathway serve`
 
-use super::{Exit, Failure, Outcome, Session};
+use std::fmt::Write;
+use std::time::Instant;
 
-/// Serves the project: gateway, worker and operators' listener in one process
+use pathway_engine::compile::Program;
+use pathway_engine::project::Store;
+
+use super::{Exit, Failure, Outcome, Session};
+use crate::app::{App, AppError, Settings, is_unverified};
+use crate::config::Config;
+use crate::store::StoreError;
+
+/// Serves the project: gateway and worker in one process
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {}
 
 impl Serve {
-    pub(super) fn run(&self, _session: &Session) -> Outcome {
-        Err(Failure::new(Exit::Internal, "`serve` is not part of this build"))
+    #[expect(clippy::unused_self, reason = "every command is run alike")]
+    pub(super) fn run(&self, session: &Session) -> Outcome {
+        let started = Instant::now();
+        let (config, program) = session.open()?;
+        if program.pathways.is_empty() {
+            return Err(Failure::new(Exit::Config, "the project has no pathways")
+                .help("write one into `pathways/`, or make an example with `pathway init`"));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        runtime.block_on(serve(session, config, program, started))
+    }
+}
+
+async fn serve(session: &Session, config: Config, program: Program, started: Instant) -> Outcome {
+    let folder = config.root.folder().to_owned();
+    let summary = Summary::of(&config, &program);
+    let settings = Settings { project: config.project, program, folder, listener: None };
+    let mut app = App::start(settings).await.map_err(refused)?;
+    session.terminal.note(&summary.banner(&app, started))?;
+    let failed = tokio::select! {
+        error = app.failed() => Some(error),
+        () = asked_to_stop() => None,
+    };
+    match failed {
+        None => {
+            session.terminal.note("stopping: what is under way may end\n")?;
+            app.stop().await;
+            Ok(Exit::Success)
+        }
+        // What a store that cannot write holds in memory is not to be trusted: no grace.
+        Some(error) => Err(Failure::new(Exit::Internal, error.to_string())),
+    }
+}
+
+fn refused(error: AppError) -> Failure {
+    let exit = match &error {
+        AppError::Project(_) => Exit::Config,
+        AppError::Store(StoreError::InUse { .. }) | AppError::Listen { .. } => Exit::Temporary,
+        _ => Exit::Internal,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// Ready at the first SIGTERM or Ctrl-C; the second ends the process at once.
+pub(super) async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+}
+
+/// What the banner says of a project.
+struct Summary {
+    pathways: Vec<String>,
+    store: String,
+    auth: &'static str,
+}
+
+impl Summary {
+    fn of(config: &Config, program: &Program) -> Self {
+        let project = &config.project;
+        let pathways = program
+            .pathways
+            .values()
+            .map(|plan| match &plan.door.http {
+                Some(http) => format!(
+                    "{} ({} {})",
+                    plan.name,
+                    format!("{:?}", http.method).to_uppercase(),
+                    http.path.value
+                ),
+                None => format!("{} ({})", plan.name, plan.topic()),
+            })
+            .collect();
+        let store = match &project.store {
+            Store::Path(path) => path.clone(),
+            Store::Postgres(_) => "PostgreSQL".to_owned(),
+        };
+        let auth = match (&project.auth, is_unverified(project)) {
+            (None, _) => "none",
+            (_, true) => "UNVERIFIED: every token is believed; for development only",
+            _ => "verified",
+        };
+        Self { pathways, store, auth }
+    }
+
+    fn banner(&self, app: &App, started: Instant) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            // Writing to a string does not fail.
+            let _ok = writeln!(text, "  {name:<9} {value}");
+        };
+        line("listening", &format!("http://{}", app.address));
+        line("bus", "embedded");
+        line("store", &self.store);
+        line("auth", self.auth);
+        for (n, pathway) in self.pathways.iter().enumerate() {
+            line(if n == 0 { "pathways" } else { "" }, pathway);
+        }
+        format!("pathway {} is ready after {} ms\n{text}", env!("CARGO_PKG_VERSION"), started.elapsed().as_millis())
     }
 }

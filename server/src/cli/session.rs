@@ -2,12 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use pathway_engine::compile::Program;
+
 use super::Global;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{Form, Terminal};
 use crate::config::{Config, Request};
+use crate::loading;
 use crate::telemetry::{self, Filter};
+
+const EXPLAIN: &str = "`pathway explain CODE` tells more about each problem";
 
 /// One invocation of the program.
 #[derive(Debug)]
@@ -54,16 +59,24 @@ impl Session {
         })
     }
 
-    /// Loads the project, tells its problems and begins to log.
+    /// Loads the project and compiles its pathways, tells the problems of both at once, and begins
+    /// to log.
     ///
     /// # Errors
     /// As [`Session::load`], and if there is an error among the problems.
-    pub fn open(&self) -> Result<Config, Failure> {
-        let config = self.load()?;
+    pub fn open(&self) -> Result<(Config, Program), Failure> {
+        let mut config = self.load()?;
+        let is_sound = !config.diagnostics.has_errors();
+        let files = config.pathway_files();
+        let program = loading::load(&mut config, &files);
+        if is_sound && config.diagnostics.has_errors() {
+            self.show(&config)?;
+            return Err(Failure::new(Exit::Invalid, "the pathways are wrong").help(EXPLAIN));
+        }
         self.tell(&config)?;
         let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
         self.log(&config, if self.global.quiet { -2 } else { more })?;
-        Ok(config)
+        Ok((config, program))
     }
 
     /// Tells what is wrong with the configuration.
@@ -71,12 +84,16 @@ impl Session {
     /// # Errors
     /// If there is an error among the problems.
     pub(super) fn tell(&self, config: &Config) -> Result<(), Failure> {
+        self.show(config)?;
+        if config.diagnostics.has_errors() {
+            return Err(Failure::new(Exit::Config, "the configuration is wrong").help(EXPLAIN));
+        }
+        Ok(())
+    }
+
+    fn show(&self, config: &Config) -> Result<(), Failure> {
         let found = config.diagnostics.clone().sorted();
         self.terminal.diagnostics(&found, &config.sources, Form::Human)?;
-        if config.diagnostics.has_errors() {
-            return Err(Failure::new(Exit::Config, "the configuration is wrong")
-                .help("`pathway explain CODE` tells more about each problem"));
-        }
         Ok(())
     }
 

@@ -40,6 +40,16 @@ impl Terminal {
         write(io::stdout().lock(), text)
     }
 
+    /// Prints a part of a line of a result.
+    ///
+    /// # Errors
+    /// As [`Terminal::result`].
+    pub fn result_part(&self, text: &str) -> io::Result<()> {
+        let mut to = io::stdout().lock();
+        to.write_all(text.as_bytes())?;
+        to.flush()
+    }
+
     /// Prints a result of a program's making, one JSON value.
     ///
     /// # Errors

@@ -12,7 +12,6 @@ mod body;
 mod commands;
 mod cors;
 mod door;
-mod facts;
 mod health;
 mod idempotency;
 mod outcome;
@@ -40,7 +39,6 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use commands::{CommandError, Commands};
-pub use facts::Facts;
 pub use health::Readiness;
 pub use problem::Problem;
 pub use serve::{ServeError, check};
@@ -119,7 +117,6 @@ impl Gateway {
     }
 
     /// Its routes: the doors of all pathways, and its own.
-    #[must_use]
     pub fn router(&self) -> Router {
         let mut router = Router::new()
             .route("/health", get(health::health))

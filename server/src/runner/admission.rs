@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
-use pathway_engine::expression::{Expression, Now, Scope, Slot};
+use pathway_engine::expression::Expression;
 use pathway_engine::journal::{Event, Kind, Principal, SEMANTICS, Started};
 use pathway_engine::vm::{Class, Failure};
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{Admitted, Inner};
 use crate::bus::{Batch, Record};
 use crate::envelope::{Envelope, Sealed, input_hash};
+use crate::facts::Facts;
 use crate::store::{Admission, Admit, Idempotency, NewRun, Status};
 
 /// Records of a batch.
@@ -88,13 +89,7 @@ impl Inner {
         Ok(inserted)
     }
 
-    pub(super) fn read(
-        &self,
-        plan: &Arc<Plan>,
-        topic: &str,
-        partition: i32,
-        record: &Record,
-    ) -> (NewRun, Admitted) {
+    pub(super) fn read(&self, plan: &Arc<Plan>, topic: &str, partition: i32, record: &Record) -> (NewRun, Admitted) {
         let now = Timestamp::now();
         let envelope =
             Envelope::from_headers(&record.headers).filter(|envelope| envelope.pathway == *plan.name);
@@ -108,9 +103,10 @@ impl Inner {
             Ok((input, principal)) => (input, principal, None),
             Err(failure) => (Value::from(()), None, Some(failure)),
         };
-        let door = Facts { input: input.clone(), principal: principal.as_ref() };
-        let lane = plan.door.key.as_ref().and_then(|key| door.text(key));
-        let dedupe_id = plan.door.id.as_ref().and_then(|id| door.text(id));
+        let facts = Facts { input: &input, principal: principal.as_ref() };
+        let text = |field: Option<&Expression>| facts.text(field?).ok().flatten();
+        let lane = text(plan.door.key.as_ref());
+        let dedupe_id = text(plan.door.id.as_ref());
         let field = plan.door.correlation.as_ref().and_then(|field| input.get_attr(&field.value).ok());
         let correlation = match &envelope {
             Some(envelope) => envelope.correlation.clone(),
@@ -206,7 +202,7 @@ impl Inner {
         principal: Option<&Principal>,
     ) -> Result<(), Failure> {
         let Some(subject) = &plan.door.subject else { return Ok(()) };
-        let named = Facts { input: input.clone(), principal }.text(subject);
+        let named = Facts { input, principal }.text(subject)?;
         match (principal, named) {
             (None, _) => Err(Failure::new(Class::Denied, "nobody vouches for who asks")),
             (Some(principal), Some(named)) if named != principal.sub => {
@@ -224,36 +220,4 @@ fn first_bytes(id: Uuid) -> [u8; 8] {
         *to = *from;
     }
     bytes
-}
-
-/// What the expressions of a door see.
-struct Facts<'a> {
-    input: Value,
-    principal: Option<&'a Principal>,
-}
-
-impl Facts<'_> {
-    /// The text of a key, an id or a subject; none where it has none.
-    fn text(&self, expression: &Expression) -> Option<String> {
-        let value = expression.eval_or_none(self).ok()?;
-        (!value.is_none() && !value.is_undefined()).then(|| value.to_string())
-    }
-}
-
-impl Scope for Facts<'_> {
-    fn get(&self, slot: Slot) -> Value {
-        match slot {
-            Slot::Input => self.input.clone(),
-            Slot::Auth => self.principal.map_or_else(|| Value::from(()), Principal::to_value),
-            _ => Value::from(()),
-        }
-    }
-
-    fn now(&self) -> Now {
-        Timestamp::now()
-    }
-
-    fn uuid(&self, _: u32) -> String {
-        String::new()
-    }
 }

@@ -116,3 +116,23 @@ impl Drop for Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_for_nobody() {
+        let hub = Arc::<Hub>::default();
+        let topic = || Subject::Topic("topic".into());
+        let watches = [hub.watch(topic()), hub.watch(topic()), hub.watch(Subject::Run("run".into()))];
+        assert_eq!(hub.watched().entries.len(), 2);
+        let [first, second, run] = watches;
+        drop(first);
+        drop(run);
+        assert_eq!(hub.watched().entries.len(), 1);
+        drop(second);
+        hub.notify([topic()]);
+        assert_eq!(hub.watched().entries.len(), 0);
+    }
+}

@@ -31,7 +31,7 @@ pub(super) const FILTERS: &[Definition] = &[
             ("'2024-05-20T08:05:00Z' | start_of('yearly')", r#""2024-01-01T00:00:00Z""#),
         ],
         undefined: Undefined::Refused,
-        function: |call| period(call, |start, _| Ok(start), |at| Ok(at)),
+        function: |call| period(call, |start, _| Ok(start), Ok),
     },
     Definition {
         name: "end_of",
@@ -60,7 +60,7 @@ pub(super) const FILTERS: &[Definition] = &[
             ("'2024-05-20T08:05:00Z' | next('week')", r#""2024-05-27T00:00:00Z""#),
         ],
         undefined: Undefined::Refused,
-        function: |call| period(call, |_, next| Ok(next), |at| Ok(at)),
+        function: |call| period(call, |_, next| Ok(next), Ok),
     },
     Definition {
         name: "add",
@@ -149,6 +149,35 @@ fn date(call: &Call) -> Result<Value, String> {
         .map_err(|error| format!("`{format}`: {error}"))
 }
 
+enum Period {
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+impl Period {
+    fn of(name: &str) -> Result<Self, String> {
+        match name {
+            "day" | "daily" => Ok(Self::Day),
+            "week" | "weekly" => Ok(Self::Week),
+            "month" | "monthly" => Ok(Self::Month),
+            "year" | "yearly" => Ok(Self::Year),
+            other => Err(format!("`{}` is not `day`, `week`, `month` or `year`", shortened(other))),
+        }
+    }
+}
+
+/// Refuses what is the name of no period.
+pub(super) fn verify_period(name: &str) -> Result<(), String> {
+    Period::of(name).map(|_| ())
+}
+
+/// Refuses what is no duration.
+pub(super) fn verify_duration(text: &str) -> Result<(), String> {
+    duration(text).map(|_| ())
+}
+
 /// A date or time of the period around the input: `of` chooses between its first day and the
 /// next one's, `at` a moment of that day.
 fn period(
@@ -162,15 +191,14 @@ fn period(
         Moment::Date(date) => *date,
         Moment::Time(time) => time.to_zoned(TimeZone::UTC).date(),
     };
-    let (start, length) = match name {
-        "day" | "daily" => (day, 1.day()),
-        "week" | "weekly" => {
+    let (start, length) = match Period::of(name)? {
+        Period::Day => (day, 1.day()),
+        Period::Week => {
             let since = i64::from(day.weekday().since(Weekday::Monday));
             (day.checked_sub(since.days()).map_err(out_of_range)?, 1.week())
         }
-        "month" | "monthly" => (day.first_of_month(), 1.month()),
-        "year" | "yearly" => (day.first_of_year(), 1.year()),
-        other => return Err(format!("`{}` is not `day`, `week`, `month` or `year`", shortened(other))),
+        Period::Month => (day.first_of_month(), 1.month()),
+        Period::Year => (day.first_of_year(), 1.year()),
     };
     let next = start.checked_add(length).map_err(out_of_range)?;
     let chosen = of(start, next)?;
@@ -182,8 +210,7 @@ fn period(
 
 fn add(call: &Call) -> Result<Value, String> {
     let text = call.text(0)?.unwrap_or("");
-    let (days, seconds) = duration(text)
-        .ok_or_else(|| format!("`{}` is not a duration such as `1d`, `-1d` or `2h30m`", shortened(text)))?;
+    let (days, seconds) = duration(text)?;
     match read(&call.input)? {
         Moment::Date(_) if seconds != 0 => Err("hours cannot be added to a date".to_owned()),
         Moment::Date(date) => {
@@ -198,8 +225,13 @@ fn add(call: &Call) -> Result<Value, String> {
     }
 }
 
+fn duration(text: &str) -> Result<(Span, i64), String> {
+    let wrong = || format!("`{}` is not a duration such as `1d`, `-1d` or `2h30m`", shortened(text));
+    parsed_duration(text).ok_or_else(wrong)
+}
+
 /// `1y2mo3w4d` as a span of the calendar and `5h6m7s` in seconds.
-fn duration(text: &str) -> Option<(Span, i64)> {
+fn parsed_duration(text: &str) -> Option<(Span, i64)> {
     let (sign, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text),

@@ -8,7 +8,10 @@ mod lists;
 mod maps;
 mod numbers;
 mod patterns;
+mod reference;
 mod words;
+
+pub use reference::reference;
 
 use super::environment;
 use super::eval::noun;
@@ -34,7 +37,7 @@ pub struct Definition {
 pub struct Parameter {
     /// Its name, by which it may be given.
     pub name: &'static str,
-    /// What is taken if it is not given; `None` where it must be.
+    /// What is taken if it is not given, empty for nothing; `None` where it must be given.
     pub default: Option<&'static str>,
 }
 
@@ -154,6 +157,7 @@ impl Definition {
             .parameters
             .iter()
             .map(|parameter| match parameter.default {
+                Some("") => format!("{}?", parameter.name),
                 Some(default) => format!("{}={default}", parameter.name),
                 None => parameter.name.to_owned(),
             })
@@ -169,6 +173,17 @@ impl Definition {
             Undefined::Refused => false,
             Undefined::Accepted => true,
             Undefined::AcceptedWithArguments => has_arguments,
+        }
+    }
+
+    /// Whether its arguments, as far as they are constants, can be right at all.
+    pub(super) fn verify(&self, positional: &[super::ast::Ast]) -> Result<(), String> {
+        let Some(super::ast::Ast::Const(first)) = positional.first() else { return Ok(()) };
+        match self.name {
+            "regex_find" | "regex_replace" => patterns::verify(text(first)?),
+            "start_of" | "end_of" | "next" => dates::verify_period(text(first)?),
+            "add" => dates::verify_duration(text(first)?),
+            _ => Ok(()),
         }
     }
 
@@ -247,6 +262,16 @@ mod tests {
                 assert_eq!(value(source), *expected, "{source}");
             }
         }
+    }
+
+    #[test]
+    fn the_reference_is_written_down() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/filters.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&file, reference()).unwrap();
+        }
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(written == reference(), "docs/filters.md is old: write it anew with UPDATE_DOCS=1");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::expression::eval::{check_number, noun};
 pub(super) const FILTERS: &[Definition] = &[
     Definition {
         name: "number",
-        parameters: &[optional("default", "an error")],
+        parameters: &[optional("default", "")],
         about: "The number that a text says; `default` for undefined, none and what says none.",
         examples: &[
             ("'12' | number", "12"),

@@ -40,6 +40,11 @@ const KEPT: usize = 64;
 /// Bytes that a compiled pattern may take.
 const MAX_PATTERN: usize = 1 << 20;
 
+/// Refuses what is no regular expression.
+pub(super) fn verify(pattern: &str) -> Result<(), String> {
+    compiled(pattern).map(|_| ())
+}
+
 /// Compiles `pattern`, or finds it compiled.
 fn compiled(pattern: &str) -> Result<Regex, String> {
     thread_local! {

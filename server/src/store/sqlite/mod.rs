@@ -12,6 +12,8 @@ mod reader;
 mod records;
 mod runs;
 mod source;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fmt;
@@ -117,7 +119,7 @@ fn durable(connection: Connection) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // Kibibytes; only what is used is taken.
-    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
     tuned(connection)
 }
 

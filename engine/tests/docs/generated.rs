@@ -1,0 +1,78 @@
+//! Parts of pages that are written from the code: what stands between
+//! `<!-- generated: NAME -->` and `<!-- end -->`.
+
+use std::fmt::Write;
+use std::{env, fs};
+
+use pathway_engine::expression::filters;
+use pathway_engine::steps::VERBS;
+use pathway_engine::vm::Class;
+
+use crate::markdown::{pages, root};
+
+#[test]
+fn generated_parts_are_as_the_code_has_them() {
+    let parts = [("verbs", verbs()), ("filters", own_filters()), ("classes", classes())];
+    let mut found = Vec::new();
+    for page in pages() {
+        let mut text = page.text.clone();
+        for (name, part) in &parts {
+            let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end -->");
+            let Some((before, rest)) = text.split_once(&begin) else { continue };
+            let (_, after) = rest.split_once(end).unwrap();
+            text = format!("{before}{begin}\n{part}\n{end}{after}");
+            found.push(*name);
+        }
+        if env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(root().join(&page.path), &text).unwrap();
+        } else {
+            assert!(text == page.text, "{} is old: write it anew with UPDATE_DOCS=1", page.path);
+        }
+    }
+    found.sort_unstable();
+    assert_eq!(found, ["classes", "filters", "verbs"]);
+}
+
+/// One section per verb.
+fn verbs() -> String {
+    let mut text = String::new();
+    for verb in VERBS {
+        writeln!(text, "**`{}`** {}. Output: {}.\n", verb.name, verb.summary, verb.output).unwrap();
+        if verb.fields.is_empty() {
+            continue;
+        }
+        text.push_str("| field | takes | what it is |\n| --- | --- | --- |\n");
+        for field in verb.fields {
+            writeln!(text, "| `{}` | {} | {} |", field.name, field.kind, field.summary).unwrap();
+        }
+        text.push('\n');
+    }
+    text.trim_end().to_owned()
+}
+
+/// One line per filter of the language's own.
+fn own_filters() -> String {
+    let mut all: Vec<_> = filters::all().collect();
+    all.sort_unstable_by_key(|filter| filter.name);
+    let mut text = String::from("| filter | what it yields |\n| --- | --- |\n");
+    for filter in all {
+        writeln!(
+            text,
+            "| `{}` | {} |",
+            filter.signature().replace('|', "\\|"),
+            filter.about.replace('|', "\\|")
+        )
+        .unwrap();
+    }
+    text.trim_end().to_owned()
+}
+
+/// One line per class of error.
+fn classes() -> String {
+    let mut text = String::from("| class | status of an HTTP reply | retried |\n| --- | --- | --- |\n");
+    for class in Class::ALL {
+        let retried = if class.is_retried() { "yes" } else { "" };
+        writeln!(text, "| `{}` | {} | {retried} |", class.name(), class.http_status()).unwrap();
+    }
+    text.trim_end().to_owned()
+}

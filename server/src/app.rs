@@ -1,0 +1,198 @@
+//! A server as a whole: store, bus, runner and gateway of one project in one process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use pathway_engine::Value;
+use pathway_engine::compile::Program;
+use pathway_engine::journal::Signal;
+use pathway_engine::project::{Bus as BusKind, Mode, Project, Store as StoreKind};
+use pathway_engine::vm::{Class, Failure};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::EmbeddedBus;
+use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
+use crate::runner::{Parts, Runner};
+use crate::seal::{SealError, SealKey};
+use crate::store::{SqliteStore, Store, StoreError};
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// The project.
+    pub project: Project,
+    /// Its pathways, without errors.
+    pub program: Program,
+    /// Its folder, which a relative `store.path` is meant from.
+    pub folder: PathBuf,
+    /// Listens here instead of where the project says.
+    pub listener: Option<TcpListener>,
+}
+
+/// A server that serves.
+#[derive(Debug)]
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its runner.
+    pub runner: Runner,
+    /// Its store.
+    pub store: Arc<dyn Store>,
+    stop: CancellationToken,
+    grace: Duration,
+    gateway: JoinHandle<Result<(), gateway::ServeError>>,
+}
+
+/// Why a server does not start, or could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The project asks for what this version does not have, or what is not safe.
+    #[error("{0}")]
+    Project(String),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key that seals who asked cannot be used.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The gateway could not go on.
+    #[error(transparent)]
+    Gateway(#[from] gateway::ServeError),
+    /// The runner cannot start, or could not go on.
+    #[error("{0}")]
+    Runner(String),
+}
+
+impl App {
+    /// Opens the store, takes up what was under way, and serves.
+    ///
+    /// # Errors
+    /// Anything that keeps the server from doing its work; nothing is left running.
+    pub async fn start(settings: Settings) -> Result<Self, AppError> {
+        let Settings { project, program, folder, listener } = settings;
+        let data = data_folder(&project, &folder)?;
+        gateway::check(&project, &program).map_err(AppError::Project)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data)?);
+        let key = SealKey::load_or_create(&data)?;
+        let listener = match listener {
+            Some(listener) => listener,
+            None => {
+                let address = project.listen;
+                TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?
+            }
+        };
+        let address = listener.local_addr().map_err(|source| AppError::Listen { address: project.listen, source })?;
+        let bus = Arc::new(EmbeddedBus::new(store.clone()));
+        let project = Arc::new(project);
+        let runner = Runner::start(Parts {
+            program: program.clone(),
+            project: project.clone(),
+            store: store.clone(),
+            bus: bus.clone(),
+            key: key.clone(),
+            mocks: None,
+        })
+        .await
+        .map_err(AppError::Runner)?;
+        runner.consume();
+
+        let stop = CancellationToken::new();
+        let limits = Limits::default();
+        let gateway = Gateway::new(gateway::Parts {
+            project,
+            program: Arc::new(program),
+            store: store.clone(),
+            bus,
+            commands: Arc::new(runner.clone()),
+            key,
+            ready: watch::channel(Ok(())).1,
+            stop: stop.clone(),
+            limits,
+        });
+        let gateway = tokio::spawn(gateway.serve(listener));
+        Ok(Self { address, runner, store, stop, grace: limits.grace, gateway })
+    }
+
+    /// Ready when the server can do its work no longer.
+    pub async fn failed(&mut self) -> AppError {
+        let stopped = self.store.stopped();
+        tokio::select! {
+            reason = self.runner.failed() => AppError::Runner(reason),
+            reason = stopped => AppError::Runner(reason.to_string()),
+            served = &mut self.gateway => match served {
+                Ok(Ok(())) => AppError::Runner("the gateway has ended".to_owned()),
+                Ok(Err(error)) => error.into(),
+                Err(error) => AppError::Runner(error.to_string()),
+            },
+        }
+    }
+
+    /// Stops: accepts nothing more, lets what is under way end, and leaves the rest to the
+    /// journal.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let runner = self.runner.stop(self.grace);
+        let (_gateway, ()) = tokio::join!(self.gateway, runner);
+    }
+}
+
+/// The folder of the store, where the project says.
+fn data_folder(project: &Project, folder: &Path) -> Result<PathBuf, AppError> {
+    if matches!(project.bus, BusKind::Kafka(_)) {
+        return Err(AppError::Project(
+            "Kafka is not supported by this version: leave `bus.kafka.servers` empty (KAFKA_BOOTSTRAP_SERVERS) \
+             to use the embedded bus"
+                .to_owned(),
+        ));
+    }
+    match &project.store {
+        StoreKind::Path(path) => Ok(folder.join(path)),
+        StoreKind::Postgres(_) => Err(AppError::Project(
+            "PostgreSQL is not supported by this version: give `store.path`".to_owned(),
+        )),
+    }
+}
+
+/// Whether every bearer token is believed, which must be said aloud.
+#[must_use]
+pub fn is_unverified(project: &Project) -> bool {
+    project.auth.as_ref().is_some_and(|auth| auth.mode == Mode::Unverified)
+}
+
+impl Commands for Runner {
+    fn cancel(&self, run: &str) -> BoxFuture<'_, Result<(), CommandError>> {
+        let run = run.to_owned();
+        Box::pin(async move {
+            let reason = Failure::new(Class::Cancelled, "cancelled by its caller");
+            if Self::cancel(self, &run, reason).await { Ok(()) } else { Err(CommandError::Ended) }
+        })
+    }
+
+    fn signal(
+        &self,
+        run: &str,
+        name: &str,
+        payload: Value,
+        from: Option<&str>,
+    ) -> BoxFuture<'_, Result<(), CommandError>> {
+        let run = run.to_owned();
+        let signal = Signal { name: name.to_owned(), payload, from: from.map(str::to_owned) };
+        Box::pin(async move {
+            if Self::signal(self, &run, signal).await { Ok(()) } else { Err(CommandError::Ended) }
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! The gateway over real connections; the tests play the runner.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod auth;
+mod bodies;
+mod doors;
+mod http;
+mod idempotency;
+mod runs;
+mod streams;
+mod world;

@@ -1,0 +1,20 @@
+//! The store and the embedded bus through their public interfaces, on disk and in memory.
+
+#[cfg(test)]
+mod bus;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod retention;
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod watches;

@@ -1,0 +1,264 @@
+//! Random changes, on both stores and on a model that is too simple to be wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pathway_server::store::*;
+use proptest::prelude::*;
+
+use crate::support::*;
+
+/// A change, by small numbers that collide often.
+#[derive(Debug, Clone)]
+enum Change {
+    Admit { skew: i64, runs: Vec<(u8, u8, bool)> },
+    Append { run: usize, skew: u32, events: u8, records: Vec<u8>, child: Option<u8>, status: Option<Status> },
+    Stream { run: usize, attempt: u8, seq: u8 },
+    Publish(Vec<u8>),
+    Prune,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let skew = prop_oneof![8 => Just(0), 1 => Just(1), 1 => Just(-1)];
+    let runs = prop::collection::vec((0..40_u8, 0..6_u8, any::<bool>()), 0..4);
+    let status = prop::option::of(prop::sample::select(Status::ALL.to_vec()));
+    let records = prop::collection::vec(0..3_u8, 0..4);
+    let rising = prop_oneof![8 => Just(0_u32), 1 => Just(1)];
+    prop_oneof![
+        3 => (skew, runs).prop_map(|(skew, runs)| Change::Admit { skew, runs }),
+        6 => (0..12_usize, rising, 0..3_u8, records.clone(), prop::option::of(0..40_u8), status).prop_map(
+            |(run, skew, events, records, child, status)| Change::Append { run, skew, events, records, child, status }
+        ),
+        2 => (0..12_usize, 0..3_u8, 0..3_u8).prop_map(|(run, attempt, seq)| Change::Stream { run, attempt, seq }),
+        2 => records.prop_map(Change::Publish),
+        1 => Just(Change::Prune),
+    ]
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct ModelRun {
+    public_id: String,
+    dedupe_id: Option<String>,
+    parent: Option<usize>,
+    status: Option<Status>,
+    events: u32,
+    stream: BTreeMap<(u32, u32), ()>,
+}
+
+/// Runs by the order of admission; those that were pruned are none.
+#[derive(Debug, Clone, Default)]
+struct Model {
+    next_offset: Option<Offset>,
+    runs: Vec<Option<ModelRun>>,
+    topics: BTreeMap<String, Vec<bool>>,
+}
+
+impl Model {
+    fn insert(&mut self, run: &NewRun, parent: Option<usize>) -> bool {
+        let taken = self.runs.iter().flatten().any(|other| {
+            other.public_id == run.public_id || (run.dedupe_id.is_some() && other.dedupe_id == run.dedupe_id)
+        });
+        if !taken {
+            self.runs.push(Some(ModelRun {
+                public_id: run.public_id.clone(),
+                dedupe_id: run.dedupe_id.clone(),
+                parent,
+                status: Some(run.status),
+                events: 1,
+                ..ModelRun::default()
+            }));
+        }
+        !taken
+    }
+
+    fn publish(&mut self, topics: &[u8]) -> Vec<Offset> {
+        let publish = |topic: &u8| {
+            let topic = self.topics.entry(format!("topic-{topic}")).or_default();
+            topic.push(true);
+            Offset::try_from(topic.len()).unwrap() - 1
+        };
+        topics.iter().map(publish).collect()
+    }
+
+    fn prune(&mut self) -> Pruned {
+        let mut pruned = Pruned::default();
+        let newest = self.runs.len().saturating_sub(1);
+        for run in self.runs.iter_mut().take(newest) {
+            if run.as_ref().is_some_and(|run| run.status.is_some_and(Status::is_final)) {
+                *run = None;
+                pruned.runs += 1;
+            }
+        }
+        for topic in self.topics.values_mut() {
+            let newest = topic.len() - 1;
+            for kept in topic.iter_mut().take(newest).filter(|kept| **kept) {
+                *kept = false;
+                pruned.records += 1;
+            }
+        }
+        pruned
+    }
+
+    fn live(&self, run: usize) -> Option<usize> {
+        self.runs.get(run)?.as_ref().map(|_| run)
+    }
+}
+
+/// The store, and its number of each run of the model.
+struct Subject {
+    store: Arc<dyn Store>,
+    ids: Vec<RunId>,
+}
+
+impl Subject {
+    /// Whether these answers insert what the model inserted.
+    fn note(&mut self, answers: &[Admission], inserted: &[bool]) {
+        assert_eq!(answers.len(), inserted.len());
+        for (answer, inserted) in answers.iter().zip(inserted) {
+            match answer {
+                Admission::Inserted(id) => {
+                    assert!(inserted, "inserted twice");
+                    assert!(self.ids.last().is_none_or(|last| last < id), "ids do not rise");
+                    self.ids.push(*id);
+                }
+                Admission::Duplicate { .. } => assert!(!inserted, "dropped without need"),
+            }
+        }
+    }
+
+    async fn perform(&mut self, model: &mut Model, change: Change) {
+        match change {
+            Change::Admit { skew, runs } => self.admit(model, skew, &runs).await,
+            Change::Append { run, skew, events, records, child: called, status: changed } => {
+                let Some(run) = model.live(run) else { return };
+                let append = Append {
+                    events: (0..events).map(|_| event("event")).collect(),
+                    records: records.iter().map(|topic| record(&format!("topic-{topic}"), "value")).collect(),
+                    children: called.iter().map(|id| child(&format!("run-{id}"))).collect(),
+                    status: changed.and_then(|changed| status(changed, Some(b"outcome"))),
+                    ..Append::new(self.ids[run], model.runs[run].as_ref().unwrap().events + skew)
+                };
+                self.append(model, run, skew, append, &records).await;
+            }
+            Change::Stream { run, attempt, seq } => {
+                let Some(run) = model.live(run) else { return };
+                let (attempt, seq) = (u32::from(attempt), u32::from(seq));
+                let row = StreamRow { attempt, seq, value: vec![1] };
+                let answer = self.store.append_stream(self.ids[run], vec![row]).await;
+                let expected = model.runs[run].as_mut().unwrap();
+                let fits =
+                    !expected.status.unwrap().is_final() && !expected.stream.contains_key(&(attempt, seq));
+                assert_eq!(answer.is_ok(), fits, "{answer:?}");
+                if fits {
+                    expected.stream.insert((attempt, seq), ());
+                }
+            }
+            Change::Publish(topics) => {
+                let records = topics.iter().map(|topic| record(&format!("topic-{topic}"), "value")).collect();
+                assert_eq!(self.store.publish(records).await.unwrap(), model.publish(&topics));
+            }
+            Change::Prune => {
+                let all = Prune { runs_before: i64::MAX, records_before: i64::MAX };
+                assert_eq!(self.store.prune(all).await.unwrap(), model.prune());
+            }
+        }
+    }
+
+    async fn admit(&mut self, model: &mut Model, skew: i64, runs: &[(u8, u8, bool)]) {
+        let from = model.next_offset.unwrap_or(0) + skew;
+        let runs: Vec<_> = (from..)
+            .zip(runs)
+            .map(|(offset, &(id, dedupe, parked))| NewRun {
+                public_id: format!("run-{id}"),
+                dedupe_id: (dedupe > 2).then(|| format!("message-{dedupe}")),
+                status: if parked { Status::Parked } else { Status::Ready },
+                ..new_run(offset)
+            })
+            .collect();
+        let next = from + Offset::try_from(runs.len()).unwrap();
+        let answer = self.store.admit(Admit { next_offset: next, ..admit(from, runs.clone()) }).await;
+        if model.next_offset.is_some_and(|found| found != from) {
+            assert!(matches!(conflict(answer), Conflict::Offset { .. }));
+            return;
+        }
+        model.next_offset = Some(next);
+        let inserted: Vec<_> = runs.iter().map(|run| model.insert(run, None)).collect();
+        self.note(&answer.unwrap(), &inserted);
+    }
+
+    async fn append(&mut self, model: &mut Model, run: usize, skew: u32, append: Append, topics: &[u8]) {
+        let answer = self.store.append(append.clone()).await;
+        let expected = model.runs[run].as_mut().unwrap();
+        if expected.status.unwrap().is_final() {
+            assert_eq!(conflict(answer), Conflict::Finished(append.run));
+            return;
+        }
+        if skew != 0 {
+            let (wrong, found) = (append.expected_seq, expected.events);
+            assert_eq!(conflict(answer), Conflict::Seq { run: append.run, expected: wrong, found });
+            return;
+        }
+        expected.events += u32::try_from(append.events.len()).unwrap();
+        expected.status = append.status.map(|change| change.status).or(expected.status);
+        let appended = answer.unwrap();
+        assert_eq!(appended.offsets, model.publish(topics));
+        let inserted: Vec<_> = append.children.iter().map(|child| model.insert(child, Some(run))).collect();
+        self.note(&appended.children, &inserted);
+    }
+
+    /// All that can be read is as in the model.
+    async fn compare(&self, model: &Model) {
+        let store = &self.store;
+        assert_eq!(store.next_offset("in", 0).await.unwrap(), model.next_offset);
+        let mut unfinished = Vec::new();
+        for (expected, &id) in model.runs.iter().zip(&self.ids) {
+            let events = store.events(id).await.unwrap();
+            let Some(expected) = expected else {
+                assert_eq!(events, []);
+                continue;
+            };
+            assert!(events.iter().map(|event| event.seq).eq(0..expected.events));
+            let run = store.run(&expected.public_id).await.unwrap().unwrap();
+            assert_eq!((run.id, Some(run.status)), (id, expected.status));
+            assert_eq!(run.parent, expected.parent.map(|parent| self.ids[parent]));
+            assert_eq!(run.finished_at.is_some(), run.status.is_final());
+            let stream = store.stream(id, None, 1_000).await.unwrap();
+            assert!(stream.iter().map(|row| (row.attempt, row.seq)).eq(expected.stream.keys().copied()));
+            if !run.status.is_final() {
+                unfinished.push(id);
+            }
+        }
+        let found = store.unfinished(None, 1_000).await.unwrap();
+        assert!(found.iter().map(|run| run.id).eq(unfinished));
+        for (topic, records) in &model.topics {
+            let end = store.end_offset(topic, 0).await.unwrap();
+            assert_eq!(end, Offset::try_from(records.len()).unwrap());
+            let found = store.records(topic, 0, 0, 1_000, usize::MAX).await.unwrap();
+            let kept = (0..).zip(records).filter(|(_, kept)| **kept).map(|(offset, _)| offset);
+            assert!(found.iter().map(|record| record.offset).eq(kept));
+        }
+    }
+}
+
+async fn check(store: SqliteStore, changes: Vec<Change>) {
+    let mut subject = Subject { store: prepared(store).await, ids: Vec::new() };
+    let mut model = Model::default();
+    for change in changes {
+        subject.perform(&mut model, change).await;
+    }
+    subject.compare(&model).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_is_its_model(changes in prop::collection::vec(change(), 1..60)) {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            check(SqliteStore::in_memory().unwrap(), changes.clone()).await;
+            check(SqliteStore::open(folder.path()).unwrap(), changes).await;
+        });
+    }
+}

@@ -1,0 +1,97 @@
+//! Short ways to say what a test needs.
+
+use std::sync::Arc;
+
+use pathway_server::store::*;
+
+/// The definition that all runs of the tests are pinned to.
+pub(crate) const DIGEST: &str = "digest";
+
+/// Runs each test on a store on disk and on one in memory.
+macro_rules! on_both {
+    ($($test:ident)*) => {
+        mod on_disk {
+            $(#[tokio::test]
+            async fn $test() {
+                let folder = tempfile::tempdir().unwrap();
+                let store = pathway_server::store::SqliteStore::open(folder.path()).unwrap();
+                super::$test($crate::support::prepared(store).await).await;
+            })*
+        }
+        mod in_memory {
+            $(#[tokio::test]
+            async fn $test() {
+                let store = pathway_server::store::SqliteStore::in_memory().unwrap();
+                super::$test($crate::support::prepared(store).await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// The store with the definition.
+pub(crate) async fn prepared(store: SqliteStore) -> Arc<dyn Store> {
+    store.define(DIGEST, "text").await.unwrap();
+    Arc::new(store)
+}
+
+/// A run that came from `offset`.
+pub(crate) fn new_run(offset: Offset) -> NewRun {
+    NewRun {
+        public_id: format!("id-{offset}"),
+        pathway: "pathway".into(),
+        digest: DIGEST.into(),
+        subject: None,
+        offset: Some(offset),
+        lane: None,
+        correlation: None,
+        dedupe_id: None,
+        idempotency: None,
+        at: 1_000 + offset,
+        started: format!("input-{offset}").into_bytes(),
+        status: Status::Ready,
+        outcome: None,
+    }
+}
+
+/// A run that another one calls.
+pub(crate) fn child(public_id: &str) -> NewRun {
+    NewRun { public_id: public_id.into(), offset: None, ..new_run(0) }
+}
+
+/// One record of the topic `in` that became `runs`.
+pub(crate) fn admit(offset: Offset, runs: Vec<NewRun>) -> Admit {
+    Admit { topic: "in".into(), partition: 0, from_offset: offset, next_offset: offset + 1, runs }
+}
+
+/// Admits one run that has to be new.
+pub(crate) async fn admitted(store: &dyn Store, run: NewRun) -> RunId {
+    let offset = store.next_offset("in", 0).await.unwrap().unwrap_or(0);
+    match store.admit(admit(offset, vec![run])).await.unwrap()[..] {
+        [Admission::Inserted(run)] => run,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+/// An event.
+pub(crate) fn event(payload: impl Into<Vec<u8>>) -> NewEvent {
+    NewEvent { kind: "performed", payload: payload.into() }
+}
+
+/// A record of `topic`.
+pub(crate) fn record(topic: &str, value: impl Into<Vec<u8>>) -> NewRecord {
+    NewRecord { topic: topic.into(), key: None, value: Some(value.into()), headers: Vec::new(), time: 1 }
+}
+
+/// A change of status at 2000.
+pub(crate) fn status(status: Status, outcome: Option<&[u8]>) -> Option<StatusChange> {
+    Some(StatusChange { status, outcome: outcome.map(<[u8]>::to_vec), wake_at: None, at: 2_000 })
+}
+
+/// What a store said no to.
+pub(crate) fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Conflict {
+    match result {
+        Err(StoreError::Conflict(conflict)) => conflict,
+        other => panic!("{other:?}"),
+    }
+}

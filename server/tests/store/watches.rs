@@ -1,0 +1,60 @@
+//! Readers are woken. A wake-up that does not come hangs the test.
+
+use std::sync::Arc;
+
+use pathway_server::store::*;
+
+use crate::support::*;
+
+on_both! {
+    a_topic_wakes_its_watchers
+    a_run_wakes_its_watchers
+    what_was_marked_is_not_told_again
+    the_end_of_the_store_ends_the_watch
+}
+
+async fn a_topic_wakes_its_watchers(store: Arc<dyn Store>) {
+    let mut watches = [store.watch_topic("out"), store.watch_topic("out")];
+    store.publish(vec![record("out", "1")]).await.unwrap();
+    for watch in &mut watches {
+        watch.changed().await.unwrap();
+    }
+    let run = admitted(&*store, new_run(0)).await;
+    store.append(Append { records: vec![record("out", "2")], ..Append::new(run, 1) }).await.unwrap();
+    for watch in &mut watches {
+        watch.changed().await.unwrap();
+    }
+}
+
+async fn a_run_wakes_its_watchers(store: Arc<dyn Store>) {
+    let mut watch = store.watch_run("id-0");
+    let run = admitted(&*store, new_run(0)).await;
+    watch.changed().await.unwrap();
+    store.append_stream(run, vec![StreamRow { attempt: 1, seq: 0, value: vec![] }]).await.unwrap();
+    watch.changed().await.unwrap();
+    store.append(Append { status: status(Status::Succeeded, None), ..Append::new(run, 1) }).await.unwrap();
+    watch.changed().await.unwrap();
+    // A run that was dropped as a duplicate will never come: who waits for it has to know.
+    let mut dropped = store.watch_run("dropped");
+    let duplicate = NewRun { public_id: "dropped".into(), offset: Some(0), ..new_run(0) };
+    store.admit(admit(1, vec![duplicate])).await.unwrap();
+    dropped.changed().await.unwrap();
+}
+
+async fn what_was_marked_is_not_told_again(store: Arc<dyn Store>) {
+    let mut watch = store.watch_topic("out");
+    store.publish(vec![record("out", "1")]).await.unwrap();
+    watch.changed().await.unwrap();
+    watch.mark();
+    let waiting = tokio::spawn(async move { watch.changed().await });
+    store.publish(vec![record("other", "1")]).await.unwrap();
+    assert!(!waiting.is_finished());
+    store.publish(vec![record("out", "2")]).await.unwrap();
+    waiting.await.unwrap().unwrap();
+}
+
+async fn the_end_of_the_store_ends_the_watch(store: Arc<dyn Store>) {
+    let mut watch = store.watch_topic("out");
+    drop(store);
+    assert!(matches!(watch.changed().await, Err(StoreError::Stopped(_))));
+}
