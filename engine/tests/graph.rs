@@ -1,5 +1,5 @@
 //! Drawings of plans: golden texts, and that Graphviz, where it is installed, can read them.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! `pathway run`, with the real binary and an upstream in this process.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod input;
 mod upstream;
