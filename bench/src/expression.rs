@@ -26,24 +26,14 @@ struct Sample {
 }
 
 const SAMPLES: [Sample; 5] = [
-    Sample {
-        ours: "sum_ns",
-        minijinja: "sum_minijinja_ns",
-        text: "{{ a.b + 1 }}",
-        value: "42",
-    },
+    Sample { ours: "sum_ns", minijinja: "sum_minijinja_ns", text: "{{ a.b + 1 }}", value: "42" },
     Sample {
         ours: "condition_ns",
         minijinja: "condition_minijinja_ns",
         text: "{{ status >= 200 and status < 300 }}",
         value: "true",
     },
-    Sample {
-        ours: "path_ns",
-        minijinja: "path_minijinja_ns",
-        text: "{{ a.list[1].id }}",
-        value: "\"x2\"",
-    },
+    Sample { ours: "path_ns", minijinja: "path_minijinja_ns", text: "{{ a.list[1].id }}", value: "\"x2\"" },
     Sample {
         ours: "template_ns",
         minijinja: "template_minijinja_ns",

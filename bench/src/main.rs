@@ -2,8 +2,10 @@
 
 mod check;
 mod clock;
+mod compile;
 mod expression;
 mod fan;
+mod journal;
 mod order;
 mod pathway;
 mod report;
@@ -55,8 +57,10 @@ impl Options {
 
 #[derive(Debug, Subcommand)]
 enum Benchmark {
+    Compile(compile::Compile),
     Expression(expression::Expressions),
     Fan(fan::Fan),
+    Journal(journal::Journal),
     Vm(vm::ThreeSteps),
 }
 
@@ -66,8 +70,10 @@ type Outcome = Result<Report, String>;
 fn main() -> ExitCode {
     let Cli { options, benchmark } = Cli::parse();
     let outcome = match benchmark {
+        Benchmark::Compile(it) => it.run(&options),
         Benchmark::Expression(it) => it.run(&options),
         Benchmark::Fan(it) => it.run(&options),
+        Benchmark::Journal(it) => it.run(&options),
         Benchmark::Vm(it) => it.run(&options),
     };
     match outcome.and_then(|report| report.print(options.json)) {

@@ -74,7 +74,8 @@ impl Report {
         let all = self.figures.iter().map(|figure| {
             let (median, min, max) = (figure.median(), figure.least(), figure.most());
             let rounds = figure.values.len();
-            let all = json!({"unit": figure.unit, "median": median, "min": min, "max": max, "rounds": rounds});
+            let all =
+                json!({"unit": figure.unit, "median": median, "min": min, "max": max, "rounds": rounds});
             (figure.key.to_owned(), all)
         });
         json.insert("figures".into(), all.collect());

@@ -26,8 +26,11 @@ pub(crate) struct ThreeSteps {}
 impl ThreeSteps {
     pub(crate) fn run(&self, options: &Options) -> Outcome {
         let count = options.count(200_000);
-        let bench =
-            Bench { plan: pathway::plan(pathway::THREE)?, expressions: expressions()?, check: options.check() };
+        let bench = Bench {
+            plan: pathway::plan(pathway::THREE)?,
+            expressions: expressions()?,
+            check: options.check(),
+        };
         let taken = rounds(
             options.rounds,
             vec![

@@ -63,7 +63,7 @@ fn refused(error: AppError) -> Failure {
 }
 
 /// Ready at the first SIGTERM or Ctrl-C; the second ends the process at once.
-async fn asked_to_stop() {
+pub(super) async fn asked_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::loading;
 
 /// A pathway and all that it can call.
+#[derive(Debug)]
 pub(super) struct Target {
     pub(super) config: Config,
     /// All pathways that are whole.

@@ -40,6 +40,16 @@ impl Terminal {
         write(io::stdout().lock(), text)
     }
 
+    /// Prints a part of a line of a result.
+    ///
+    /// # Errors
+    /// As [`Terminal::result`].
+    pub fn result_part(&self, text: &str) -> io::Result<()> {
+        let mut to = io::stdout().lock();
+        to.write_all(text.as_bytes())?;
+        to.flush()
+    }
+
     /// Prints a result of a program's making, one JSON value.
     ///
     /// # Errors
@@ -49,12 +59,34 @@ impl Terminal {
         self.result(&text)
     }
 
+    /// Whether only results and errors are told.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Prints a line of JSON as a part of the result.
+    ///
+    /// # Errors
+    /// As [`Terminal::result`].
+    pub fn json_line(&self, value: &impl serde::Serialize) -> io::Result<()> {
+        self.result(&serde_json::to_string(value)?)
+    }
+
     /// Tells what goes on, unless it should be quiet.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn note(&self, text: &str) -> io::Result<()> {
         if self.quiet { Ok(()) } else { write(io::stderr().lock(), text) }
+    }
+
+    /// Tells more about a failure.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn report(&self, text: &str) -> io::Result<()> {
+        write(io::stderr().lock(), text)
     }
 
     /// Tells why a command failed.

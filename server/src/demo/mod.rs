@@ -8,10 +8,12 @@
 pub mod data;
 mod gemini;
 mod ocr;
+mod project;
 mod standins;
 mod supabase;
 mod watch;
 
+pub use project::{FILES, Folder};
 pub use standins::{Settings, StandIns};
 pub use supabase::Keys;
 pub use watch::{Call, Fault, Service};

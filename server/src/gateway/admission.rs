@@ -1,20 +1,21 @@
 //! From a request to its run: publishes the record, and finds the run that came of it.
 
-use jiff::Timestamp;
-use pathway_engine::Value;
-use pathway_engine::compile::Plan;
-use pathway_engine::value;
-use pathway_engine::vm::{Class, Failure};
 use std::time::Duration;
 
-use axum::http::StatusCode;
-
 use super::auth::Caller;
-use crate::facts::Facts;
 use super::{Gateway, Problem, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
+use crate::facts::Facts;
 use crate::store::{Run, Store, StoreError, Watch};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::compile::Plan;
+use pathway_engine::document::Auth;
+use pathway_engine::expression::EvalError;
+use pathway_engine::value;
+use pathway_engine::vm::{Class, Failure};
 
 /// A request that may become a run.
 pub(super) struct Asked {
@@ -44,7 +45,7 @@ impl Asked {
         }
         let Some(subject) = &plan.door.subject else { return Ok(()) };
         let Some(principal) = &self.caller.principal else {
-            return Err(Problem::unauthorized("a bearer token is needed to say who this is about", false));
+            return Err(nobody_vouches(plan));
         };
         match self.facts().text(subject).map_err(unreadable)? {
             Some(named) if named != principal.sub => {
@@ -123,11 +124,12 @@ impl Asked {
         plan: &Plan,
     ) -> Result<Run, Problem> {
         let store = &gateway.parts.store;
-        if let Some(run) = followed.read_now(&**store).await? {
+        // Not marked as read: that it was dropped may have been told of already.
+        if let Some(run) = store.run(&followed.id).await? {
             return Ok(run);
         }
         // It is told of once: when it is admitted, or dropped for a duplicate.
-        followed.watch.changed().await?;
+        followed.changed().await?;
         if let Some(run) = followed.read_now(&**store).await? {
             return Ok(run);
         }
@@ -174,7 +176,15 @@ impl Followed {
     }
 }
 
+/// The door is about somebody, and nobody in particular asks.
+fn nobody_vouches(plan: &Plan) -> Problem {
+    match plan.door.http.as_ref().map(|http| http.auth) {
+        Some(Auth::None) => Problem::of(&Failure::new(Class::Denied, "nobody vouches for who asks")),
+        _ => Problem::unauthorized("a bearer token is needed to say who asks", false),
+    }
+}
+
 /// An expression of the door cannot be evaluated for this input.
-fn unreadable(error: pathway_engine::expression::EvalError) -> Problem {
+fn unreadable(error: EvalError) -> Problem {
     Problem::of(&Failure::new(Class::Invalid, error.message))
 }

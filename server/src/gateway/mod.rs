@@ -117,7 +117,6 @@ impl Gateway {
     }
 
     /// Its routes: the doors of all pathways, and its own.
-    #[must_use]
     pub fn router(&self) -> Router {
         let mut router = Router::new()
             .route("/health", get(health::health))

@@ -25,18 +25,18 @@ const PAUSE: u64 = 5;
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Box<str>,
     title: &'static str,
     status: u16,
-    detail: String,
+    detail: Box<str>,
     /// The request's id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<String>,
+    instance: Option<Box<str>>,
     class: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
+    code: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<String>,
+    run: Option<Box<str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Violation>,
     #[serde(skip)]
@@ -47,10 +47,10 @@ impl Problem {
     /// A problem that its status says all about.
     pub(super) fn new(status: StatusCode, class: Class, detail: impl Into<String>) -> Self {
         let problem = Self {
-            kind: "about:blank".to_owned(),
+            kind: "about:blank".into(),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: detail.into().into(),
             instance: None,
             class: class.name(),
             code: None,
@@ -68,9 +68,9 @@ impl Problem {
     pub(super) fn of(failure: &Failure) -> Self {
         let status = status_of(failure);
         let mut problem = Self::new(status, failure.class, failure.message.clone());
-        problem.kind = format!("urn:pathway:problem:{}", failure.class.name());
+        problem.kind = format!("urn:pathway:problem:{}", failure.class.name()).into();
         problem.title = title(failure.class);
-        problem.code.clone_from(&failure.code);
+        problem.code = failure.code.as_deref().map(Into::into);
         problem.errors.clone_from(&failure.violations);
         if let Some(wait) = failure.retry_after.filter(|_| matches!(status.as_u16(), 429 | 503)) {
             problem.headers.retain(|(name, _)| name != RETRY_AFTER);
@@ -108,7 +108,7 @@ impl Problem {
 
     /// Names the run that it is about.
     pub(super) fn about_run(mut self, run: &str) -> Self {
-        self.run = Some(run.to_owned());
+        self.run = Some(run.into());
         match HeaderValue::from_str(&format!("/api/runs/{run}")) {
             Ok(location) => self.header(LOCATION, location),
             Err(_) => self,
@@ -149,11 +149,11 @@ impl IntoResponse for Problem {
 pub(super) fn finish(mut response: Response, request_id: &str) -> Response {
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Arc<Problem>>() {
-        Some(problem) => Problem { instance: Some(request_id.to_owned()), ..(*problem).clone() },
+        Some(problem) => Problem { instance: Some(request_id.into()), ..(*problem).clone() },
         None if status.is_client_error() || status.is_server_error() => {
             let class = if status.is_client_error() { Class::Invalid } else { Class::Bug };
             let detail = "the request could not be served";
-            Problem { instance: Some(request_id.to_owned()), ..Problem::new(status, class, detail) }
+            Problem { instance: Some(request_id.into()), ..Problem::new(status, class, detail) }
         }
         None => return response,
     };
@@ -175,6 +175,7 @@ pub(super) async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, Class::Invalid, detail)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over so")]
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
     let said = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("?");

@@ -10,7 +10,7 @@ use pathway_engine::Value;
 use pathway_engine::document::Auth;
 use pathway_engine::value;
 use pathway_engine::vm::{Class, Failure};
-use serde_json::{Value as Json_, json};
+use serde_json::json;
 
 use super::auth::Caller;
 use super::commands::CommandError;
@@ -25,7 +25,7 @@ pub(super) async fn show(
     State(gateway): State<Gateway>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Json<Json_>, Problem> {
+) -> Result<Json<serde_json::Value>, Problem> {
     let (run, _) = find(&gateway, &id, &headers).await?;
     let time = |at: i64| Timestamp::from_millisecond(at).map(|at| at.to_string()).ok();
     let mut shown = json!({

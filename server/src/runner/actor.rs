@@ -302,6 +302,10 @@ impl Actor {
             let (now, later): (Vec<_>, Vec<_>) = effects
                 .into_iter()
                 .partition(|effect| matches!(effect, Effect::Publish { .. } | Effect::Emit { .. }));
+            for effect in now.iter().chain(&later).filter(|effect| effect.attempt().is_some()) {
+                let run = self.run.public_id.clone();
+                self.inner.observe(|| Observed::Asked { run, effect: effect.clone() });
+            }
             if now.is_empty() {
                 self.mark_sent(&later);
                 self.children(&later);

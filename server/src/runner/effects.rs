@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
+use super::mocks;
 use super::upstream::Call;
 use super::{Inner, Observed};
 use crate::envelope::MESSAGE_ID;
@@ -228,9 +229,16 @@ impl Work {
         request: &HttpRequest,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
-        if let Some(mocks) = &self.inner.mocks
-            && let Some(answer) = mocks.answer(&self.instance, self.attempt)
-        {
+        if let Some(mocks) = &self.inner.mocks {
+            let answer = mocks.answer(&self.instance, self.attempt, &request.accept);
+            // What a real stream would have passed on while it arrived.
+            for piece in answer.as_ref().map(mocks::chunks).unwrap_or_default() {
+                if let Some(pieces) = &pieces
+                    && pieces.send(piece).await.is_err()
+                {
+                    break;
+                }
+            }
             return answer;
         }
         let call = Call {

@@ -37,8 +37,17 @@ impl Mocks {
         self.answers.keys().map(String::as_str)
     }
 
-    pub(super) fn answer(&self, instance: &str, attempt: u32) -> Option<Result<Value, Failure>> {
-        let mock = self.answers.get(instance).or_else(|| self.answers.get(&step_path(instance)))?;
+    /// What the call of a step is answered with; where there is nothing, it fails: a run with
+    /// mocks calls nobody.
+    ///
+    /// # Errors
+    /// The failure that is mocked, or that there is no mock.
+    pub(super) fn answer(&self, instance: &str, attempt: u32, accept: &[u16]) -> Result<Value, Failure> {
+        let path = step_path(instance);
+        let Some(mock) = self.answers.get(instance).or_else(|| self.answers.get(&path)) else {
+            let message = format!("step `{path}` has no mock, and a run with mocks calls no service");
+            return Err(Failure::new(Class::Bug, message));
+        };
         let one = match mock.kind() {
             ValueKind::Seq => {
                 let last = mock.len().unwrap_or(1).saturating_sub(1);
@@ -47,18 +56,24 @@ impl Mocks {
             }
             _ => mock.clone(),
         };
-        Some(outcome(&one))
+        outcome(&one, accept)
     }
 }
 
-fn outcome(mock: &Value) -> Result<Value, Failure> {
+/// The pieces of a mocked stream.
+pub(super) fn chunks(answer: &Value) -> Vec<Value> {
+    let chunks = answer.get_attr("chunks").ok();
+    chunks.and_then(|chunks| Some(chunks.try_iter().ok()?.collect())).unwrap_or_default()
+}
+
+fn outcome(mock: &Value, accept: &[u16]) -> Result<Value, Failure> {
     let get = |name: &str| mock.get_attr(name).ok().filter(|value| !value.is_undefined());
     if get("timeout").is_some_and(|value| value.is_true()) {
         return Err(Failure::new(Class::Timeout, "mocked: took too long"));
     }
     let status = get("status").and_then(|status| status.as_i64()).unwrap_or(200);
     let status = u16::try_from(status).unwrap_or(500);
-    if status >= 400 {
+    if status >= 400 && !accept.contains(&status) {
         let class = match status {
             408 | 504 => Class::Timeout,
             429 => Class::RateLimited,

@@ -9,6 +9,7 @@ mod admission;
 mod effects;
 mod finish;
 mod lanes;
+mod launch;
 mod mocks;
 mod resume;
 mod slots;
@@ -23,13 +24,14 @@ use pathway_engine::compile::{Plan, Program};
 use pathway_engine::journal::{Event, Signal};
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
-use pathway_engine::vm::{Failure, Trace};
+use pathway_engine::vm::{Effect, Failure, Trace};
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::actor::Message;
 use self::lanes::{Lane, Lanes};
+pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
 pub use self::slots::Slots;
 pub use self::upstream::Upstreams;
@@ -81,6 +83,13 @@ pub enum Observed {
         run: String,
         /// What.
         trace: Trace,
+    },
+    /// A step asks for an effect; mind its secrets.
+    Asked {
+        /// Public id.
+        run: String,
+        /// What for.
+        effect: Effect,
     },
     /// It emitted a value.
     Emitted {

@@ -2,6 +2,11 @@
 //! user.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+mod analytics;
+mod budget;
+mod chat;
+mod notification;
+mod ocr;
 mod play;
 mod transaction;
 

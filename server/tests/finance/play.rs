@@ -66,6 +66,12 @@ impl Play {
         self.then(step, Outcome::Answer(value(&json!({"status": 200, "headers": {}, "body": body}))))
     }
 
+    /// The step is answered with this body and nothing else.
+    pub(crate) fn instead(mut self, step: &str, body: Json) -> Self {
+        self.answers.remove(step);
+        self.on(step, body)
+    }
+
     /// The language model answers the step with this text.
     pub(crate) fn says(self, step: &str, text: &str) -> Self {
         let answer = json!({"status": 200, "headers": {}, "body": null, "text": text, "chunks": [text]});
@@ -136,11 +142,7 @@ impl Play {
                 self.answer(&step)
             }
             Effect::Publish { topic, key, value: record, .. } => {
-                played.published.push((
-                    topic.to_string(),
-                    key.clone().unwrap_or_default(),
-                    to_serde(record),
-                ));
+                played.published.push((topic.to_string(), key.clone().unwrap_or_default(), to_serde(record)));
                 Outcome::Answer(value(&json!({"id": "m1"})))
             }
             other => panic!("not expected: {other:?}"),

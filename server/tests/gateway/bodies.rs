@@ -38,7 +38,7 @@ async fn json_of_any_dialect_is_read() {
         assert_eq!(send(request).await.ok()["k"], "1", "{media}");
     }
     send(world.client.post(&url).body(r#"{"k":"1"}"#)).await.ok();
-    assert!(send(world.client.post(&url)).await.problem(422)["detail"].as_str().unwrap().contains("input.k"));
+    assert_eq!(send(world.client.post(&url)).await.ok()["k"], json!(null), "nothing is an empty object");
     for media in ["text/plain", "application/x-www-form-urlencoded", "json", ""] {
         send(world.client.post(&url).header("content-type", media).body("{}")).await.problem(415);
     }

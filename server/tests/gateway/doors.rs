@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::world::{Runner, World, failure, send, token};
 
-pub const BUDGET: &str = r#"
+pub(crate) const BUDGET: &str = r#"
 pathway: budget
 on:
   topic: budget_requests

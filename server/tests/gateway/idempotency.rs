@@ -41,13 +41,15 @@ async fn a_key_is_one_subjects() {
 
 #[tokio::test]
 async fn requests_at_once_with_one_key_are_one_run() {
-    let mut world = World::start(&[BUDGET], Runner::Echo).await;
-    let answers = join_all((0..20).map(|_| send(keyed(&world, "k", 5)))).await;
-    let run = world.admitted().await;
-    for answer in answers {
-        assert_eq!(answer.ok()["correlation_id"], run.public_id);
+    for runner in [Runner::Echo, Runner::EchoFirst] {
+        let mut world = World::start(&[BUDGET], runner).await;
+        let answers = join_all((0..20).map(|_| send(keyed(&world, "k", 5)))).await;
+        let run = world.admitted().await;
+        for answer in answers {
+            assert_eq!(answer.ok()["correlation_id"], run.public_id);
+        }
+        assert!(world.nothing_admitted());
     }
-    assert!(world.nothing_admitted());
 }
 
 #[tokio::test]

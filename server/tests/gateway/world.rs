@@ -17,7 +17,7 @@ use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_engine::value::from_serde;
 use pathway_engine::vm::{Class, Failure};
-use pathway_server::bus::{Bus, EmbeddedBus, Start};
+use pathway_server::bus::{self, Bus, EmbeddedBus, NewRecord, Start};
 use pathway_server::envelope::{Envelope, Sealed, input_hash};
 use pathway_server::gateway::{CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError};
 use pathway_server::piece::{Piece, Said};
@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub const UNVERIFIED: &str = "auth: { mode: unverified }\ncors: { origins: [\"http://app.test\"] }\n";
+pub(crate) const UNVERIFIED: &str = "auth: { mode: unverified }\ncors: { origins: [\"http://app.test\"] }\n";
 
 struct NoSchemas;
 
@@ -44,7 +44,7 @@ impl Schemas for NoSchemas {
 }
 
 /// Reads a project and compiles its pathways, all of which must be good.
-pub fn compiled(project: &str, pathways: &[&str]) -> (Project, Program) {
+pub(crate) fn compiled(project: &str, pathways: &[&str]) -> (Project, Program) {
     let (mut sources, mut diagnostics) = (Sources::new(), Diagnostics::new());
     let variables = Variables::new();
     let limits = source::Limits::default;
@@ -68,47 +68,54 @@ pub fn compiled(project: &str, pathways: &[&str]) -> (Project, Program) {
 
 /// A run that the gateway's request became.
 #[derive(Debug, Clone)]
-pub struct Admitted {
-    pub id: RunId,
-    pub public_id: String,
-    pub input: Json,
-    pub envelope: Envelope,
-    pub record: Record,
+pub(crate) struct Admitted {
+    pub(crate) id: RunId,
+    pub(crate) public_id: String,
+    pub(crate) input: Json,
+    pub(crate) envelope: Envelope,
+    pub(crate) record: Record,
 }
 
 /// What becomes of every run that is admitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Runner {
+pub(crate) enum Runner {
     /// It returns its input.
     Echo,
+    /// It returns its input, before the gateway knows that it was published.
+    EchoFirst,
     /// What the test does with it, see [`World::admitted`].
     Manual,
     /// Nothing is admitted.
     Absent,
 }
 
-pub struct World {
-    pub url: String,
-    pub store: Arc<dyn Store>,
-    pub key: SealKey,
-    pub ready: watch::Sender<Readiness>,
-    pub stop: CancellationToken,
-    pub commands: Arc<Recorded>,
-    pub client: Client,
-    pub served: Option<JoinHandle<Result<(), ServeError>>>,
+pub(crate) struct World {
+    pub(crate) url: String,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) key: SealKey,
+    pub(crate) ready: watch::Sender<Readiness>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) commands: Arc<Recorded>,
+    pub(crate) client: Client,
+    pub(crate) served: Option<JoinHandle<Result<(), ServeError>>>,
     admitted: mpsc::UnboundedReceiver<Admitted>,
 }
 
 impl World {
-    pub async fn start(pathways: &[&str], runner: Runner) -> Self {
+    pub(crate) async fn start(pathways: &[&str], runner: Runner) -> Self {
         Self::start_with(UNVERIFIED, pathways, runner, Limits::default()).await
     }
 
-    pub async fn start_with(project: &str, pathways: &[&str], runner: Runner, limits: Limits) -> Self {
+    pub(crate) async fn start_with(project: &str, pathways: &[&str], runner: Runner, limits: Limits) -> Self {
         let (project, program) = compiled(project, pathways);
         let (project, program) = (Arc::new(project), Arc::new(program));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
+        let read = watch::Sender::new(0);
+        let gateway_bus: Arc<dyn Bus> = match runner {
+            Runner::EchoFirst => Arc::new(LateBus { bus: bus.clone(), read: read.subscribe() }),
+            _ => bus.clone(),
+        };
         let key = SealKey::generate().unwrap();
         let (ready, ready_receiver) = watch::channel(Ok(()));
         let stop = CancellationToken::new();
@@ -117,7 +124,7 @@ impl World {
             project: project.clone(),
             program: program.clone(),
             store: store.clone(),
-            bus: bus.clone(),
+            bus: gateway_bus,
             commands: commands.clone(),
             key: key.clone(),
             ready: ready_receiver,
@@ -130,13 +137,14 @@ impl World {
         let (sender, admitted) = mpsc::unbounded_channel();
         if runner != Runner::Absent {
             for plan in program.pathways.values() {
-                let admission = Admission_ {
+                let admission = Admitting {
                     pathway: plan.name.to_string(),
                     digest: plan.digest.to_string(),
                     correlation: plan.door.correlation.as_ref().map(|field| field.value.clone()),
                     topic: project.topics.real(&plan.topic()).to_owned(),
                     store: store.clone(),
                     key: key.clone(),
+                    read: read.clone(),
                 };
                 tokio::spawn(admission.run(bus.clone(), runner, sender.clone()));
             }
@@ -146,24 +154,24 @@ impl World {
     }
 
     /// The next run.
-    pub async fn admitted(&mut self) -> Admitted {
+    pub(crate) async fn admitted(&mut self) -> Admitted {
         tokio::time::timeout(Duration::from_secs(20), self.admitted.recv()).await.unwrap().unwrap()
     }
 
     /// Whether there is no further run.
-    pub fn nothing_admitted(&mut self) -> bool {
+    pub(crate) fn nothing_admitted(&mut self) -> bool {
         self.admitted.try_recv().is_err()
     }
 
-    pub fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.url)).bearer_auth(token("ann"))
     }
 
-    pub fn post(&self, path: &str, body: &Json) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, body: &Json) -> RequestBuilder {
         self.post_text(path, body.to_string())
     }
 
-    pub fn post_text(&self, path: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    pub(crate) fn post_text(&self, path: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.client
             .post(format!("{}{path}", self.url))
             .bearer_auth(token("ann"))
@@ -171,25 +179,25 @@ impl World {
             .body(body)
     }
 
-    pub async fn returns(&self, run: &Admitted, value: Json) {
+    pub(crate) async fn returns(&self, run: &Admitted, value: Json) {
         finish(&*self.store, run.id, Status::Succeeded, Outcome::Answer(from_serde(&value))).await;
     }
 
-    pub async fn fails(&self, run: &Admitted, status: Status, failure: Failure) {
+    pub(crate) async fn fails(&self, run: &Admitted, status: Status, failure: Failure) {
         finish(&*self.store, run.id, status, Outcome::Failure(failure)).await;
     }
 
-    pub async fn emits(&self, run: &Admitted, (attempt, seq): (u32, u32), value: Json) {
+    pub(crate) async fn emits(&self, run: &Admitted, (attempt, seq): (u32, u32), value: Json) {
         self.streams(run, (attempt, seq), Said::Emitted(from_serde(&value))).await;
     }
 
-    pub async fn streams(&self, run: &Admitted, (attempt, seq): (u32, u32), said: Said) {
+    pub(crate) async fn streams(&self, run: &Admitted, (attempt, seq): (u32, u32), said: Said) {
         let value = serde_json::to_vec(&Piece { step: "s".to_owned(), attempt, said }).unwrap();
         self.store.append_stream(run.id, vec![StreamRow { attempt, seq, value }]).await.unwrap();
     }
 
     /// Who asked for a run, unsealed.
-    pub fn sealed(&self, run: &Admitted) -> Sealed {
+    pub(crate) fn sealed(&self, run: &Admitted) -> Sealed {
         let sealed = run.envelope.sealed.as_deref().unwrap();
         Sealed::open(&self.key, sealed, &run.envelope.pathway, &run.public_id).unwrap()
     }
@@ -197,20 +205,20 @@ impl World {
 
 /// What a test knows of an answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: Json,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Json,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// Asserts that it is a problem of this status.
     #[track_caller]
-    pub fn problem(self, status: u16) -> Json {
+    pub(crate) fn problem(self, status: u16) -> Json {
         assert_eq!(self.status, status, "{}", self.body);
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.body["status"], status);
@@ -226,28 +234,28 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn ok(self) -> Json {
+    pub(crate) fn ok(self) -> Json {
         assert_eq!(self.status, 200, "{}", self.body);
         self.body
     }
 }
 
-pub async fn send(request: RequestBuilder) -> Answer {
+pub(crate) async fn send(request: RequestBuilder) -> Answer {
     answer(request.send().await.unwrap()).await
 }
 
-pub async fn answer(response: Response) -> Answer {
+pub(crate) async fn answer(response: Response) -> Answer {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
     Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Json::String(text)) }
 }
 
 /// A token that says it is of `subject`; nobody signed it.
-pub fn token(subject: &str) -> String {
+pub(crate) fn token(subject: &str) -> String {
     token_of(&json!({ "sub": subject, "role": "authenticated", "email": "a@b.test" }))
 }
 
-pub fn token_of(claims: &Json) -> String {
+pub(crate) fn token_of(claims: &Json) -> String {
     let part = |json: &Json| URL_SAFE_NO_PAD.encode(json.to_string());
     format!("{}.{}.{}", part(&json!({ "alg": "HS256" })), part(claims), "c2lnbmF0dXJl")
 }
@@ -259,25 +267,26 @@ async fn finish(store: &dyn Store, run: RunId, status: Status, outcome: Outcome)
 }
 
 /// Admits the records of one pathway, as the runner does.
-struct Admission_ {
+struct Admitting {
     pathway: String,
     digest: String,
     correlation: Option<String>,
     topic: String,
     store: Arc<dyn Store>,
     key: SealKey,
+    read: watch::Sender<i64>,
 }
 
-impl Admission_ {
+impl Admitting {
     async fn run(self, bus: Arc<EmbeddedBus>, runner: Runner, sender: mpsc::UnboundedSender<Admitted>) {
         self.store.define(&self.digest, "text").await.unwrap();
         let mut records = bus.subscribe(&self.topic, Start::Oldest).await.unwrap();
         while let Ok(batch) = records.next_batch(1, 1 << 30).await {
             let [record] = batch.records.as_slice() else { panic!("one record") };
-            let Some(admitted) = self.admit(record, batch.from_offset, batch.next_offset).await else {
-                continue;
-            };
-            if runner == Runner::Echo {
+            let admitted = self.admit(record, batch.from_offset, batch.next_offset).await;
+            self.read.send_replace(batch.next_offset);
+            let Some(admitted) = admitted else { continue };
+            if matches!(runner, Runner::Echo | Runner::EchoFirst) {
                 let input = Outcome::Answer(from_serde(&admitted.input));
                 finish(&*self.store, admitted.id, Status::Succeeded, input).await;
             }
@@ -327,8 +336,8 @@ impl Admission_ {
 
 /// Commands that were given.
 #[derive(Debug, Default)]
-pub struct Recorded {
-    pub given: Mutex<Vec<String>>,
+pub(crate) struct Recorded {
+    pub(crate) given: Mutex<Vec<String>>,
 }
 
 impl Commands for Recorded {
@@ -353,6 +362,28 @@ impl Commands for Recorded {
     }
 }
 
-pub fn failure(class: Class, message: &str) -> Failure {
+pub(crate) fn failure(class: Class, message: &str) -> Failure {
     Failure::new(class, message)
+}
+
+/// A bus of one topic that answers when what was published has been read.
+#[derive(Debug)]
+struct LateBus {
+    bus: Arc<EmbeddedBus>,
+    read: watch::Receiver<i64>,
+}
+
+impl Bus for LateBus {
+    fn publish(&self, records: Vec<NewRecord>) -> bus::Answer<'_, Vec<bus::Offset>> {
+        let mut read = self.read.clone();
+        Box::pin(async move {
+            let offsets = self.bus.publish(records).await?;
+            read.wait_for(|next| offsets.iter().all(|offset| offset < next)).await.unwrap();
+            Ok(offsets)
+        })
+    }
+
+    fn subscribe(&self, topic: &str, start: Start) -> bus::Answer<'_, Box<dyn bus::Subscription>> {
+        self.bus.subscribe(topic, start)
+    }
 }

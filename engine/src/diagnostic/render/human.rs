@@ -4,7 +4,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 
 use super::excerpt::excerpt;
 use super::visible;
-use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::diagnostic::{Diagnostic, Label, Severity, page};
 use crate::source::{FileId, Sources};
 
 pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String {
@@ -40,9 +40,12 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) ->
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(visible::line(help)));
     }
-    let more = Level::NOTE.with_name("more").message(format!("pathway explain {}", diagnostic.code.0));
+    if page(diagnostic.code.0).is_some() {
+        let more = format!("pathway explain {}", diagnostic.code.0);
+        group = group.element(Level::NOTE.with_name("more").message(more));
+    }
     let renderer = if color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
-    let mut text = renderer.render(&[group.element(more)]);
+    let mut text = renderer.render(&[group]);
     for (shown, real) in columns {
         text = text.replacen(&shown, &real, 1);
     }

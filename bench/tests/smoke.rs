@@ -1,0 +1,59 @@
+//! Every benchmark runs, prints what it promises and looks at its outputs. No timings.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn bench(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pathway-bench")).args(arguments).output().unwrap()
+}
+
+/// Runs a benchmark with tiny counts; `figures` must be among its figures.
+fn runs(name: &str, count: &str, figures: &[&str]) {
+    let small = [name, "--rounds", "2", "--count", count];
+    let json = bench(&[&small[..], &["--json"]].concat());
+    assert!(json.status.success(), "{}", String::from_utf8_lossy(&json.stderr));
+    let report: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(report["benchmark"], name);
+    for figure in figures {
+        let all = &report["figures"][figure];
+        assert!(report[figure].is_number(), "{figure} is missing: {report}");
+        assert_eq!(report[figure], all["median"]);
+        assert_eq!(all["rounds"], 2);
+        assert!(all["min"].as_f64() <= all["max"].as_f64());
+    }
+
+    let table = bench(&small);
+    assert!(table.status.success());
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(figures.iter().all(|figure| table.contains(figure)), "{table}");
+
+    let spoilt = bench(&[&small[..], &["--spoil"]].concat());
+    let reason = String::from_utf8(spoilt.stderr).unwrap();
+    assert!(!spoilt.status.success() && reason.contains("wrong output"), "{reason}");
+}
+
+#[test]
+fn vm() {
+    runs("vm", "300", &["three_step_runs_per_second", "machine_to_expressions"]);
+}
+
+#[test]
+fn fan() {
+    runs("fan", "20", &["fan_out_ns_per_step", "long_to_short", "each_ns_per_item"]);
+}
+
+#[test]
+fn compile() {
+    runs("compile", "3", &["pathways_per_second"]);
+}
+
+#[test]
+fn expression() {
+    runs("expression", "10", &["sum_ns", "sum_minijinja_ns", "template_ns", "path_ns", "filters_ns"]);
+}
+
+#[test]
+fn journal() {
+    runs("journal", "300", &["durable_runs_per_second", "store_appends_per_second"]);
+}

@@ -1,0 +1,117 @@
+//! Drawings of plans: golden texts, and that Graphviz, where it is installed, can read them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod support;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use pathway_engine::graph::{dot, mermaid};
+use support::plan;
+
+const PROJECT: &str = r#"
+services: { shop: { url: "http://shop.example" } }
+topics: { alerts: alerts }
+"#;
+
+/// Guards, data, `needs`, a block, a fan, a retry.
+const ORDER: &str = r#"
+pathway: order
+summary: Books an order, "quoted" & <marked>.
+steps:
+  stock: { http: { service: shop, get: /stock } }
+  price: { http: { service: shop, get: /price }, retry: { attempts: 4 } }
+  gone:
+    when: not steps.stock.body
+    return: { ok: false }
+  book:
+    when: input.book
+    steps:
+      lines:
+        each: input.lines
+        max_parallel: 3
+        http: { service: shop, post: /lines, json: "{{ item }}" }
+      total: { set: { sum: "{{ steps.lines | length }}", price: "{{ steps.price.body }}" } }
+    return: "{{ steps.total.sum }}"
+  log:
+    needs: book
+    on_error: continue
+    http: { service: shop, post: /log }
+  tell: { publish: { topic: alerts, value: "{{ steps.log.status or 0 }}" } }
+  bad: { when: input.bad, fail: { message: bad } }
+return: { booked: "{{ steps.book or 0 }}" }
+"#;
+
+/// Choices, handlers, loops, and texts that mean something to whoever draws.
+const SWITCH: &str = r#"
+pathway: switch
+steps:
+  choose:
+    switch:
+      of: input.kind
+      cases:
+        "a, \"b\"": { steps: { one: { set: { x: 1 } } }, return: 1 }
+        "]-->|#end; <b>": { return: 2 }
+      default: { steps: { two: { call: { pathway: switch } } } }
+  poll:
+    while: last.status != 200
+    limit: 5
+    http: { service: shop, get: /poll }
+    on_error:
+      steps: { note: { emit: "{{ error.message }}" } }
+on_error:
+  steps: { sorry: { set: { x: "{{ error.message }}" } } }
+  return: "{{ steps.sorry }}"
+"#;
+
+const EMPTY: &str = "pathway: empty\nreturn: 1\n";
+
+#[test]
+fn golden() {
+    for (name, pathway) in [("order", ORDER), ("switch", SWITCH), ("empty", EMPTY)] {
+        let plan = plan(PROJECT, pathway);
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "graph" }, {
+            insta::assert_snapshot!(format!("{name}.mermaid"), mermaid(&plan));
+            insta::assert_snapshot!(format!("{name}.dot"), dot(&plan));
+        });
+    }
+}
+
+#[test]
+fn a_guard_is_drawn_after_the_last_of_its_stretch_only() {
+    let plan = plan(
+        "",
+        "pathway: p\nsteps:\n  a: { set: { x: 1 } }\n  b: { set: { x: '{{ steps.a.x }}' } }\n  stop: { when: input.s, return: 1 }\n  c: { set: { x: 1 } }\n  d: { set: { x: '{{ steps.c.x }}' } }\n",
+    );
+    let text = dot(&plan);
+    let edges: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains("->")).collect();
+    let expected = [
+        r#""a" -> "b""#,
+        r#""b" -> "stop" [style=dotted]"#,
+        r#""stop" -> "c" [style=dotted]"#,
+        r#""c" -> "d""#,
+    ];
+    assert_eq!(edges, expected);
+}
+
+#[test]
+fn graphviz_reads_it() {
+    let Ok(version) = Command::new("dot").arg("-V").output() else {
+        eprintln!("skipped: `dot` is not installed");
+        return;
+    };
+    assert!(version.status.success());
+    for pathway in [ORDER, SWITCH, EMPTY] {
+        let mut child = Command::new("dot")
+            .arg("-Tplain")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(dot(&plan(PROJECT, pathway)).as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.stderr, b"");
+    }
+}

@@ -1,0 +1,131 @@
+//! Drives a lone run to its end and shows a watcher what happens.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathway_engine::Value;
+use pathway_engine::journal::Principal;
+use pathway_engine::vm::{Class, Failure as RunFailure};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use super::super::target::Target;
+use super::super::{Exit, Failure};
+use super::internal;
+use crate::bus::EmbeddedBus;
+use crate::runner::{Mocks, Observed, Parts, Runner};
+use crate::seal::SealKey;
+use crate::store::{SqliteStore, Store};
+
+/// How often what is running is drawn anew.
+const TICK: Duration = Duration::from_millis(100);
+/// How long the rest may take to stop after the run's end.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What is to be run.
+pub(super) struct Lone<'a> {
+    pub(super) target: &'a Target,
+    pub(super) input: Value,
+    pub(super) principal: Option<Principal>,
+    pub(super) mocks: Option<Mocks>,
+}
+
+/// How it ended.
+pub(super) enum Ended {
+    /// The run is over.
+    Over { outcome: Result<Value, RunFailure>, parked: bool },
+    /// Whoever watched it left twice.
+    Left,
+}
+
+/// Whoever watches a run.
+pub(super) trait Watcher {
+    /// Something happened.
+    fn see(&mut self, observed: &Observed) -> io::Result<()>;
+    /// So much happened that some of it was not seen.
+    fn missed(&mut self, count: u64) -> io::Result<()>;
+    /// Time goes by.
+    fn tick(&mut self) -> io::Result<()>;
+    /// Ctrl-C was pressed for the first time.
+    fn interrupted(&mut self) -> io::Result<()>;
+    /// There is nothing more to see.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+/// Runs it to the end.
+pub(super) fn drive(lone: &Lone<'_>, watcher: &mut dyn Watcher) -> Result<Ended, Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(internal)?;
+    let ended = runtime.block_on(async {
+        let ended = watch(lone, watcher).await;
+        watcher.end()?;
+        ended
+    });
+    // An upstream that hangs holds nobody up.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn watch(lone: &Lone<'_>, watcher: &mut dyn Watcher) -> Result<Ended, Failure> {
+    let runner = start(lone).await?;
+    let mut observed = runner.observe();
+    let id = runner.launch(&lone.target.plan.name, &lone.input, lone.principal.clone()).await;
+    let id = id.map_err(internal)?;
+    let mut interrupts = interrupts();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let failed = runner.failed();
+    tokio::pin!(failed);
+    let mut is_interrupted = false;
+    loop {
+        tokio::select! {
+            seen = observed.recv() => match seen {
+                Ok(seen) => {
+                    watcher.see(&seen)?;
+                    if let Observed::Ended { run, outcome, parked } = seen
+                        && run == id
+                    {
+                        runner.stop(GRACE).await;
+                        return Ok(Ended::Over { outcome, parked });
+                    }
+                }
+                Err(RecvError::Lagged(count)) => watcher.missed(count)?,
+                Err(RecvError::Closed) => return Err(internal("the run left no outcome")),
+            },
+            Some(()) = interrupts.recv() => {
+                if is_interrupted {
+                    return Ok(Ended::Left);
+                }
+                is_interrupted = true;
+                watcher.interrupted()?;
+                let reason = RunFailure::new(Class::Cancelled, "called off with Ctrl-C");
+                if !runner.cancel(&id, reason).await {
+                    return Ok(Ended::Left);
+                }
+            }
+            _ = ticks.tick() => watcher.tick()?,
+            reason = &mut failed => return Err(Failure::new(Exit::Internal, reason)),
+        }
+    }
+}
+
+async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().map_err(internal)?);
+    let parts = Parts {
+        program: lone.target.program.clone(),
+        project: Arc::new(lone.target.config.project.clone()),
+        bus: Arc::new(EmbeddedBus::new(store.clone())),
+        store,
+        key: SealKey::generate().map_err(internal)?,
+        mocks: lone.mocks.clone(),
+    };
+    Runner::start(parts).await.map_err(internal)
+}
+
+fn interrupts() -> mpsc::Receiver<()> {
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {} });
+    receiver
+}
