@@ -13,6 +13,9 @@ pub use minijinja::Value;
 /// How deep a value may nest.
 pub const MAX_DEPTH: usize = 120;
 
+/// How many values may be in one; a part that is shared counts as often as it stands there.
+pub const MAX_COUNT: usize = 1_000_000;
+
 /// Why a text is not JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at line {line}, column {column}")]
@@ -88,38 +91,36 @@ pub fn with_field(value: &Value, field: &str, item: Value) -> Value {
     Value::from_pairs(others.chain([(Value::from(field), item)]))
 }
 
-/// Whether `value` nests deeper than [`MAX_DEPTH`].
+/// Whether `value` nests deeper than [`MAX_DEPTH`] or holds more than [`MAX_COUNT`] values.
 #[must_use]
 pub fn too_deep(value: &Value) -> bool {
     measure(value).is_none()
 }
 
-/// How many values are in `value`, itself included; `None` if it nests deeper than [`MAX_DEPTH`].
+/// How many values are in `value`, itself included; `None` if there are more than [`MAX_COUNT`],
+/// or it nests deeper than [`MAX_DEPTH`].
 pub(crate) fn measure(value: &Value) -> Option<usize> {
-    measured(value, MAX_DEPTH)
+    let mut left = MAX_COUNT;
+    take_away(value, MAX_DEPTH, &mut left)?;
+    Some(MAX_COUNT - left)
 }
 
-fn measured(value: &Value, depth: usize) -> Option<usize> {
+fn take_away(value: &Value, depth: usize, left: &mut usize) -> Option<()> {
+    *left = left.checked_sub(1)?;
     if value.as_object().is_none() {
-        return Some(1);
+        return Some(());
     }
     let depth = depth.checked_sub(1)?;
-    let mut count = 1;
     // The two kinds that JSON is decoded to are looked into without cloning what they hold.
     if let Some(list) = value.downcast_object_ref::<Vec<Value>>() {
-        for item in list {
-            count += measured(item, depth)?;
-        }
+        list.iter().try_for_each(|item| take_away(item, depth, left))
     } else if let Some(map) = value.downcast_object_ref::<IndexMap<Value, Value>>() {
-        for item in map.values() {
-            count += measured(item, depth)?;
-        }
-    } else if let Some(pairs) = value.as_object().and_then(|object| object.try_iter_pairs()) {
-        for (_, item) in pairs {
-            count += measured(&item, depth)?;
-        }
+        map.values().try_for_each(|item| take_away(item, depth, left))
+    } else if let Some(mut pairs) = value.as_object().and_then(|object| object.try_iter_pairs()) {
+        pairs.try_for_each(|(_, item)| take_away(&item, depth, left))
+    } else {
+        Some(())
     }
-    Some(count)
 }
 
 #[cfg(test)]
@@ -175,6 +176,16 @@ mod tests {
         }
         assert!(!too_deep(&value));
         assert!(too_deep(&Value::from(vec![value])));
+    }
+
+    #[test]
+    fn size_is_bounded_and_what_is_shared_counts_as_often_as_it_is_there() {
+        let mut value = Value::from(1);
+        for _ in 0..100 {
+            value = Value::from(vec![value.clone(), value]);
+        }
+        assert!(too_deep(&value));
+        assert_eq!(measure(&Value::from(vec![1, 2, 3])), Some(4));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pathway_engine::diagnostic::{Diagnostic, Diagnostics, Severity};
-use pathway_engine::expression::{Variable, Variables};
+use pathway_engine::Value;
+use pathway_engine::expression::{Now, Scope, Slot, Variable, Variables};
 use pathway_engine::project::{Bus, Project, Start, Store};
 use pathway_engine::source::{Limits, Sources, parse};
 use proptest::prelude::*;
@@ -40,6 +41,32 @@ fn problems(text: &str, set: &[(&str, &str)]) -> Vec<(&'static str, String)> {
 
 fn one(text: &str, code: &'static str, at: &str) {
     assert_eq!(problems(text, &[("KEY", "s3cret"), ("EMPTY", "")]), [(code, at.to_owned())], "{text}");
+}
+
+/// A scope with a caller's token.
+struct Token;
+
+impl Scope for Token {
+    fn get(&self, slot: Slot) -> Value {
+        assert_eq!(slot, Slot::Auth);
+        Value::from_pairs([("token", "t0ken")])
+    }
+
+    fn now(&self) -> Now {
+        Now::UNIX_EPOCH
+    }
+
+    fn uuid(&self, _: u32) -> String {
+        String::new()
+    }
+}
+
+#[test]
+fn headers_of_a_service_carry_the_callers_token() {
+    let text = "services: { a: { url: 'http://h', headers: { Authorization: 'Bearer {{ auth.token }}' } } }";
+    let project = good(text, &[]);
+    let (_, header) = &project.services["a"].headers[0];
+    assert_eq!(header.render(&Token, None).unwrap(), "Bearer t0ken");
 }
 
 #[test]

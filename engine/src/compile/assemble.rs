@@ -90,11 +90,11 @@ impl Assembler<'_> {
                 && repeat.is_none()
                 && !binds_error
                 && step.timeout.is_none(),
-            binds_error,
             each,
             on_error,
             repeat,
             retry,
+            binds_error,
             timeout: step.timeout,
             at_most_once: step.at_most_once,
             secret: step.secret,

@@ -38,7 +38,7 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
     let input = pathway.input.as_ref().map_or(Shape::Any, |schema| schema.shape().clone());
     let names =
         Names { input, vars: indexmap::IndexMap::new(), levels: Vec::new(), locals: Vec::new(), only: None };
-    let mut checker = Checker { world, names, facts: Vec::new(), diagnostics };
+    let mut checker = Checker { world, names, facts: Vec::new(), guards: Vec::new(), diagnostics };
     for (name, tree) in &mut pathway.vars {
         let shape = checker.tree(tree, Place::Value);
         checker.names.vars.insert(name.value.clone(), shape);
@@ -63,8 +63,10 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
 struct Checker<'a> {
     world: &'a World<'a>,
     names: Names,
-    /// Paths that are certainly there: guards and conditions say so.
+    /// Paths that are certainly there, because conditions around this place say so.
     facts: Vec<Vec<Segment>>,
+    /// Those that the guards of the blocks around this place prove.
+    guards: Vec<Guards>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -114,18 +116,18 @@ impl Checker<'_> {
         });
         let facts = self.facts.len();
         let mut returned = Vec::new();
-        let guards = Guards::of(block);
+        self.guards.push(Guards::of(block));
         for n in block.order.sorted.clone() {
             let Some(step) = block.steps.get_mut(n as usize) else { continue };
             self.facts.truncate(facts);
-            self.facts.extend(guards.before(n).cloned());
+            self.guards_before(n);
             let shape = self.check_step(step);
             if step.action.returns() {
                 returned.push(shape.clone());
             }
             if let Some(level) = self.names.levels.last_mut() {
                 if let Some(output) = level.outputs.get_mut(n as usize) {
-                    *output = Some(shape);
+                    *output = Some(shape.bounded());
                 }
                 if let Some(skipped) = level.skipped_by.get_mut(n as usize) {
                     *skipped = left_out(step);
@@ -133,9 +135,9 @@ impl Checker<'_> {
             }
         }
         self.facts.truncate(facts);
-        self.facts.extend(guards.before(u32::MAX).cloned());
+        self.guards_before(u32::MAX);
         let end = block.returns.as_mut().map(|tree| self.tree(tree, Place::Open("a return")));
-        self.facts.truncate(facts);
+        self.guards.pop();
         self.names.levels.pop();
         let never_falls_through = end.is_some() || ends_always(block);
         let union = returned.into_iter().chain(end).reduce(Shape::or);
@@ -275,8 +277,16 @@ impl Checker<'_> {
         Some((found.bound, shape))
     }
 
+    /// From here on the guards written before step `n` of the innermost block count.
+    fn guards_before(&mut self, n: u32) {
+        if let Some(guards) = self.guards.last_mut() {
+            guards.before = n;
+        }
+    }
+
     fn is_proven(&self, path: &[Segment]) -> bool {
         self.facts.iter().any(|fact| fact.starts_with(path))
+            || self.guards.iter().any(|guards| guards.prove(path))
     }
 }
 
@@ -317,7 +327,7 @@ impl Visitor for Checker<'_> {
     fn tree(&mut self, tree: &mut Tree, place: Place) -> Shape {
         let mut shapes = Vec::new();
         tree.visit_mut(&mut |expression| shapes.push(self.expression(expression, place)));
-        shape_of(tree, &mut shapes.into_iter())
+        shape_of(tree, &mut shapes.into_iter()).bounded()
     }
 
     fn local(&mut self, name: &Spanned<String>, shape: Shape) {
@@ -386,22 +396,30 @@ fn fails_always(block: &Block) -> bool {
 }
 
 /// What the guards of a block prove for the steps written after them.
+#[derive(Debug)]
 struct Guards {
-    facts: Vec<(u32, Vec<Segment>)>,
+    /// Paths with the first guard that proves each.
+    facts: HashMap<Vec<Segment>, u32>,
+    /// Guards from here on prove nothing yet.
+    before: u32,
 }
 
 impl Guards {
     fn of(block: &Block) -> Self {
-        let guards = block.steps.iter().zip(0..).filter(|(step, _)| step.action.is_guard());
-        let facts = guards
-            .filter_map(|(step, n)| Some((n, step.when.as_ref()?)))
-            .flat_map(|(n, when)| when.proves(false).into_iter().map(move |fact| (n, fact)))
-            .collect();
-        Self { facts }
+        let mut facts = HashMap::new();
+        for (step, n) in block.steps.iter().zip(0..).filter(|(step, _)| step.action.is_guard()) {
+            for mut fact in step.when.iter().flat_map(|when| when.proves(false)) {
+                while !fact.is_empty() {
+                    facts.entry(fact.clone()).or_insert(n);
+                    fact.pop();
+                }
+            }
+        }
+        Self { facts, before: 0 }
     }
 
-    fn before(&self, step: u32) -> impl Iterator<Item = &Vec<Segment>> {
-        self.facts.iter().filter(move |(guard, _)| *guard < step).map(|(_, fact)| fact)
+    fn prove(&self, path: &[Segment]) -> bool {
+        self.facts.get(path).is_some_and(|guard| *guard < self.before)
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Step {
     pub(crate) on_error: Option<OnError>,
     pub(crate) repeat: Option<Repeat>,
     pub(crate) retry: Option<Retry>,
+    /// Whether `retry` is the step's own, which binds `error`, and not its service's.
+    pub(crate) binds_error: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) at_most_once: bool,
     pub(crate) secret: bool,
@@ -101,8 +103,6 @@ pub struct Step {
     pub(crate) action: Box<dyn Action>,
     /// What the action's `Begun::Enter` chooses from.
     pub(crate) blocks: Box<[BlockId]>,
-    /// Whether it has its own `retry`, which binds `error`.
-    pub(crate) binds_error: bool,
     /// Whether it has no modifier but `when`.
     pub(crate) plain: bool,
 }

@@ -118,7 +118,7 @@ impl<'a> Eval<'a> {
     pub(super) fn bounded(&mut self, value: Value, span: Span) -> Result<Value> {
         match measure(&value) {
             Some(count) => self.spend(count / 8, span).map(|()| value),
-            None => fail("the value is nested too deeply", span),
+            None => fail("the value is too large or nested too deeply", span),
         }
     }
 

@@ -72,7 +72,7 @@ impl fmt::Debug for Expression {
 }
 
 /// One step of a path that an expression reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Segment {
     /// `.name` or `['name']`
     Key(String),

@@ -117,7 +117,10 @@ impl Tree {
     pub fn eval(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
         let value = self.value(scope)?;
         if matches!(self.form, Form::List(_) | Form::Map(_)) && too_deep(&value) {
-            return Err(EvalError { message: "the value is nested too deeply".into(), span: self.span });
+            return Err(EvalError {
+                message: "the value is too large or nested too deeply".into(),
+                span: self.span,
+            });
         }
         Ok(value)
     }

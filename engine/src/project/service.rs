@@ -9,7 +9,7 @@ use super::{ServiceDefaults, inherit};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Fields, Retry, scalar};
-use crate::expression::{Expression, Segment};
+use crate::expression::{Bound, Expression, Segment, Slot};
 use crate::source::{Kind, Node, Spanned};
 use indexmap::IndexMap;
 
@@ -210,8 +210,9 @@ fn header(node: &Node, reader: &mut Reader<'_>) -> Option<Expression> {
         Kind::Float(value) => value.to_string(),
         _ => {
             let text = scalar::text(node, "a header", reader.diagnostics)?;
-            let expression = Expression::template(text, reader.variables, reader.diagnostics)?;
+            let mut expression = Expression::template(text, reader.variables, reader.diagnostics)?;
             check_reads(&expression, reader);
+            expression.bind(&mut |_| Some(Bound { slot: Slot::Auth, consumed: 1 }));
             return Some(expression);
         }
     };

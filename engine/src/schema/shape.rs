@@ -6,6 +6,12 @@ use minijinja::value::ValueKind;
 use crate::Value;
 use crate::expression::Segment;
 
+/// The most parts of a shape that the compiler carries on.
+const MAX_PARTS: usize = 1000;
+
+/// How deep they may nest.
+const MAX_DEPTH: usize = 24;
+
 /// What a value may look like, as far as a schema or a verb tells.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
@@ -117,6 +123,38 @@ impl Shape {
         match self {
             Self::Secret(inner) | Self::Optional(inner) => inner.bare(),
             other => other,
+        }
+    }
+
+    /// This shape, or one that says less where it is large: shapes are made of shapes, and must
+    /// not grow from step to step. What is secret anywhere in it then is as a whole.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let mut left = MAX_PARTS;
+        if self.fits(MAX_DEPTH, &mut left) {
+            return self;
+        }
+        let is_optional = self.is_optional();
+        let any = if self.holds_secret() { Self::Any.secret() } else { Self::Any };
+        if is_optional { any.optional() } else { any }
+    }
+
+    fn fits(&self, depth: usize, left: &mut usize) -> bool {
+        let (Some(fewer), Some(depth)) = (left.checked_sub(1), depth.checked_sub(1)) else { return false };
+        *left = fewer;
+        match self {
+            Self::Any | Self::Scalar => true,
+            Self::List(inner) | Self::Secret(inner) | Self::Optional(inner) => inner.fits(depth, left),
+            Self::Object { properties, .. } => properties.values().all(|shape| shape.fits(depth, left)),
+        }
+    }
+
+    fn holds_secret(&self) -> bool {
+        match self {
+            Self::Any | Self::Scalar => false,
+            Self::Secret(_) => true,
+            Self::List(inner) | Self::Optional(inner) => inner.holds_secret(),
+            Self::Object { properties, .. } => properties.values().any(Self::holds_secret),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::document::{Reader, scalar};
 use crate::expression::{Now, Scope, Slot, Tree};
 use crate::schema::Shape;
 use crate::source::{Kind, Node, Spanned};
+use crate::value::too_deep;
 use crate::vm::Failure;
 
 /// `set`.
@@ -70,7 +71,11 @@ impl Action for Set {
                     locals.values.push(value);
                 }
                 let names = values.iter().map(|(name, _)| name.value.as_str());
-                Ok(Begun::Done(Value::from_pairs(names.zip(locals.values))))
+                let value = Value::from_pairs(names.zip(locals.values));
+                if too_deep(&value) {
+                    return Err(Failure::too_large());
+                }
+                Ok(Begun::Done(value))
             }
         }
     }

@@ -141,6 +141,12 @@ impl Failure {
         }
     }
 
+    /// A value that may not grow further.
+    #[must_use]
+    pub fn too_large() -> Self {
+        Self::new(Class::Expression, "the value is too large or nested too deeply")
+    }
+
     /// A value breaks its schema; `what` is what the message calls the value.
     #[must_use]
     pub fn violated(class: Class, what: &str, violations: Vec<Violation>) -> Self {

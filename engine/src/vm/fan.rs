@@ -5,6 +5,7 @@ use super::state::{Fan, Frame, Phase, Task};
 use super::{Change, Class, Failure, Vm};
 use crate::Value;
 use crate::compile::Plan;
+use crate::value::too_deep;
 
 impl Vm {
     /// Begins the `each` of a step.
@@ -135,8 +136,11 @@ impl Vm {
             return;
         }
         if let Some(fan) = self.fans.remove(key) {
-            let list: Vec<Value> = fan.results.into_iter().flatten().collect();
-            self.finish_step(plan, fan.frame, fan.step, Value::from(list));
+            let list = Value::from(fan.results.into_iter().flatten().collect::<Vec<Value>>());
+            match too_deep(&list) {
+                false => self.finish_step(plan, fan.frame, fan.step, list),
+                true => self.fail_step(plan, fan.frame, fan.step, Failure::too_large()),
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::arena::Key;
-use super::state::{Frame, Phase, Task};
+use super::state::{Frame, Task};
 use super::{Failure, Vm};
 use crate::Value;
 use crate::expression::{EvalError, Now, Scope, Slot, Tree};
@@ -72,14 +72,11 @@ impl View<'_> {
     /// failed attempt.
     fn error(&self, up: u32) -> Option<&Failure> {
         let mut level = self.level(up);
-        while let (Some(_), Some(task)) = level {
-            let binds = self.vm.step_of(&self.vm.plan, task).is_some_and(|step| step.binds_error);
-            let task = self.vm.tasks.get(task)?;
-            let handles = matches!(task.phase, Phase::Handling(_));
-            if let Some(error) = task.error.as_ref().filter(|_| binds || handles) {
+        while let (frame, Some(task)) = level {
+            if let Some(error) = &self.vm.tasks.get(task)?.error {
                 return Some(error);
             }
-            level = self.around(level.0);
+            level = self.around(frame);
         }
         self.vm.failure.as_deref()
     }

@@ -93,11 +93,23 @@ fn values_that_nest_ever_deeper_are_refused() {
 }
 
 #[test]
-fn values_that_double_do_not_cost_what_they_would_weigh() {
+fn values_that_loops_nest_ever_deeper_are_refused() {
+    for step in [
+        "set: { inner: '{{ last }}' }",
+        "set: '{{ [last] }}'",
+        "steps: { x: { each: '[1]', set: '{{ last }}' } }, return: '{{ steps.x }}'",
+    ] {
+        let plan = plan("", &format!("pathway: p\nsteps:\n  a: {{ while: true, limit: 10000, {step} }}\n"));
+        let failure = Run::start(&plan, "{}").failure();
+        assert_eq!(failure.class, Class::Expression, "{step}: {failure:?}");
+    }
+}
+
+#[test]
+fn values_that_double_are_refused() {
     let text = steps(100, |n| format!("{{ set: ['{{{{ {0} }}}}', '{{{{ {0} }}}}'] }}", before(n)));
-    let path = "[0]".repeat(100);
-    let plan = plan("", &format!("{text}return: '{{{{ steps.s99{path} }}}}'\n"));
-    assert_eq!(Run::start(&plan, "{}").returned(), "0");
+    let failure = Run::start(&plan("", &text), "{}").failure();
+    assert_eq!(failure.class, Class::Expression, "{failure:?}");
 }
 
 #[test]

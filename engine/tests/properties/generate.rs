@@ -106,6 +106,7 @@ impl Generator {
 
     fn term(&mut self, context: &Context) -> Option<Term> {
         match self.tape.below(10) {
+            4 | 5 if context.has_error => Some(Term::Error),
             6 => Some(Term::Item(context.items.last()?.clone())),
             7 => context.items.last().map(|_| Term::Index),
             8 => context.last.map(Term::Last),
@@ -166,7 +167,7 @@ impl Generator {
                 keep_going: self.tape.chance(30),
             });
         }
-        let may_repeat = self.tape.chance(20);
+        let may_repeat = self.tape.chance(25);
         let may_retry = self.tape.chance(30);
         if may_retry {
             step.retry = Some(1 + u32::from(self.tape.below(3)));
@@ -183,7 +184,7 @@ impl Generator {
         step.verb = self.verb(kind, &inside);
         if may_repeat {
             step.repeat =
-                Some(Repeat { test: self.test(&inside, 30), limit: 1 + u32::from(self.tape.below(5)) });
+                Some(Repeat { test: self.test(&inside, 50), limit: 1 + u32::from(self.tape.below(5)) });
         }
         let handling = Context { has_error: true, depth: context.depth + 1, ..inside };
         step.on_error = match self.tape.below(10) {

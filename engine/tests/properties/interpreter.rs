@@ -21,8 +21,8 @@ pub(crate) fn answer(seed: u64, instance: &str, attempt: u32) -> Result<i64, Fai
         hash ^= hash >> 29;
     }
     match hash % 100 {
-        0..6 => Err(Failed::Outage),
-        6..8 => Err(Failed::Otherwise),
+        0..10 => Err(Failed::Outage),
+        10..12 => Err(Failed::Otherwise),
         _ => Ok(i64::try_from(hash >> 20).unwrap() % MODULUS),
     }
 }

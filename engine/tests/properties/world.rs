@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use pathway_engine::Value;
 use pathway_engine::compile::{Plan, step_path};
-use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Signal, Started};
+use pathway_engine::journal::{Event, Kind, Outcome, Performed, Signal};
 use pathway_engine::vm::{Applied, Change, Class, Effect, Failure, Vm};
 
 use super::interpreter::{Failed, answer};
 use super::model::{Pathway, Verb};
-use super::support::{compile_in, json};
+use super::support::{compile_in, json, started};
 use super::text::{CHILD, PROJECT};
 
 /// The plan of a random pathway, which must compile.
@@ -97,17 +97,7 @@ impl World {
             over: BTreeSet::new(),
             ended: false,
         };
-        world.tell(Kind::Started(Started {
-            run: "018f0000-0000-7000-8000-000000000001".into(),
-            input: json("{}"),
-            principal: None,
-            seed,
-            semantics: SEMANTICS,
-            attempt: 1,
-            depth: 0,
-            sealed: None,
-            refused: None,
-        }));
+        world.tell(Kind::Started(started(json("{}"), seed)));
         world
     }
 

@@ -112,6 +112,21 @@ pub fn json(text: &str) -> Value {
     pathway_engine::value::from_json(text.as_bytes()).unwrap()
 }
 
+/// The beginning of a run.
+pub fn started(input: Value, seed: u64) -> Started {
+    Started {
+        run: "018f0000-0000-7000-8000-000000000001".into(),
+        input: input,
+        principal: None,
+        seed,
+        semantics: SEMANTICS,
+        attempt: 1,
+        depth: 0,
+        sealed: None,
+        refused: None,
+    }
+}
+
 /// A run in virtual time.
 pub struct Run {
     pub vm: Vm,
@@ -125,17 +140,7 @@ impl Run {
         let now = "2024-05-20T12:00:00Z".parse().unwrap();
         let mut run =
             Self { vm: Vm::new(plan.clone()).traced(), events: Vec::new(), effects: Vec::new(), now };
-        run.tell(Kind::Started(Started {
-            run: "018f0000-0000-7000-8000-000000000001".into(),
-            input: json(input),
-            principal: None,
-            seed: 7,
-            semantics: SEMANTICS,
-            attempt: 1,
-            depth: 0,
-            sealed: None,
-            refused: None,
-        }));
+        run.tell(Kind::Started(started(json(input), 7)));
         run
     }
 

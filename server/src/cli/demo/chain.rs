@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -44,7 +44,8 @@ pub(super) struct Runs {
 #[derive(Debug)]
 struct UnderWay {
     pathway: Arc<str>,
-    began: Instant,
+    /// From its first event to its last one.
+    time: Option<(Timestamp, Timestamp)>,
     steps: IndexMap<String, Seen>,
     published: IndexMap<String, usize>,
     emitted: usize,
@@ -64,9 +65,8 @@ impl Runs {
     pub(super) fn see(&mut self, observed: Observed) -> Option<Run> {
         match observed {
             Observed::Began { run, pathway } => {
-                let began = Instant::now();
                 let (steps, published) = (IndexMap::new(), IndexMap::new());
-                self.runs.insert(run, UnderWay { pathway, began, steps, published, emitted: 0 });
+                self.runs.insert(run, UnderWay { pathway, time: None, steps, published, emitted: 0 });
             }
             Observed::Step { run, trace } => self.runs.get_mut(&run)?.step(&trace),
             Observed::Asked { .. } => {}
@@ -84,6 +84,7 @@ impl UnderWay {
     fn step(&mut self, trace: &Trace) {
         let path = step_path(&trace.instance);
         let at = trace.at;
+        self.time = Some((self.time.map_or(at, |(from, _)| from), at));
         if let Change::Begun { attempt } = trace.change {
             let new = Seen { from: at, to: at, executions: 0, attempts: 1, has_failed: false };
             let seen = self.steps.entry(path).or_insert(new);
@@ -96,14 +97,14 @@ impl UnderWay {
     }
 
     fn end(self, outcome: Result<Value, Failure>) -> Run {
-        let took = self.began.elapsed();
+        let took = self.time.map(|(from, to)| between(from, to)).unwrap_or_default();
         let is_block = |path: &str| {
             let inner = format!("{path}.");
             self.steps.keys().any(|other| other.starts_with(&inner))
         };
         let steps = self.steps.iter().filter(|(path, _)| !is_block(path)).map(|(path, seen)| Step {
             path: path.clone(),
-            took: Duration::try_from(seen.to.duration_since(seen.from)).unwrap_or_default(),
+            took: between(seen.from, seen.to),
             executions: seen.executions,
             attempts: seen.attempts,
             has_failed: seen.has_failed,
@@ -117,6 +118,10 @@ impl UnderWay {
             outcome,
         }
     }
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
 /// All that follows from one request: its run, and those that records of these start.

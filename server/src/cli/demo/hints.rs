@@ -8,9 +8,23 @@ pub(super) fn text(stage: &Stage) -> String {
     let headers = stage.folder.path().join(HEADERS);
     let (user, today) = (data::USER, stage.now.strftime("%Y-%m-%d"));
     let calls = [
-        ("", "/api/transactions/create", format!(r#"{{"amount": 900, "transaction_date": "{today}", "category": "dining", "merchant": "Cafe Aroma"}}"#)),
-        ("", "/api/budget/suggest", format!(r#"{{"userId": "{user}", "totalIncome": 60000, "period": "monthly"}}"#)),
-        ("-N ", "/api/chat/stream", format!(r#"{{"userId": "{user}", "message": "Can I afford a bicycle?"}}"#)),
+        (
+            "",
+            "/api/transactions/create",
+            format!(
+                r#"{{"amount": 900, "transaction_date": "{today}", "category": "dining", "merchant": "Cafe Aroma"}}"#
+            ),
+        ),
+        (
+            "",
+            "/api/budget/suggest",
+            format!(r#"{{"userId": "{user}", "totalIncome": 60000, "period": "monthly"}}"#),
+        ),
+        (
+            "-N ",
+            "/api/chat/stream",
+            format!(r#"{{"userId": "{user}", "message": "Can I afford a bicycle?"}}"#),
+        ),
         ("", "/api/budget/suggest", format!(r#"{{"userId": "{user}", "totalIncome": -1}}"#)),
     ];
     let mut text = format!(

@@ -31,8 +31,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(internal)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(internal)?;
         runtime.block_on(async {
             let stage = Stage::set(session, self.dir.as_deref()).await?;
             let ended = tokio::select! {
@@ -49,7 +48,10 @@ impl Demo {
         story.introduce(stage)?;
         let failures = Show::new(stage, &story).play().await?;
         if failures > 0 && self.once {
-            return Err(Failure::new(Exit::Failure, format!("{failures} of the scenes did not go as they should")));
+            return Err(Failure::new(
+                Exit::Failure,
+                format!("{failures} of the scenes did not go as they should"),
+            ));
         }
         if self.once {
             return Ok(Exit::Success);
@@ -76,6 +78,7 @@ async fn follow(stage: &Stage, story: &Story) -> Outcome {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
 fn internal(error: impl ToString) -> Failure {
     Failure::new(Exit::Internal, error.to_string())
 }

@@ -19,7 +19,7 @@ use crate::runner::Observed;
 /// How long all that follows from a request may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Characters of an answer that are shown.
-const SHOWN: usize = 300;
+const SHOWN: usize = 180;
 
 /// The scenes, one after the other.
 pub(super) struct Show<'a> {
@@ -71,16 +71,14 @@ impl<'a> Show<'a> {
 
     async fn scene(&mut self, title: &str, path: &str, body: &Value) -> Result<(), Failure> {
         self.number += 1;
-        self.story.scene(self.number, title, &format!("POST {path} {body}"))?;
+        self.story.scene(self.number, title, &shortened(&format!("POST {path} {body}")))?;
         let before = Rows::of(&self.stage.stand_ins);
         let mut observed = self.stage.app.runner.observe();
         let mut chain = Chain::new(&self.stage.program);
         let played = match tokio::time::timeout(PATIENCE, self.request(path, body)).await {
             Ok(Ok(())) => match tokio::time::timeout(PATIENCE, follow(&mut chain, &mut observed)).await {
                 Ok(followed) => followed,
-                Err(_elapsed) => {
-                    Err(Trouble::Scene("what follows from it has not ended yet".to_owned()))
-                }
+                Err(_elapsed) => Err(Trouble::Scene("what follows from it has not ended yet".to_owned())),
             },
             Ok(Err(trouble)) => Err(trouble),
             Err(_elapsed) => Err(Trouble::Scene("there is no answer".to_owned())),
@@ -119,14 +117,14 @@ impl<'a> Show<'a> {
     /// Tells a stream as it arrives.
     async fn stream(&self, answer: Response, sent: Instant) -> Result<(), Trouble> {
         let mut first = None;
-        let (mut pieces, mut end) = (0, None);
+        let (mut pieces, mut column, mut end) = (0, 0, None);
         let mut rest = Vec::new();
         let mut body = answer.bytes_stream();
         while let Some(bytes) = body.next().await {
             rest.extend_from_slice(&bytes?);
             while let Some(event) = next_event(&mut rest) {
                 if let Some(text) = event.get("text").and_then(Value::as_str) {
-                    self.story.piece(pieces == 0, text)?;
+                    self.story.piece(&mut column, text)?;
                     first.get_or_insert_with(|| sent.elapsed());
                     pieces += 1;
                 } else {
@@ -136,7 +134,11 @@ impl<'a> Show<'a> {
         }
         self.story.end_pieces()?;
         let text = end.as_ref().map(Value::to_string).unwrap_or_default();
-        self.story.answered(200, first.unwrap_or_default(), &format!("the first of {pieces} pieces; at the end {text}"))?;
+        self.story.answered(
+            200,
+            first.unwrap_or_default(),
+            &format!("the first of {pieces} pieces; at the end {text}"),
+        )?;
         match end {
             Some(event) if event.get("done") == Some(&json!(true)) => Ok(()),
             _ => Err(Trouble::Scene("the stream did not end as it should".to_owned())),
@@ -168,9 +170,11 @@ fn next_event(bytes: &mut Vec<u8>) -> Option<Value> {
     }
 }
 
+/// As much of a text as is shown; identifiers mean little to a reader.
 fn shortened(text: &str) -> String {
+    let text = text.replace(data::USER, "…").replace(data::DOCUMENT, "…");
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+        None => text,
     }
 }

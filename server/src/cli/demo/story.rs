@@ -8,8 +8,8 @@ use super::chain::{Run, Step};
 use super::rows::Row;
 use super::stage::Stage;
 
-/// Characters of a line of steps.
-const WIDTH: usize = 92;
+/// Characters of a line.
+const WIDTH: usize = 88;
 /// Steps that take less are computed, not waited for.
 const NOTICEABLE: Duration = Duration::from_micros(500);
 
@@ -64,10 +64,20 @@ impl Story {
         self.terminal.result(&format!("  {mark} {} {answer}", self.dim(&format!("after {}", millis(took)))))
     }
 
-    /// Says a piece of text as it comes; the first one begins a line.
-    pub(super) fn piece(self, is_first: bool, text: &str) -> io::Result<()> {
-        let margin = if is_first { "  ┃ " } else { "" };
-        self.terminal.result_part(&format!("{margin}{}", text.replace('\n', "\n  ┃ ")))
+    /// Says a piece of text as it comes; `column` is where the one before ended.
+    pub(super) fn piece(self, column: &mut usize, text: &str) -> io::Result<()> {
+        const MARGIN: &str = "  ┃ ";
+        let width = text.chars().count();
+        let margin = match *column {
+            0 => MARGIN.to_owned(),
+            taken if taken + width > WIDTH => {
+                *column = 0;
+                format!("\n{MARGIN}")
+            }
+            _ => String::new(),
+        };
+        *column += width;
+        self.terminal.result_part(&format!("{margin}{}", text.replace('\n', " ")))
     }
 
     /// Ends the line that pieces were written to.
@@ -81,11 +91,8 @@ impl Story {
             Ok(_) => self.paint("32", "✓"),
             Err(_) => self.paint("1;31", "✗"),
         };
-        let mut text = format!(
-            "\n  {mark} {} {}",
-            self.paint("1", &run.pathway),
-            self.dim(&millis(run.took))
-        );
+        let mut text =
+            format!("\n  {mark} {} {}", self.paint("1", &run.pathway), self.dim(&millis(run.took)));
         for line in lines(&run.steps) {
             text.push_str(&format!("\n    {}", self.dim(&line)));
         }
@@ -110,7 +117,11 @@ impl Story {
     pub(super) fn rows(self, rows: &[Row]) -> io::Result<()> {
         for row in rows {
             let mark = if row.is_new { self.paint("32", "+") } else { self.paint("33", "~") };
-            self.terminal.result(&format!("  {mark} {} {}", self.paint("33", &format!("{:<17}", row.table)), row.text))?;
+            self.terminal.result(&format!(
+                "  {mark} {} {}",
+                self.paint("33", &format!("{:<17}", row.table)),
+                row.text
+            ))?;
         }
         Ok(())
     }
@@ -144,7 +155,7 @@ fn lines(steps: &[Step]) -> Vec<String> {
 }
 
 fn step_text(step: &Step) -> String {
-    let mut text = step.path.clone();
+    let mut text = step.path.rsplit('.').next().unwrap_or_default().to_owned();
     if step.executions > 1 {
         text.push_str(&format!(" ×{}", step.executions));
     }
