@@ -4,10 +4,10 @@ use super::{Action, Begun, Field, Kind, Place, Spec, Visitor};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Block, Fields, Reader, wrong_type};
-use crate::expression::{Expression, Scope};
+use crate::expression::{Expression, Scope, text_of};
 use crate::schema::Shape;
 use crate::source::Node;
-use crate::vm::Failure;
+use crate::vm::{Class, Failure};
 
 const SAME_CASE: Code = Code("PW0215");
 
@@ -78,7 +78,10 @@ impl Action for Switch {
 
     fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
         let value = self.of.eval_or_none(scope)?;
-        let text = if value.is_none() { "none".to_owned() } else { value.to_string() };
+        let text = match value.is_none() {
+            true => "none".to_owned(),
+            false => text_of(&value).map_err(|message| Failure::new(Class::Expression, message))?,
+        };
         let found = self.cases.iter().find(|(case, _)| *case == text).map(|(_, block)| *block);
         Ok(found.or(self.default).map_or_else(|| Begun::Done(Value::from(())), Begun::Enter))
     }
@@ -95,7 +98,7 @@ impl Action for Switch {
         let count = self.cases.iter().map(|(_, block)| block + 1).max().unwrap_or(0);
         let values =
             |n| self.cases.iter().filter(move |(_, block)| *block == n).map(|(value, _)| value.as_str());
-        let cases = (0..count).map(|n| values(n).collect::<Vec<_>>().join(", "));
+        let cases = (0..count).map(|n| format!("case {}", values(n).collect::<Vec<_>>().join(", ")));
         cases.chain(self.default.map(|_| "default".to_owned())).collect()
     }
 }
