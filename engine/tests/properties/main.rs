@@ -3,6 +3,7 @@
 
 mod cancel;
 mod clock;
+mod fuzz;
 mod generate;
 mod interpreter;
 mod model;
