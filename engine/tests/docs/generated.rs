@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::{env, fs};
 
 use pathway_engine::expression::filters;
+use pathway_engine::project::Project;
 use pathway_engine::steps::VERBS;
 use pathway_engine::vm::Class;
 
@@ -75,4 +76,13 @@ fn classes() -> String {
         writeln!(text, "| `{}` | {} | {retried} |", class.name(), class.http_status()).unwrap();
     }
     text.trim_end().to_owned()
+}
+
+#[test]
+fn every_key_of_the_project_file_is_described() {
+    let page = pages().into_iter().find(|page| page.path == "docs/operations.md").unwrap();
+    for key in Project::KEYS {
+        assert!(page.text.contains(&format!("\n{key}:")), "the example lacks `{key}`");
+        assert!(page.text.lines().any(|line| line.starts_with("| `") && line.contains(&format!("`{key}`"))));
+    }
 }
