@@ -5,6 +5,7 @@
 mod analytics;
 mod budget;
 mod chat;
+mod live;
 mod notification;
 mod ocr;
 mod play;
