@@ -95,7 +95,8 @@ impl App {
                 TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?
             }
         };
-        let address = listener.local_addr().map_err(|source| AppError::Listen { address: project.listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| AppError::Listen { address: project.listen, source })?;
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
         let project = Arc::new(project);
         let runner = Runner::start(Parts {

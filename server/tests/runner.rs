@@ -185,12 +185,16 @@ steps:
 return: "{{ steps.call.body }}"
 "#;
     let second = "pathway: second\non: { topic: done }\nreturn: \"{{ input.got | upper }}\"\n";
-    let world = World::start(SqliteStore::in_memory().unwrap(), program(&project(&url), &[first, second])).await;
+    let world =
+        World::start(SqliteStore::in_memory().unwrap(), program(&project(&url), &[first, second])).await;
     world.publish("orders", r#"{"id": "a1"}"#).await;
     let runs = world.until(Status::Succeeded, 2).await;
     let mut answers: Vec<_> = runs.iter().map(|run| (run.pathway.clone(), answer(run))).collect();
     answers.sort();
-    assert_eq!(answers, [("first".into(), "\"got a1\"".into()), ("second".to_owned(), "\"GOT A1\"".to_owned())]);
+    assert_eq!(
+        answers,
+        [("first".into(), "\"got a1\"".into()), ("second".to_owned(), "\"GOT A1\"".to_owned())]
+    );
     assert_eq!(world.values("done").await, [r#"{"id":"a1","got":"got a1"}"#]);
     world.runner.stop(DEADLINE).await;
 }
@@ -287,8 +291,7 @@ return: "{{ input.n + steps.approval.n }}"
     world.publish("t", "{}").await;
     let ready = world.until(Status::Ready, 2).await;
     let child = ready.iter().find(|run| run.pathway == "child").unwrap();
-    let signal =
-        || Signal { name: "approved".into(), payload: Value::from_pairs([("n", 40)]), from: None };
+    let signal = || Signal { name: "approved".into(), payload: Value::from_pairs([("n", 40)]), from: None };
     let told = async {
         while !world.runner.signal(&child.public_id, signal()).await {
             tokio::task::yield_now().await;

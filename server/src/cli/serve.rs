@@ -131,6 +131,10 @@ impl Summary {
         for (n, pathway) in self.pathways.iter().enumerate() {
             line(if n == 0 { "pathways" } else { "" }, pathway);
         }
-        format!("pathway {} is ready after {} ms\n{text}", env!("CARGO_PKG_VERSION"), started.elapsed().as_millis())
+        format!(
+            "pathway {} is ready after {} ms\n{text}",
+            env!("CARGO_PKG_VERSION"),
+            started.elapsed().as_millis()
+        )
     }
 }

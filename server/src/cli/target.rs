@@ -74,9 +74,7 @@ impl Search<'_> {
 
     /// Tells the problems of pathways, warnings too.
     fn tell_of(self, names: &BTreeSet<&str>) -> Result<(), Failure> {
-        let is_asked = |path: &&String| {
-            matches!(files::document(self.config, path), Document::Pathway(name) if names.contains(name.as_str()))
-        };
+        let is_asked = |path: &&String| matches!(files::document(self.config, path), Document::Pathway(name) if names.contains(name.as_str()));
         let asked: Vec<String> = self.loaded.iter().filter(is_asked).cloned().collect();
         let mine = self.concerning(&asked);
         if mine.iter().any(|problem| problem.severity == Severity::Error) {
@@ -149,5 +147,8 @@ fn listed(names: &[String]) -> String {
 }
 
 fn is_file(what: &str) -> bool {
-    what.contains(['/', '\\']) || what.ends_with(".yaml") || what.ends_with(".yml") || Path::new(what).is_file()
+    what.contains(['/', '\\'])
+        || what.ends_with(".yaml")
+        || what.ends_with(".yml")
+        || Path::new(what).is_file()
 }

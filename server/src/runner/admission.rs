@@ -89,7 +89,13 @@ impl Inner {
         Ok(inserted)
     }
 
-    pub(super) fn read(&self, plan: &Arc<Plan>, topic: &str, partition: i32, record: &Record) -> (NewRun, Admitted) {
+    pub(super) fn read(
+        &self,
+        plan: &Arc<Plan>,
+        topic: &str,
+        partition: i32,
+        record: &Record,
+    ) -> (NewRun, Admitted) {
         let now = Timestamp::now();
         let envelope =
             Envelope::from_headers(&record.headers).filter(|envelope| envelope.pathway == *plan.name);

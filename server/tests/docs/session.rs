@@ -89,9 +89,9 @@ impl Session {
         let printed = if block.word(1) == "serve" {
             self.serve(command, shown.lines().count())?
         } else {
-            let output = self.bash(command).output().map_err(|error| error.to_string())?;
-            let (out, err) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
-            let printed = out.unwrap() + &err.unwrap();
+            let output =
+                self.bash(&format!("exec 2>&1\n{command}")).output().map_err(|error| error.to_string())?;
+            let printed = String::from_utf8(output.stdout).unwrap();
             if output.status.success() == (block.word(1) == "fails") {
                 return Err(format!("exits with {:?}:\n{printed}", output.status.code()));
             }
@@ -118,7 +118,8 @@ impl Session {
 
     /// Begins to serve; what it prints first, which comes when it is ready.
     fn serve(&mut self, command: &str, lines: usize) -> Result<String, String> {
-        let spawned = self.bash(&format!("exec {command}")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let spawned =
+            self.bash(&format!("exec {command}")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let server = self.server.insert(Server(spawned.map_err(|error| error.to_string())?));
         let mut output = BufReader::new(server.0.stderr.take().unwrap());
         let mut printed = String::new();
@@ -180,6 +181,14 @@ fn line_alike(shown: &str, line: &str) -> bool {
         }
     }
     rest.ends_with(last)
+}
+
+/// The README's first command, which would go on for ever.
+#[test]
+fn the_demo_plays() {
+    let session = Session::new();
+    let output = session.bash("pathway demo --once 2>&1").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]

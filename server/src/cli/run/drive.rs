@@ -56,8 +56,11 @@ pub(super) trait Watcher {
 
 /// Runs it to the end.
 pub(super) fn drive(lone: &Lone<'_>, watcher: &mut dyn Watcher) -> Result<Ended, Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(internal)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(internal)?;
     let ended = runtime.block_on(async {
         let ended = watch(lone, watcher).await;
         watcher.end()?;
@@ -126,6 +129,8 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
 
 fn interrupts() -> mpsc::Receiver<()> {
     let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {} });
+    tokio::spawn(
+        async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {} },
+    );
     receiver
 }

@@ -50,7 +50,8 @@ pub(super) fn mocks(path: &Path, program: &Program) -> Result<Mocks, Failure> {
 
 /// A file of JSON or YAML.
 fn document(path: &Path, what: &str) -> Result<Json, Failure> {
-    let name = if path == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", path.display()) };
+    let name =
+        if path == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", path.display()) };
     let wrong = |message: String| Failure::new(Exit::Usage, message);
     let bytes = bytes(path).map_err(|error| wrong(format!("the {what}, {name}, was not read: {error}")))?;
     if bytes.len() as u64 > LARGEST {
@@ -60,12 +61,16 @@ fn document(path: &Path, what: &str) -> Result<Json, Failure> {
         return Err(wrong(format!("the {what}, {name}, is empty")).help("leave it out, or write `{}`"));
     }
     let is_json = path.extension().is_some_and(|extension| extension == "json")
-        || bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['));
+        || bytes
+            .iter()
+            .find(|byte| !byte.is_ascii_whitespace())
+            .is_some_and(|byte| matches!(byte, b'{' | b'['));
     match from_json(&bytes) {
         Ok(value) => Ok(pathway_engine::value::to_serde(&value)),
         // What looks like JSON may still be YAML's flow style.
         Err(error) => serde_yaml::from_slice(&bytes).map_err(|yaml| {
-            let (form, error) = if is_json { ("JSON", error.to_string()) } else { ("YAML", yaml.to_string()) };
+            let (form, error) =
+                if is_json { ("JSON", error.to_string()) } else { ("YAML", yaml.to_string()) };
             wrong(format!("the {what}, {name}, is not {form}: {error}"))
         }),
     }
@@ -99,7 +104,8 @@ fn set(input: &mut Json, setting: &str) -> Result<(), Failure> {
         at = match at {
             Json::Object(map) => map.entry(name).or_insert(Json::Null),
             Json::Array(list) => {
-                let index: usize = name.parse().map_err(|_| wrong(&format!("`{name}` is no place of a list")))?;
+                let index: usize =
+                    name.parse().map_err(|_| wrong(&format!("`{name}` is no place of a list")))?;
                 if index > list.len() || index >= LONGEST {
                     return Err(wrong(&format!("the list has only {} items", list.len())));
                 }
@@ -137,14 +143,18 @@ mod tests {
 
     #[test]
     fn values_are_yaml_scalars() {
-        let input = set_all(&["a=1", "b=true", "c=yes", "d='1'", "e=", "f=x: y", "g=a=b", "h=1.5", "i=2026-01-02"]);
+        let input =
+            set_all(&["a=1", "b=true", "c=yes", "d='1'", "e=", "f=x: y", "g=a=b", "h=1.5", "i=2026-01-02"]);
         let expected = json!({"a": 1, "b": true, "c": "yes", "d": "1", "e": null, "f": "x: y", "g": "a=b", "h": 1.5, "i": "2026-01-02"});
         assert_eq!(input, expected);
     }
 
     #[test]
     fn paths_lead_into_maps_and_lists() {
-        assert_eq!(set_all(&["a.b.c=1", "a.b.d=2", "l=[1]", "l.0=5", "l.1=6"]), json!({"a": {"b": {"c": 1, "d": 2}}, "l": [5, 6]}));
+        assert_eq!(
+            set_all(&["a.b.c=1", "a.b.d=2", "l=[1]", "l.0=5", "l.1=6"]),
+            json!({"a": {"b": {"c": 1, "d": 2}}, "l": [5, 6]})
+        );
     }
 
     #[test]

@@ -78,7 +78,12 @@ impl Run {
                 }
                 Ended::Over { outcome: Err(failure), parked } => {
                     let (seen, mask) = screen.into_seen();
-                    let report = Report { target: &target, seen: &seen, mask: &mask, is_anonymous: lone.principal.is_none() };
+                    let report = Report {
+                        target: &target,
+                        seen: &seen,
+                        mask: &mask,
+                        is_anonymous: lone.principal.is_none(),
+                    };
                     report.tell(session.terminal, failure, *parked)?;
                 }
                 Ended::Left => {}

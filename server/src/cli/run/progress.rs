@@ -120,7 +120,12 @@ impl Progress {
             Change::Retrying { attempt, at, failure } => {
                 let wait = duration(between(trace.at, *at));
                 let why = format!("{}: {}", failure.class.name(), mask.text(&failure.message));
-                Some(self.line(Mark::Retry, run, &trace.instance, &format!("attempt {} in {wait}: {why}", attempt + 1)))
+                Some(self.line(
+                    Mark::Retry,
+                    run,
+                    &trace.instance,
+                    &format!("attempt {} in {wait}: {why}", attempt + 1),
+                ))
             }
             Change::Finished { .. } => {
                 let step = place.map(|n| self.running.remove(n));
@@ -190,7 +195,8 @@ impl Progress {
             .take(SHOWN)
             .map(|step| {
                 let time = format!("{:>8}", duration(between(step.since, now)));
-                let attempt = if step.attempt > 1 { format!("  attempt {}", step.attempt) } else { String::new() };
+                let attempt =
+                    if step.attempt > 1 { format!("  attempt {}", step.attempt) } else { String::new() };
                 self.line(Mark::Running, &step.run, &step.instance, &format!("{time}{attempt}"))
             })
             .collect();

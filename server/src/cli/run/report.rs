@@ -37,7 +37,11 @@ impl Report<'_> {
 
         let mut facts: Vec<(&str, String)> = Vec::new();
         if let Some(step) = &failure.step {
-            let pathway = if plan.name == self.target.plan.name { String::new() } else { format!(" of `{}`", plan.name) };
+            let pathway = if plan.name == self.target.plan.name {
+                String::new()
+            } else {
+                format!(" of `{}`", plan.name)
+            };
             facts.push(("step", format!("`{step}`{pathway}{}", attempts(failure.attempts))));
             if let Some(effect) = self.seen.asked(run, step) {
                 facts.extend(self.request(effect));
@@ -93,10 +97,13 @@ impl Report<'_> {
         match effect {
             Effect::Http { request, .. } => self.http(request),
             Effect::Publish { topic, key, value: record, .. } => {
-                let key = key.as_deref().map_or_else(String::new, |key| format!(", key `{}`", self.mask.text(key)));
+                let key =
+                    key.as_deref().map_or_else(String::new, |key| format!(", key `{}`", self.mask.text(key)));
                 vec![("publish", format!("to `{topic}`{key}")), ("value", value(record))]
             }
-            Effect::Child { pathway, input, .. } => vec![("call", format!("`{pathway}`")), ("input", value(input))],
+            Effect::Child { pathway, input, .. } => {
+                vec![("call", format!("`{pathway}`")), ("input", value(input))]
+            }
             Effect::Emit { value: emitted, .. } => vec![("emit", value(emitted))],
             Effect::Await { name, .. } => vec![("wait", format!("for the signal `{name}`"))],
             Effect::Timer { .. } | Effect::Abandon { .. } | Effect::Ended { .. } => Vec::new(),
