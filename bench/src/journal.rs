@@ -5,8 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pathway_engine::expression::Variables;
 use pathway_engine::project::Project;
+use pathway_server::definition::Definition;
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
+use pathway_server::definition::Definition;
 use pathway_server::runner::{Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{
@@ -79,6 +82,8 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         store: store.clone(),
         bus: bus.clone(),
         key: SealKey::generate().map_err(text)?,
+        definition: Definition::default(),
+        variables: Variables::new(),
         mocks: None,
     })
     .await?;

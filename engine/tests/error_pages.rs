@@ -22,6 +22,10 @@ fn raises(code: &str, yaml: &str) -> Option<Vec<Code>> {
     if code.starts_with("PW03") || code == "PW0801" {
         return Some(support::compile_in("", &[yaml]).diagnostics.iter().map(|d| d.code).collect());
     }
+    if ["PW02", "PW05", "PW07"].iter().any(|range| code.starts_with(range)) {
+        let compiled = support::compile_files(&support::fixture::files(yaml));
+        return Some(compiled.diagnostics.iter().map(|d| d.code).collect());
+    }
     let mut sources = Sources::new();
     let file = sources.add("example.yaml", yaml);
     let mut diagnostics = Diagnostics::new();
@@ -41,7 +45,7 @@ fn raises(code: &str, yaml: &str) -> Option<Vec<Code>> {
         .then(|| diagnostics.iter().map(|d| d.code).collect())
 }
 
-/// Codes of PW01 that no text can raise: a size, and bytes that are not text.
+/// Codes that no text can raise: a size, and bytes that are not text.
 const WITHOUT_EXAMPLE: &[&str] = &["PW0117", "PW0119"];
 
 #[test]
@@ -91,7 +95,8 @@ fn examples_are_true() {
                 _ => {}
             }
         }
-        if code.starts_with("PW01") && !WITHOUT_EXAMPLE.contains(code) {
+        let has_examples = ["PW01", "PW02", "PW05", "PW07"].iter().any(|range| code.starts_with(range));
+        if has_examples && !WITHOUT_EXAMPLE.contains(code) {
             for mark in ["yaml wrong", "yaml right"] {
                 assert!(blocks.iter().any(|b| b.mark == mark), "{code} has no block marked `{mark}`");
             }

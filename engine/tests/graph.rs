@@ -1,5 +1,5 @@
 //! Drawings of plans: golden texts, and that Graphviz, where it is installed, can read them.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod support;
 
@@ -51,7 +51,7 @@ steps:
       of: input.kind
       cases:
         "a, \"b\"": { steps: { one: { set: { x: 1 } } }, return: 1 }
-        "]-->|#end; <b>": { return: 2 }
+        "]-->|#end; <b>": { steps: { one: { set: { x: 2 } } }, return: 2 }
       default: { steps: { two: { call: { pathway: switch } } } }
   poll:
     while: last.status != 200

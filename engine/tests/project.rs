@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pathway_engine::diagnostic::{Diagnostic, Diagnostics, Severity};
 use pathway_engine::Value;
+use pathway_engine::diagnostic::{Diagnostic, Diagnostics, Severity};
 use pathway_engine::expression::{Now, Scope, Slot, Variable, Variables};
 use pathway_engine::project::{Bus, Project, Start, Store};
 use pathway_engine::source::{Limits, Sources, parse};

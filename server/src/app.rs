@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use pathway_engine::Value;
 use pathway_engine::compile::Program;
+use pathway_engine::expression::Variables;
 use pathway_engine::journal::Signal;
 use pathway_engine::project::{Bus as BusKind, Mode, Project, Store as StoreKind};
 use pathway_engine::vm::{Class, Failure};
@@ -17,6 +18,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::EmbeddedBus;
+use crate::config::Config;
+use crate::definition::Definition;
 use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
 use crate::runner::{Parts, Runner};
 use crate::seal::{SealError, SealKey};
@@ -29,6 +32,10 @@ pub struct Settings {
     pub project: Project,
     /// Its pathways, without errors.
     pub program: Program,
+    /// What runs are pinned to.
+    pub definition: Definition,
+    /// What `${NAME}` stands for.
+    pub variables: Variables,
     /// Its folder, which a relative `store.path` is meant from.
     pub folder: PathBuf,
     /// Listens here instead of where the project says.
@@ -77,13 +84,28 @@ pub enum AppError {
     Runner(String),
 }
 
+impl Settings {
+    /// To serve the project of `config`.
+    #[must_use]
+    pub fn new(config: Config, program: Program) -> Self {
+        Self {
+            definition: Definition::of(&config),
+            folder: config.root.folder().to_owned(),
+            variables: config.variables,
+            project: config.project,
+            program,
+            listener: None,
+        }
+    }
+}
+
 impl App {
     /// Opens the store, takes up what was under way, and serves.
     ///
     /// # Errors
     /// Anything that keeps the server from doing its work; nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, AppError> {
-        let Settings { project, program, folder, listener } = settings;
+        let Settings { project, program, definition, variables, folder, listener } = settings;
         let data = data_folder(&project, &folder)?;
         gateway::check(&project, &program).map_err(AppError::Project)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data)?);
@@ -105,6 +127,8 @@ impl App {
             store: store.clone(),
             bus: bus.clone(),
             key: key.clone(),
+            definition,
+            variables,
             mocks: None,
         })
         .await

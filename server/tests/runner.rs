@@ -18,6 +18,7 @@ use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_engine::vm::{Class, Failure};
 use pathway_engine::{Value, value};
+use pathway_server::definition::Definition;
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::runner::{Parts, Runner};
 use pathway_server::seal::SealKey;
@@ -112,6 +113,8 @@ impl World {
             store: store.clone(),
             bus: bus.clone(),
             key: SealKey::generate().unwrap(),
+            definition: Definition::default(),
+            variables: Variables::new(),
             mocks: None,
         };
         let runner = Runner::start(parts).await.unwrap();

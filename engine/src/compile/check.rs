@@ -36,17 +36,23 @@ pub(super) struct World<'a> {
 /// Checks and binds everything in `pathway`.
 pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut Diagnostics) {
     let input = pathway.input.as_ref().map_or(Shape::Any, |schema| schema.shape().clone());
-    let names =
-        Names { input, vars: indexmap::IndexMap::new(), levels: Vec::new(), locals: Vec::new(), only: None };
+    let constants = world.project.vars.iter().map(|(name, var)| {
+        let shape = Shape::of(&var.value);
+        (name.clone(), if var.secret { shape.secret() } else { shape })
+    });
+    let names = Names {
+        input,
+        vars: indexmap::IndexMap::new(),
+        var_count: u32::try_from(pathway.vars.len()).unwrap_or(u32::MAX),
+        constants: constants.collect(),
+        levels: Vec::new(),
+        locals: Vec::new(),
+        only: None,
+    };
     let mut checker = Checker { world, names, facts: Vec::new(), guards: Vec::new(), diagnostics };
     for (name, tree) in &mut pathway.vars {
         let shape = checker.tree(tree, Place::Value);
         checker.names.vars.insert(name.value.clone(), shape);
-    }
-    for (name, var) in &world.project.vars {
-        let shape = Shape::of(&var.value);
-        let shape = if var.secret { shape.secret() } else { shape };
-        checker.names.vars.entry(name.clone()).or_insert(shape);
     }
     checker.door(pathway);
     checker.block(&mut pathway.body);

@@ -100,7 +100,8 @@ fn report_same_names(pathways: &[(&str, Pathway)], diagnostics: &mut Diagnostics
             diagnostics.push(
                 Diagnostic::error(SAME_NAME, format!("two pathways are called `{}`", name.value))
                     .at(name.span, "second")
-                    .at(first, "first"),
+                    .at(first, "first")
+                    .help("give one of them another name"),
             );
         }
     }

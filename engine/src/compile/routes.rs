@@ -31,7 +31,8 @@ pub(super) fn check<'a>(pathways: impl Iterator<Item = &'a Pathway>, diagnostics
             diagnostics.push(
                 Diagnostic::error(SAME_ROUTE, format!("two doors are `{method} {}`", path.value))
                     .at(path.span, "second")
-                    .at(first, "first"),
+                    .at(first, "first")
+                    .help("give one of them another path or method"),
             );
         }
     }

@@ -53,8 +53,12 @@ pub(super) enum ErrorBind {
 pub(super) struct Names {
     /// What `input` looks like.
     pub(super) input: Shape,
-    /// The pathway's variables and then the project's.
+    /// The pathway's variables, as far as they are above this place.
     pub(super) vars: IndexMap<String, Shape>,
+    /// How many it has in all.
+    pub(super) var_count: u32,
+    /// The project's variables.
+    pub(super) constants: IndexMap<String, Shape>,
     /// Blocks, outermost first.
     pub(super) levels: Vec<Level>,
     /// Bare names of the `set` that is being checked.
@@ -148,9 +152,14 @@ impl Names {
             Some(Segment::Key(name)) => name,
             _ => "",
         };
-        match self.vars.get_full(name) {
-            Some((n, _, shape)) => {
-                let slot = Slot::Var(u32::try_from(n).unwrap_or(u32::MAX));
+        let own = self.vars.get_full(name).map(|(n, _, shape)| (0, n, shape));
+        let found = own.or_else(|| {
+            let (n, _, shape) = self.constants.get_full(name)?;
+            Some((self.var_count, n, shape))
+        });
+        match found {
+            Some((first, n, shape)) => {
+                let slot = Slot::Var(u32::try_from(n).unwrap_or(u32::MAX).saturating_add(first));
                 Ok(Found { bound: Bound { slot, consumed: 2 }, shape: shape.clone(), skipped_by: None })
             }
             None => Err(Box::new(
@@ -159,7 +168,7 @@ impl Names {
                     .help(
                         "variables are those under `vars`, of this file (above this one) and of the project",
                     )
-                    .suggest(name, self.vars.keys().map(String::as_str)),
+                    .suggest(name, self.vars.keys().chain(self.constants.keys()).map(String::as_str)),
             )),
         }
     }
@@ -190,6 +199,13 @@ impl Names {
     fn unknown(&self, name: &str, span: Span) -> Diagnostic {
         let diagnostic = Diagnostic::error(UNKNOWN_NAME, format!("there is no name `{name}` here"))
             .at(span, "unknown name");
+        let alias = self.levels.iter().rev().find_map(|level| level.binds.item.as_ref());
+        match (name, alias) {
+            ("item", Some((alias, _))) => {
+                return diagnostic.help(format!("the item is called `{alias}` here"));
+            }
+            _ => {}
+        }
         match name {
             "item" | "index" => return diagnostic.help(format!("`{name}` is bound by `each`")),
             "last" => return diagnostic.help("`last` is bound by `while`"),
@@ -205,7 +221,7 @@ impl Names {
         if is_step {
             return diagnostic.help(format!("write `steps.{name}` to read the step of that name"));
         }
-        if self.vars.contains_key(name) {
+        if self.vars.contains_key(name) || self.constants.contains_key(name) {
             return diagnostic.help(format!("write `vars.{name}` to read the variable of that name"));
         }
         if let Shape::Object { properties, .. } = &self.input
@@ -230,7 +246,6 @@ fn auth() -> Shape {
         ("role", Shape::Scalar),
         ("claims", Shape::Any),
         ("has_token", Shape::Scalar),
-        ("token", Shape::Scalar.secret()),
     ])
 }
 

@@ -91,6 +91,13 @@ pub fn wrong_type(what: &str, wanted: &str, node: &Node) -> Diagnostic {
         .at(node.span, format!("expected {wanted}"))
 }
 
+/// All items, if none is missing; unlike `collect`, it looks at all of them, so that all problems
+/// are found.
+pub fn whole<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let items: Vec<_> = items.collect();
+    items.into_iter().collect()
+}
+
 /// `` `a`, `b` or `c` ``
 #[must_use]
 pub fn list<S: AsRef<str>>(names: &[S]) -> String {

@@ -11,8 +11,8 @@ mod step;
 
 pub use block::Block;
 pub use door::{Auth, Door, Form, HttpDoor, Mode, Reply};
-pub use fields::{Fields, list, wrong_type};
+pub use fields::{Fields, list, whole, wrong_type};
 pub use pathway::Pathway;
 pub use reader::{Reader, Schemas};
-pub use retry::{On, Retry};
+pub use retry::{On, Retry, class};
 pub use step::{Each, OnError, Repeat, Step, without};

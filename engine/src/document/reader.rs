@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::schema::Schema;
 use crate::source::{FileId, Kind, Node, Spanned};
 
-use super::scalar;
+use super::{scalar, whole};
 
 /// Gives schemas by the path that a pathway names.
 pub trait Schemas {
@@ -94,12 +94,10 @@ impl Reader<'_> {
             self.diagnostics.push(super::fields::wrong_type(what, "a map", node));
             return None;
         };
-        let mut pairs = Vec::with_capacity(entries.len());
-        for entry in entries {
+        whole(entries.iter().map(|entry| {
             let what = format!("`{}`", entry.key.value);
-            pairs.push((entry.key.clone(), self.template(&entry.value, &what)?));
-        }
-        Some(pairs)
+            Some((entry.key.clone(), self.template(&entry.value, &what)?))
+        }))
     }
 
     /// A schema: the path of a file, or one written in place.

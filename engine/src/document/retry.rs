@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::fields::{Fields, list, wrong_type};
+use super::fields::{Fields, list, whole, wrong_type};
 use super::scalar;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::source::{Kind, Node};
+use crate::source::{Kind, Node, Span};
 use crate::vm::{Class, Failure};
 
 const UNKNOWN_CLASS: Code = Code("PW0208");
@@ -59,33 +59,30 @@ impl Retry {
     /// Reads a `retry:` map; what it does not say is as in `base`.
     pub fn parse(node: &Node, base: &Self, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "`retry`", diagnostics)?;
-        let mut retry = base.clone();
+        let (mut retry, before) = (base.clone(), diagnostics.len());
         if let Some(node) = fields.take("attempts") {
-            retry.attempts = scalar::count(node, "`attempts`", 1..=1000, diagnostics)?;
+            retry.attempts = scalar::count(node, "`attempts`", 1..=1000, diagnostics).unwrap_or(1);
         }
         if let Some(node) = fields.take("delay") {
-            retry.delay = scalar::duration(node, "`delay`", diagnostics)?;
+            retry.delay = scalar::duration(node, "`delay`", diagnostics).unwrap_or_default();
         }
         if let Some(node) = fields.take("factor") {
-            retry.factor = scalar::number(node, "`factor`", 1.0..=100.0, diagnostics)?;
+            retry.factor = scalar::number(node, "`factor`", 1.0..=100.0, diagnostics).unwrap_or(1.0);
         }
         if let Some(node) = fields.take("max_delay") {
-            retry.max_delay = scalar::duration(node, "`max_delay`", diagnostics)?;
+            retry.max_delay = scalar::duration(node, "`max_delay`", diagnostics).unwrap_or_default();
         }
         if let Some(node) = fields.take("jitter") {
-            retry.jitter = scalar::number(node, "`jitter`", 0.0..=1.0, diagnostics)?;
+            retry.jitter = scalar::number(node, "`jitter`", 0.0..=1.0, diagnostics).unwrap_or(0.0);
         }
-        if let Some(node) = fields.take("on") {
-            retry.on = Some(on(node, diagnostics)?);
-        }
-        if let Some(node) = fields.take("total") {
-            retry.total = Some(scalar::duration(node, "`total`", diagnostics)?);
-        }
+        retry.on = fields.take("on").map_or(retry.on, |node| on(node, diagnostics));
+        retry.total =
+            fields.take("total").map_or(retry.total, |node| scalar::duration(node, "`total`", diagnostics));
         if let Some(node) = fields.take("restart") {
-            retry.restart = scalar::boolean(node, "`restart`", diagnostics)?;
+            retry.restart = scalar::boolean(node, "`restart`", diagnostics).unwrap_or(false);
         }
         fields.finish(diagnostics);
-        Some(retry)
+        (diagnostics.len() == before).then_some(retry)
     }
 
     /// Whether `failure` is of a kind that is attempted again.
@@ -117,7 +114,7 @@ fn on(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<On>> {
         diagnostics.push(wrong_type("`on`", "a list of classes or statuses", node));
         return None;
     };
-    items.iter().map(|item| one(item, diagnostics)).collect()
+    whole(items.iter().map(|item| one(item, diagnostics)))
 }
 
 fn one(node: &Node, diagnostics: &mut Diagnostics) -> Option<On> {
@@ -126,22 +123,25 @@ fn one(node: &Node, diagnostics: &mut Diagnostics) -> Option<On> {
             let status = scalar::count(node, "a status", 100..=599, diagnostics)?;
             Some(On::Status(u16::try_from(status).ok()?))
         }
-        Kind::Text(text) => {
-            let class = Class::from_name(&text.value);
-            if class.is_none() {
-                let names = Class::ALL.map(Class::name);
-                diagnostics.push(
-                    Diagnostic::error(UNKNOWN_CLASS, format!("there is no error class `{}`", text.value))
-                        .at(text.span, "unknown class")
-                        .help(format!("use {}", list(&names)))
-                        .suggest(&text.value, names),
-                );
-            }
-            class.map(On::Class)
-        }
+        Kind::Text(text) => class(&text.value, text.span, diagnostics).map(On::Class),
         _ => {
             diagnostics.push(wrong_type("an item of `on`", "a class or a status", node));
             None
         }
     }
+}
+
+/// The error class of that name.
+pub fn class(name: &str, span: Span, diagnostics: &mut Diagnostics) -> Option<Class> {
+    let class = Class::from_name(name);
+    if class.is_none() {
+        let names = Class::ALL.map(Class::name);
+        diagnostics.push(
+            Diagnostic::error(UNKNOWN_CLASS, format!("there is no error class `{name}`"))
+                .at(span, "unknown class")
+                .help(format!("use {}", list(&names)))
+                .suggest(name, names),
+        );
+    }
+    class
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fields::list;
+use super::fields::{list, whole};
 use super::scalar;
 use super::{Block, Fields, Reader, Retry};
 use crate::diagnostic::{Code, Diagnostic};
@@ -14,7 +14,7 @@ const NO_VERB: Code = Code("PW0210");
 const TWO_VERBS: Code = Code("PW0211");
 const NOT_YET: Code = Code("PW0212");
 const MODIFIER_WITHOUT: Code = Code("PW0213");
-const RESERVED_NAME: Code = Code("PW0230");
+const RESERVED_NAME: Code = Code("PW0216");
 const GUARD_MODIFIER: Code = Code("PW0214");
 
 /// A named node of a block.
@@ -290,9 +290,14 @@ pub(super) fn not_yet(key: &Spanned<String>) -> Diagnostic {
 fn needs(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Spanned<String>>> {
     match &node.kind {
         Kind::List(items) => {
-            items.iter().map(|item| scalar::word(item, "an item of `needs`", reader.diagnostics)).collect()
+            whole(items.iter().map(|item| scalar::word(item, "an item of `needs`", reader.diagnostics)))
         }
-        _ => Some(vec![scalar::word(node, "`needs`", reader.diagnostics)?]),
+        Kind::Text(text) => Some(vec![Spanned::new(text.value.clone(), text.span)]),
+        _ => {
+            let problem = super::fields::wrong_type("`needs`", "the name of a step or a list of names", node);
+            reader.diagnostics.push(problem);
+            None
+        }
     }
 }
 

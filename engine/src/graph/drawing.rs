@@ -43,12 +43,12 @@ pub(super) enum Shape {
 /// The steps of a plan, and those of its `on_error`.
 pub(super) fn draw(plan: &Plan) -> (Group, Option<Group>) {
     let body = group(plan, plan.root, "");
-    (body, plan.on_error.map(|block| group(plan, block, "on_error.")))
+    (body, plan.on_error.map(|block| group(plan, block, "on_error ")))
 }
 
 fn group(plan: &Plan, id: BlockId, prefix: &str) -> Group {
     let Some(block) = plan.block(id) else { return Group { items: Vec::new(), edges: Vec::new() } };
-    let mut items: Vec<Item> = block.steps.iter().map(|step| item(plan, step)).collect();
+    let mut items: Vec<Item> = block.steps.iter().map(|step| item(plan, step, prefix)).collect();
     let mut edges: Vec<Line> = shown(block)
         .map(|edge| Line { from: edge.before as usize, to: edge.after as usize, reason: edge.reason })
         .collect();
@@ -67,12 +67,14 @@ fn group(plan: &Plan, id: BlockId, prefix: &str) -> Group {
     Group { items, edges }
 }
 
-fn item(plan: &Plan, step: &Step) -> Item {
+/// `prefix` begins its id; paths would not do, for the blocks of a `switch` share them.
+fn item(plan: &Plan, step: &Step, prefix: &str) -> Item {
+    let id = format!("{prefix}{}", step.name);
     let mut parts: Vec<(Option<String>, Group)> = Vec::new();
-    let inner = format!("{}.", step.path);
+    let inner = format!("{id}.");
     let choices = step.action.choices();
     for (n, block) in step.blocks.iter().enumerate() {
-        let title = choices.get(n).map(|choice| format!("case {choice}"));
+        let title = choices.get(n).cloned();
         let prefix = if title.is_some() { format!("{inner}{n} ") } else { inner.clone() };
         parts.push((title, group(plan, *block, &prefix)));
     }
@@ -80,7 +82,7 @@ fn item(plan: &Plan, step: &Step) -> Item {
         parts.push((Some("on_error".to_owned()), group(plan, block, &format!("{inner}on_error "))));
     }
     let shape = if step.action.is_guard() { Shape::Guard } else { Shape::Step };
-    Item { id: step.path.to_string(), label: label(step), shape, acts: step.blocks.is_empty(), parts }
+    Item { id, label: label(step), shape, acts: step.blocks.is_empty(), parts }
 }
 
 /// Name; verb and what it names; modifiers.

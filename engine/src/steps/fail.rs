@@ -2,13 +2,12 @@
 
 use super::{Action, Begun, Field, Kind, Place, Spec, Visitor};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Fields, Reader, fields};
+use crate::document::{self, Fields, Reader};
 use crate::expression::{Expression, Scope, Tree};
 use crate::schema::Shape;
 use crate::source::Node;
 use crate::vm::{Class, Failure};
 
-const UNKNOWN_CLASS: Code = Code("PW0216");
 const BAD_STATUS: Code = Code("PW0229");
 
 /// `fail`.
@@ -62,7 +61,9 @@ fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Ac
         None => None,
         Some((node, class)) => {
             let class = class?;
-            check_class(&class, node, reader)?;
+            if let Some(name) = class.as_constant() {
+                document::class(&name.to_string(), node.span, reader.diagnostics)?;
+            }
             Some(class)
         }
     };
@@ -77,23 +78,6 @@ fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Ac
 
 fn parse_status(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|status| (400..600).contains(status))
-}
-
-/// A class that is written out must be one.
-pub(super) fn check_class(class: &Expression, node: &Node, reader: &mut Reader<'_>) -> Option<()> {
-    let Some(value) = class.as_constant() else { return Some(()) };
-    let text = value.to_string();
-    if Class::from_name(&text).is_some() {
-        return Some(());
-    }
-    let names = Class::ALL.map(Class::name);
-    reader.diagnostics.push(
-        Diagnostic::error(UNKNOWN_CLASS, format!("there is no error class `{text}`"))
-            .at(node.span, "unknown class")
-            .help(format!("use {}", fields::list(&names)))
-            .suggest(&text, names),
-    );
-    None
 }
 
 impl Action for Fail {

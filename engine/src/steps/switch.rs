@@ -95,7 +95,7 @@ impl Action for Switch {
         let count = self.cases.iter().map(|(_, block)| block + 1).max().unwrap_or(0);
         let values =
             |n| self.cases.iter().filter(move |(_, block)| *block == n).map(|(value, _)| value.as_str());
-        let cases = (0..count).map(|n| values(n).collect::<Vec<_>>().join(", "));
+        let cases = (0..count).map(|n| format!("case {}", values(n).collect::<Vec<_>>().join(", ")));
         cases.chain(self.default.map(|_| "default".to_owned())).collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Action, Begun, Field, Place, Spec, Visitor};
-use crate::document::{Fields, Reader, scalar};
+use crate::document::{self, Fields, Reader, scalar};
 use crate::expression::{Expression, Scope};
 use crate::schema::{Schema, Shape};
 use crate::source::Node;
@@ -34,10 +34,10 @@ fn parse(step: &Node, _what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Ac
     let value = fields.require("value", reader.diagnostics).and_then(|node| reader.bare(node, "`value`"));
     let schema =
         fields.require("schema", reader.diagnostics).and_then(|node| reader.schema(node, "`schema`"));
-    let words = Class::ALL.map(|class| (class.name(), class));
     let class = match fields.take("class") {
         None => Some(Class::Invalid),
-        Some(node) => scalar::choice(node, "`class`", &words, reader.diagnostics),
+        Some(node) => scalar::word(node, "`class`", reader.diagnostics)
+            .and_then(|name| document::class(&name.value, name.span, reader.diagnostics)),
     };
     fields.finish(reader.diagnostics);
     Some(Box::new(Validate { value: value?, schema: schema?, class: class? }))

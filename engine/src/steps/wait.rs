@@ -44,7 +44,7 @@ fn parse(step: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Act
     let from = fields.take("from").map(|node| reader.template(node, "`from`"));
     let timeout = fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
     fields.finish(reader.diagnostics);
-    if signal.is_none() {
+    if signal.is_none() && (length.is_some() || until.is_some()) {
         for name in ["from", "timeout"] {
             if let Some(entry) = node.as_map().into_iter().flatten().find(|entry| entry.key.value == name) {
                 reader.diagnostics.push(without(&entry.key, "signal"));
@@ -81,7 +81,8 @@ fn parse(step: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Box<dyn Act
         _ => {
             reader.diagnostics.push(
                 Diagnostic::error(WHAT_FOR, format!("{what} must wait for exactly one thing"))
-                    .at(node.span, "needs one of `for`, `until` and `signal`"),
+                    .at(node.span, "needs one of `for`, `until` and `signal`")
+                    .help("make several steps of it where it waits for several things"),
             );
             return None;
         }

@@ -83,10 +83,6 @@ impl<T> Arena<T> {
         Some(value)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.free.len() == self.places.len()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key<T>, &T)> {
         self.places.iter().enumerate().filter_map(|(index, place)| {
             let index = u32::try_from(index).ok()?;

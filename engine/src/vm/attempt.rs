@@ -163,7 +163,7 @@ impl Vm {
         {
             return self.finish_item(plan, key, output);
         }
-        if let Some(task) = self.tasks.remove(key) {
+        if let Some(task) = self.remove_task(key) {
             self.finish_step(plan, task.frame, task.step, output);
         }
     }
@@ -247,7 +247,7 @@ impl Vm {
         if self.tasks.get(key).is_some_and(|task| task.fan.is_some()) {
             return self.fail_item(plan, key, failure);
         }
-        if let Some(task) = self.tasks.remove(key) {
+        if let Some(task) = self.remove_task(key) {
             self.fail_step(plan, task.frame, task.step, failure);
         }
     }

@@ -8,13 +8,8 @@ use crate::compile::Plan;
 impl Vm {
     /// Cancels everything that runs in a frame, which is itself kept.
     pub(super) fn cancel_below(&mut self, key: Key<Frame>) {
-        let Some(frame) = self.frames.get(key) else { return };
-        if frame.running == 0 || self.tasks.is_empty() {
-            return;
-        }
-        let tasks: Vec<_> =
-            self.tasks.iter().filter(|(_, task)| task.frame == key).map(|(key, _)| key).collect();
-        for task in tasks {
+        let Some(frame) = self.frames.get_mut(key) else { return };
+        for task in std::mem::take(&mut frame.tasks) {
             self.cancel_task(task);
         }
     }
@@ -23,7 +18,7 @@ impl Vm {
     pub(super) fn cancel_task(&mut self, key: Key<Task>) {
         self.note(|vm| vm.instance_of(key), Change::Cancelled);
         self.stop_attempt(key);
-        if let Some(task) = self.tasks.remove(key) {
+        if let Some(task) = self.remove_task(key) {
             if let Some(timer) = task.deadline {
                 self.timers.remove(&timer);
             }

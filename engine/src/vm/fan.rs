@@ -58,7 +58,7 @@ impl Vm {
             task.fan = Some(key);
             task.item = item;
             task.index = u32::try_from(index).unwrap_or(u32::MAX);
-            let task = self.tasks.insert(task);
+            let task = self.add_task(task);
             let wanted = match &each.filter {
                 None => Ok(true),
                 Some(filter) => filter.test(&self.view_of(task)),
@@ -74,7 +74,7 @@ impl Vm {
     /// An item for which `where` is false.
     fn leave_out(&mut self, key: Key<Fan>, task: Key<Task>) {
         self.note(|vm| vm.instance_of(task), Change::Skipped);
-        self.tasks.remove(task);
+        self.remove_task(task);
         if let Some(fan) = self.fans.get_mut(key) {
             fan.live -= 1;
         }
@@ -102,7 +102,7 @@ impl Vm {
         if keep_going {
             return self.settle_item(plan, key, Value::from(()));
         }
-        self.tasks.remove(key);
+        self.remove_task(key);
         if let Some(fan) = fan {
             self.cancel_fan(fan);
             self.fans.remove(fan);
@@ -111,7 +111,7 @@ impl Vm {
     }
 
     fn settle_item(&mut self, plan: &Plan, key: Key<Task>, output: Value) {
-        let Some(task) = self.tasks.remove(key) else { return };
+        let Some(task) = self.remove_task(key) else { return };
         let Some(fan_key) = task.fan else { return };
         let Some(fan) = self.fans.get_mut(fan_key) else { return };
         fan.live -= 1;
@@ -146,8 +146,9 @@ impl Vm {
 
     /// Cancels all items of a fan.
     fn cancel_fan(&mut self, fan: Key<Fan>) {
-        let items: Vec<_> =
-            self.tasks.iter().filter(|(_, task)| task.fan == Some(fan)).map(|(key, _)| key).collect();
+        let Some(frame) = self.fans.get(fan).and_then(|fan| self.frames.get(fan.frame)) else { return };
+        let of_fan = |key: &&Key<Task>| self.tasks.get(**key).is_some_and(|task| task.fan == Some(fan));
+        let items: Vec<_> = frame.tasks.iter().filter(of_fan).copied().collect();
         for key in items {
             self.cancel_task(key);
         }

@@ -15,13 +15,38 @@ impl Vm {
         plan.step(self.frames.get(task.frame)?.block, task.step)
     }
 
+    /// Keeps a task, and its frame in mind of it.
+    pub(super) fn add_task(&mut self, mut task: Task) -> Key<Task> {
+        let frame = task.frame;
+        task.place = self.frames.get(frame).map_or(0, |frame| frame.tasks.len());
+        let key = self.tasks.insert(task);
+        if let Some(frame) = self.frames.get_mut(frame) {
+            frame.tasks.push(key);
+        }
+        key
+    }
+
+    pub(super) fn remove_task(&mut self, key: Key<Task>) -> Option<Task> {
+        let task = self.tasks.remove(key)?;
+        if let Some(frame) = self.frames.get_mut(task.frame)
+            && frame.tasks.get(task.place) == Some(&key)
+        {
+            frame.tasks.swap_remove(task.place);
+            let moved = frame.tasks.get(task.place).and_then(|moved| self.tasks.get_mut(*moved));
+            if let Some(moved) = moved {
+                moved.place = task.place;
+            }
+        }
+        Some(task)
+    }
+
     /// Opens a block; its steps that wait for none are ready.
     pub(super) fn open(&mut self, plan: &Plan, id: BlockId, owner: Option<Key<Task>>) -> Option<Key<Frame>> {
         let block = plan.block(id)?;
         let cells: Box<[Cell]> =
             block.waits.iter().map(|waits| Cell { waits: *waits, ..Cell::default() }).collect();
         let unfinished = u32::try_from(cells.len()).unwrap_or(u32::MAX);
-        let frame = self.frames.insert(Frame { block: id, owner, cells, unfinished, running: 0 });
+        let frame = self.frames.insert(Frame { block: id, owner, cells, unfinished, tasks: Vec::new() });
         self.ready.extend(block.first.iter().map(|step| (frame, *step)));
         Some(frame)
     }
@@ -68,7 +93,7 @@ impl Vm {
         } else if step.plain && matches!(step.action.kind(), Kind::Pure | Kind::Guard) {
             self.run_plain(plan, step, frame, index);
         } else {
-            let task = self.tasks.insert(Task::new(frame, index, self.now));
+            let task = self.add_task(Task::new(frame, index, self.now));
             self.begin(plan, task);
         }
     }
@@ -96,7 +121,6 @@ impl Vm {
 
     fn mark_running(&mut self, frame: Key<Frame>, index: u32) {
         let Some(frame) = self.frames.get_mut(frame) else { return };
-        frame.running += 1;
         if let Some(cell) = frame.cells.get_mut(index as usize) {
             cell.status = Status::Running;
         }
@@ -104,8 +128,6 @@ impl Vm {
 
     fn skip_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32) {
         self.note(|vm| vm.instance(frame, index, None), Change::Skipped);
-        // Counted as running for as long as it takes to settle it.
-        self.mark_running(frame, index);
         self.settle_step(plan, frame, index, Status::Skipped, Value::from(()));
     }
 
@@ -124,7 +146,6 @@ impl Vm {
             cell.status = status;
             cell.output = output;
         }
-        frame.running -= 1;
         frame.unfinished -= 1;
         for waker in &step.wakes {
             if let Some(cell) = frame.cells.get_mut(*waker as usize) {

@@ -17,8 +17,8 @@ pub(super) struct Frame {
     pub(super) cells: Box<[Cell]>,
     /// Steps that are neither finished nor skipped.
     pub(super) unfinished: u32,
-    /// Steps that are begun and not settled.
-    pub(super) running: u32,
+    /// Tasks of its steps, each knowing its place here.
+    pub(super) tasks: Vec<Key<Task>>,
 }
 
 /// A step of a frame.
@@ -52,6 +52,8 @@ pub enum Status {
 pub(super) struct Task {
     pub(super) frame: Key<Frame>,
     pub(super) step: u32,
+    /// Its place among the tasks of its frame.
+    pub(super) place: usize,
     /// The `each` that it is an item of.
     pub(super) fan: Option<Key<Fan>>,
     pub(super) item: Value,
@@ -109,6 +111,7 @@ impl Task {
         Self {
             frame,
             step,
+            place: 0,
             fan: None,
             item: Value::UNDEFINED,
             index: 0,

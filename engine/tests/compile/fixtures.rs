@@ -1,1 +1,112 @@
-//! Fixtures.
+//! Each file of `ok` beside a picture of its plans, each of `err` beside what is said of it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use pathway_engine::compile::Plan;
+use pathway_engine::diagnostic::Diagnostics;
+
+use super::support::{Compiled, compile_files, fixture};
+
+#[test]
+fn ok() {
+    insta::glob!("ok/*.yaml", |path| {
+        let compiled = compile_files(&fixture::files(&fs::read_to_string(path).unwrap()));
+        assert!(!compiled.diagnostics.has_errors(), "{}:\n{}", path.display(), compiled.report());
+        let mut picture = compiled.report();
+        for plan in compiled.program.pathways.values() {
+            draw(plan, &mut picture);
+        }
+        snapshot("ok", &picture);
+    });
+}
+
+#[test]
+fn err() {
+    insta::glob!("err/*.yaml", |path| {
+        let compiled = compile_files(&fixture::files(&fs::read_to_string(path).unwrap()));
+        assert!(compiled.diagnostics.has_errors(), "{} compiles", path.display());
+        check_form(&compiled);
+        snapshot("err", &compiled.report());
+    });
+}
+
+fn snapshot(name: &str, picture: &str) {
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, picture);
+    });
+}
+
+/// What holds for every message.
+fn check_form(compiled: &Compiled) {
+    let diagnostics: &Diagnostics = &compiled.diagnostics;
+    for diagnostic in diagnostics.iter() {
+        let message = &diagnostic.message;
+        assert!(!message.starts_with(char::is_uppercase) && !message.ends_with('.'), "{message}");
+        assert!(!message.contains('\n'), "{message}");
+        assert!(message.matches('`').count() % 2 == 0, "{message}");
+        let label = diagnostic.labels.first();
+        assert!(label.is_some_and(|label| label.text.chars().count() <= 60), "{message}: {label:?}");
+        assert!(diagnostic.help.as_ref().is_none_or(|help| !help.ends_with('.')), "{message}");
+    }
+}
+
+/// A pathway's door and limits, and each step with those it waits for.
+fn draw(plan: &Plan, out: &mut String) {
+    writeln!(out, "pathway {}", plan.name).unwrap();
+    if let Some(summary) = &plan.summary {
+        writeln!(out, "  summary: {summary}").unwrap();
+    }
+    let door = &plan.door;
+    writeln!(out, "  topic: {}", plan.topic()).unwrap();
+    let expressions = [("key", &door.key), ("id", &door.id), ("subject", &door.subject)];
+    let given = expressions.iter().filter(|(_, expression)| expression.is_some()).map(|(name, _)| *name);
+    writeln!(out, "  from the record: {}", given.collect::<Vec<_>>().join(" ")).unwrap();
+    if let Some(name) = &door.correlation {
+        writeln!(out, "  correlation: {}", name.value).unwrap();
+    }
+    if door.park_holds {
+        writeln!(out, "  a parked run keeps its lane").unwrap();
+    }
+    if let Some(reply) = &door.reply {
+        writeln!(out, "  reply: {} {}", reply.topic.value, form(&reply.form)).unwrap();
+    }
+    if let Some(http) = &door.http {
+        let path = &http.path.value;
+        writeln!(
+            out,
+            "  http: {:?} {path} {:?} {:?} {:?} {}",
+            http.method,
+            http.mode,
+            http.auth,
+            http.timeout,
+            form(&http.form)
+        )
+        .unwrap();
+    }
+    let (input, output) = (plan.input.is_some(), plan.output.is_some());
+    writeln!(out, "  input: {input}, output: {output}").unwrap();
+    writeln!(
+        out,
+        "  at once: {} steps, {:?} runs; timeout: {:?}",
+        plan.max_parallel, plan.max_runs, plan.timeout
+    )
+    .unwrap();
+    let mut after: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (first, then) in plan.edges() {
+        after.entry(then).or_default().push(first.rsplit('.').next().unwrap());
+    }
+    for step in plan.steps() {
+        match after.get(step) {
+            Some(first) => writeln!(out, "  {step} after {}", first.join(", ")).unwrap(),
+            None => writeln!(out, "  {step}").unwrap(),
+        }
+    }
+}
+
+fn form(form: &pathway_engine::document::Form) -> String {
+    let parts = [("emit", &form.emit), ("done", &form.done), ("error", &form.error)];
+    let given = parts.iter().filter(|(_, part)| part.is_some()).map(|(name, _)| *name);
+    format!("[{}]", given.collect::<Vec<_>>().join(" "))
+}

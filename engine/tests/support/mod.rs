@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+pub mod fixture;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

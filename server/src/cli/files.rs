@@ -33,7 +33,12 @@ pub(super) fn named(config: &mut Config, paths: &[PathBuf]) -> Result<Vec<String
     for path in paths {
         let inside = inside(config, path)?;
         if path.is_dir() {
-            files.extend(config.pathway_files_in(&inside));
+            let found = config.pathway_files_in(&inside);
+            if found.is_empty() {
+                let message = format!("there is no pathway in `{}`", path.display());
+                return Err(Failure::new(Exit::Usage, message).help("name a folder that has `*.yaml` files"));
+            }
+            files.extend(found);
         } else {
             files.push(inside);
         }

@@ -33,9 +33,8 @@ impl Serve {
 }
 
 async fn serve(session: &Session, config: Config, program: Program, started: Instant) -> Outcome {
-    let folder = config.root.folder().to_owned();
     let summary = Summary::of(&config, &program);
-    let settings = Settings { project: config.project, program, folder, listener: None };
+    let settings = Settings::new(config, program);
     let mut app = App::start(settings).await.map_err(refused)?;
     session.terminal.note(&summary.banner(&app, started))?;
     let failed = tokio::select! {

@@ -68,19 +68,7 @@ impl Root {
     /// # Errors
     /// [`FileError::Outside`], if it leads out of the folder or is absolute.
     pub fn resolve(&self, from: &str, reference: &str) -> Result<String, FileError> {
-        let mut path: Vec<&str> = from.split('/').collect();
-        path.pop();
-        for part in Path::new(reference).components() {
-            match part {
-                Component::CurDir => {}
-                Component::ParentDir => {
-                    path.pop().ok_or(FileError::Outside)?;
-                }
-                Component::Normal(name) => path.push(name.to_str().ok_or(FileError::Outside)?),
-                Component::RootDir | Component::Prefix(_) => return Err(FileError::Outside),
-            }
-        }
-        Ok(path.join("/"))
+        resolve(from, reference)
     }
 
     /// The text of the file at `path`, relative to the folder.
@@ -107,6 +95,26 @@ impl Root {
         search.folder(&fixed.join("/"), 0)?;
         Ok(search.found)
     }
+}
+
+/// The path, relative to the project's folder, of what the file `from` calls `reference`.
+///
+/// # Errors
+/// [`FileError::Outside`], if it leads out of the folder or is absolute.
+pub fn resolve(from: &str, reference: &str) -> Result<String, FileError> {
+    let mut path: Vec<&str> = from.split('/').collect();
+    path.pop();
+    for part in Path::new(reference).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                path.pop().ok_or(FileError::Outside)?;
+            }
+            Component::Normal(name) => path.push(name.to_str().ok_or(FileError::Outside)?),
+            Component::RootDir | Component::Prefix(_) => return Err(FileError::Outside),
+        }
+    }
+    Ok(path.join("/"))
 }
 
 /// Reads a text file of reasonable size, wherever it is.

@@ -22,7 +22,7 @@ use pathway_engine::expression::Variables;
 use pathway_engine::project::{Project, Store};
 use pathway_engine::source::{self, FileId, Kind, Node, Sources, Span};
 
-pub use files::{FileError, Root, read_text};
+pub use files::{FileError, Root, read_text, resolve};
 pub use origin::Origin;
 pub use request::Request;
 pub use show::Setting;

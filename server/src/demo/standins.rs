@@ -152,6 +152,16 @@ impl StandIns {
         calls.iter().filter(meant).count()
     }
 
+    /// Ready when `condition` holds, which is looked at when a call arrives and when it is answered.
+    pub async fn until(&self, condition: impl Fn(&Self) -> bool) {
+        let mut changes = self.shared.watch.changes();
+        while !condition(self) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Lets the next `times` calls of `service` whose path contains `path` fail.
     pub fn fail(&self, service: Service, path: &str, times: usize, fault: Fault) {
         self.shared.watch.order(service, path, times, fault);

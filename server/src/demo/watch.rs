@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::standins::Shared;
@@ -61,6 +62,8 @@ pub enum Fault {
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     state: Mutex<Watched>,
+    /// Changes when a call arrives and when it is answered.
+    changes: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +93,10 @@ impl Watch {
         self.lock().orders.clear();
     }
 
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// Records the call; the fault that was ordered for it.
     fn notice(&self, call: Call) -> Option<Fault> {
         let mut state = self.lock();
@@ -103,6 +110,7 @@ impl Watch {
             state.calls.pop_front();
         }
         state.calls.push_back(call);
+        self.changes.send_replace(());
         fault
     }
 
@@ -138,7 +146,9 @@ pub(super) async fn observe(
             Some(Fault::Cut) => cut(next.run(request).await),
         }
     };
-    until(&shared.stop, answer).await.unwrap_or_else(|| StatusCode::SERVICE_UNAVAILABLE.into_response())
+    let answer = until(&shared.stop, answer).await;
+    shared.watch.changes.send_replace(());
+    answer.unwrap_or_else(|| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
 fn refusal(status: u16) -> Response {

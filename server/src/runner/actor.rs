@@ -370,7 +370,8 @@ impl Actor {
         let change = std::mem::take(&mut self.change);
         let mut events = Vec::with_capacity(change.events.len());
         for event in &change.events {
-            events.push(NewEvent { kind: event.name(), payload: event.encode().unwrap_or_default() });
+            let payload = self.inner.encode(&self.run.plan, &self.run.public_id, event);
+            events.push(NewEvent { kind: event.name(), payload });
         }
         let expected_seq = self.seq;
         self.seq += u32::try_from(events.len()).unwrap_or(u32::MAX);

@@ -152,7 +152,7 @@ impl Inner {
             dedupe_id,
             idempotency,
             at: now.as_millisecond(),
-            started: started.encode().unwrap_or_default(),
+            started: self.encode(plan, &public_id, &started),
             status: Status::Ready,
             outcome: None,
         };

@@ -146,7 +146,7 @@ impl Actor {
                 dedupe_id: None,
                 idempotency: None,
                 at: Timestamp::now().as_millisecond(),
-                started: event.encode().unwrap_or_default(),
+                started: self.inner.encode(plan, &public_id, &event),
                 status: Status::Ready,
                 outcome: None,
             });

@@ -14,6 +14,7 @@ mod mocks;
 mod resume;
 mod slots;
 mod upstream;
+mod vault;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use pathway_engine::Value;
 use pathway_engine::compile::{Plan, Program};
+use pathway_engine::expression::Variables;
 use pathway_engine::journal::{Event, Signal};
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
@@ -36,8 +38,9 @@ pub use self::mocks::Mocks;
 pub use self::slots::Slots;
 pub use self::upstream::Upstreams;
 use crate::bus::Bus;
+use crate::definition::Definition;
 use crate::seal::SealKey;
-use crate::store::{Millis, Offset, RunId, Store};
+use crate::store::{Millis, Offset, RunId, Store, StoreError};
 
 /// Runs that are in memory at once, waiting or under way.
 const ROOM: usize = 20_000;
@@ -57,6 +60,10 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// What seals and opens who asked.
     pub key: SealKey,
+    /// What runs are pinned to.
+    pub definition: Definition,
+    /// What `${NAME}` stands for, for runs that began with an earlier definition.
+    pub variables: Variables,
     /// Answers to give instead of performing effects.
     pub mocks: Option<Mocks>,
 }
@@ -125,6 +132,7 @@ struct Inner {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     key: SealKey,
+    variables: Variables,
     mocks: Option<Mocks>,
     slots: Slots,
     upstreams: Upstreams,
@@ -166,7 +174,7 @@ impl Runner {
     /// # Errors
     /// The store cannot be read, or the HTTP client cannot be set up.
     pub async fn start(parts: Parts) -> Result<Self, String> {
-        let Parts { program, project, store, bus, key, mocks } = parts;
+        let Parts { program, project, store, bus, key, definition, variables, mocks } = parts;
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
         slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
@@ -180,6 +188,7 @@ impl Runner {
             store,
             bus,
             key,
+            variables,
             mocks,
             slots,
             upstreams,
@@ -192,7 +201,7 @@ impl Runner {
             tasks: TaskTracker::new(),
             failed: watch::Sender::new(None),
         });
-        inner.define().await.map_err(|error| error.to_string())?;
+        inner.define(&definition).await.map_err(|error| error.to_string())?;
         inner.resume().await.map_err(|error| error.to_string())?;
         Ok(Self { inner })
     }
@@ -278,9 +287,10 @@ impl Inner {
     }
 
     /// Keeps the definitions: runs are pinned to them.
-    async fn define(&self) -> Result<(), crate::store::StoreError> {
+    async fn define(&self, definition: &Definition) -> Result<(), StoreError> {
+        let text = serde_json::to_string(definition).unwrap_or_default();
         for plan in self.program.pathways.values() {
-            self.store.define(&plan.digest, &plan.name).await?;
+            self.store.define(&plan.digest, &text).await?;
         }
         Ok(())
     }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use pathway_engine::journal::{Event, Outcome};
+use pathway_engine::compile::Plan;
+use pathway_engine::journal::Outcome;
 use pathway_engine::vm::{Class, Failure};
 
 use super::{Admitted, Inner};
+use crate::definition::Definition;
 use crate::store::{Run, RunId, Status, Store, StoreError, Watch};
 
 /// Runs read at once.
@@ -53,21 +55,10 @@ impl Inner {
     /// A run as it was admitted, with its journal; none where it cannot go on with the pathways
     /// that are there now.
     pub(super) async fn read_back(&self, run: Run) -> Result<Option<Admitted>, StoreError> {
-        let Some(plan) = self.program.pathways.get(run.pathway.as_str()) else {
-            tracing::warn!(run = run.public_id, pathway = run.pathway, "left as it is: its pathway is gone");
-            return Ok(None);
-        };
-        if *plan.digest != *run.digest {
-            tracing::warn!(
-                run = run.public_id,
-                pathway = run.pathway,
-                "left as it is: its pathway was changed while it ran; serve the former one to let it end"
-            );
-            return Ok(None);
-        }
+        let Some(plan) = self.pinned(&run).await? else { return Ok(None) };
         let mut events = Vec::new();
         for event in self.store.events(run.id).await? {
-            match Event::decode(&event.payload) {
+            match self.decode(&plan, &run.public_id, &event.payload) {
                 Ok(event) => events.push(event),
                 Err(error) => {
                     tracing::error!(run = run.public_id, seq = event.seq, %error, "left as it is: its journal cannot be read");
@@ -85,10 +76,30 @@ impl Inner {
             from_http,
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
-            plan: plan.clone(),
+            plan,
             public_id: run.public_id,
             events,
         }))
+    }
+}
+
+impl Inner {
+    /// The plan that a run is pinned to: that of now, or the one that it began with.
+    async fn pinned(&self, run: &Run) -> Result<Option<Arc<Plan>>, StoreError> {
+        let current = self.program.pathways.get(run.pathway.as_str());
+        if let Some(plan) = current.filter(|plan| *plan.digest == *run.digest) {
+            return Ok(Some(plan.clone()));
+        }
+        let text = self.store.definition(&run.digest).await?;
+        let definition = text.and_then(|text| serde_json::from_str::<Definition>(&text).ok());
+        let plan = definition.and_then(|kept| kept.plan(&run.pathway, &run.digest, &self.variables));
+        if plan.is_none() {
+            tracing::error!(
+                run = run.public_id, pathway = run.pathway,
+                "left as it is: what it began with cannot be restored"
+            );
+        }
+        Ok(plan)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::address;
 use super::{Http, Pairs, Payload, SPEC};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Fields, Reader, list, scalar, wrong_type};
+use crate::document::{Fields, Reader, list, scalar, whole, wrong_type};
 use crate::source::{Entry, Kind, Node, Spanned};
 use crate::steps::Action;
 use crate::vm::{Method, Parse};
@@ -211,9 +211,6 @@ fn accept(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<u16>> {
         reader.diagnostics.push(wrong_type("`accept`", "a list of statuses", node));
         return None;
     };
-    items
-        .iter()
-        .map(|item| scalar::count(item, "a status", 100..=599, reader.diagnostics))
-        .map(|status| status.and_then(|status| u16::try_from(status).ok()))
-        .collect()
+    let statuses = items.iter().map(|item| scalar::count(item, "a status", 100..=599, reader.diagnostics));
+    whole(statuses.map(|status| status.and_then(|status| u16::try_from(status).ok())))
 }

@@ -49,12 +49,7 @@ impl Stage {
         let (config, program) = load(&stand_ins, &folder)?;
         session.log_little(&config)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(internal)?;
-        let settings = Settings {
-            project: config.project,
-            program: program.clone(),
-            folder: folder.path().to_owned(),
-            listener: Some(listener),
-        };
+        let settings = Settings { listener: Some(listener), ..Settings::new(config, program.clone()) };
         let app = App::start(settings).await.map_err(internal)?;
         let client = client(&token)?;
         Ok(Self { stand_ins, app, program, folder, now, client })

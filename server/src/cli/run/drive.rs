@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pathway_engine::Value;
+use pathway_engine::expression::Variables;
 use pathway_engine::journal::Principal;
 use pathway_engine::vm::{Class, Failure as RunFailure};
 use tokio::sync::broadcast::error::RecvError;
@@ -15,6 +16,7 @@ use super::super::target::Target;
 use super::super::{Exit, Failure};
 use super::internal;
 use crate::bus::EmbeddedBus;
+use crate::definition::Definition;
 use crate::runner::{Mocks, Observed, Parts, Runner};
 use crate::seal::SealKey;
 use crate::store::{SqliteStore, Store};
@@ -85,15 +87,16 @@ async fn watch(lone: &Lone<'_>, watcher: &mut dyn Watcher) -> Result<Ended, Fail
     loop {
         tokio::select! {
             seen = observed.recv() => match seen {
-                Ok(seen) => {
-                    watcher.see(&seen)?;
-                    if let Observed::Ended { run, outcome, parked } = seen
-                        && run == id
-                    {
-                        runner.stop(GRACE).await;
-                        return Ok(Ended::Over { outcome, parked });
+                Ok(Observed::Ended { run, outcome, parked }) if run == id => {
+                    // The runs that it called tell of their end after they told it.
+                    runner.stop(GRACE).await;
+                    while let Ok(seen) = observed.try_recv() {
+                        watcher.see(&seen)?;
                     }
+                    watcher.see(&Observed::Ended { run, outcome: outcome.clone(), parked })?;
+                    return Ok(Ended::Over { outcome, parked });
                 }
+                Ok(seen) => watcher.see(&seen)?,
                 Err(RecvError::Lagged(count)) => watcher.missed(count)?,
                 Err(RecvError::Closed) => return Err(internal("the run left no outcome")),
             },
@@ -122,6 +125,8 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         bus: Arc::new(EmbeddedBus::new(store.clone())),
         store,
         key: SealKey::generate().map_err(internal)?,
+        definition: Definition::default(),
+        variables: Variables::new(),
         mocks: lone.mocks.clone(),
     };
     Runner::start(parts).await.map_err(internal)

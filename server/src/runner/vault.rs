@@ -1,0 +1,56 @@
+//! Journal events as they are stored: those that hold a secret are sealed.
+
+use pathway_engine::Value;
+use pathway_engine::compile::Plan;
+use pathway_engine::journal::{Event, Kind};
+use serde::{Deserialize, Serialize};
+
+use super::Inner;
+
+/// An event that holds a secret, as the store has it.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    sealed: String,
+}
+
+impl Inner {
+    /// The bytes of an event of a run.
+    pub(super) fn encode(&self, plan: &Plan, run: &str, event: &Event) -> Vec<u8> {
+        let plain = event.encode().unwrap_or_default();
+        if !holds_secret(plan, event) {
+            return plain;
+        }
+        let text = String::from_utf8_lossy(&plain);
+        match self.key.seal(&text, &["event", &plan.name, run]) {
+            Ok(sealed) => serde_json::to_vec(&Sealed { sealed }).unwrap_or_default(),
+            Err(error) => {
+                // Better a run that cannot be taken up than a secret on the disk.
+                tracing::error!(run, %error, "an event could not be sealed");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The event that was stored as `bytes`.
+    pub(super) fn decode(&self, plan: &Plan, run: &str, bytes: &[u8]) -> Result<Event, String> {
+        match serde_json::from_slice::<Sealed>(bytes) {
+            Ok(Sealed { sealed }) => {
+                let plain =
+                    self.key.open(&sealed, &["event", &plan.name, run]).map_err(|error| error.to_string())?;
+                Event::decode(plain.expose().as_bytes()).map_err(|error| error.to_string())
+            }
+            Err(_) => Event::decode(bytes).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// Whether the event holds an output that is secret, or an input with a `writeOnly` property.
+fn holds_secret(plan: &Plan, event: &Event) -> bool {
+    match &event.kind {
+        Kind::Started(started) => plan.input.as_ref().is_some_and(|schema| {
+            !schema.secrets().is_empty() && schema.mask(&started.input) != Value::clone(&started.input)
+        }),
+        Kind::Performed(performed) => plan.is_secret(&performed.instance),
+        _ => false,
+    }
+}

@@ -1,0 +1,183 @@
+//! What a server promises when it is killed, or asked to stop, in the middle of its work.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pathway_server::demo::{Call, Fault, Folder, Service, Settings, StandIns, data};
+use pathway_tests::{Server, soon};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+/// Where each run was cut off.
+const CRASHES: usize = 3;
+
+async fn stand_ins() -> StandIns {
+    StandIns::start(Settings { pace: Duration::from_millis(5), ..Settings::default() }).await.unwrap()
+}
+
+fn project() -> Folder {
+    let folder = Folder::temporary().unwrap();
+    folder.fill().unwrap();
+    folder
+}
+
+fn post(server: &Server, stand_ins: &StandIns, path: &str, body: &Value) -> RequestBuilder {
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap()
+        .post(server.url(path))
+        .bearer_auth(stand_ins.token(data::USER))
+        .header("content-type", "application/json")
+        .body(body.to_string())
+}
+
+/// Waits until so many calls went to a table.
+async fn called(stand_ins: &StandIns, table: &str, times: usize) {
+    let calls = |it: &StandIns| it.calls().iter().filter(|call| call.path.ends_with(table)).count();
+    soon(&format!("call {times} of {table}"), stand_ins.until(|it| calls(it) >= times)).await;
+}
+
+/// How often each step called: by method, table and key.
+fn by_key(stand_ins: &StandIns) -> BTreeMap<(String, String, String), usize> {
+    let mut counts = BTreeMap::new();
+    for Call { method, path, headers, .. } in stand_ins.calls() {
+        let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
+        assert!(!key.is_empty(), "{method} {path} has no key");
+        *counts.entry((method, path, key.to_owned())).or_default() += 1;
+    }
+    counts
+}
+
+/// How often each step of that method and table called.
+fn calls(counts: &BTreeMap<(String, String, String), usize>, method: &str, table: &str) -> Vec<usize> {
+    let meant = |key: &&(String, String, String)| key.0 == method && key.1.ends_with(table);
+    counts.keys().filter(meant).filter_map(|key| counts.get(key).copied()).collect()
+}
+
+#[tokio::test]
+async fn after_a_crash_every_run_ends_and_no_finished_step_is_repeated() {
+    let (stand_ins, folder) = (stand_ins().await, project());
+    let [purchase, _] = data::purchases(Settings::default().now);
+    let hang = |table: &str| stand_ins.fail(Service::Supabase, table, 1, Fault::Hang);
+
+    // `transaction` is cut off in its first call …
+    hang("/budgets");
+    let server = Server::start(folder.path(), &stand_ins).await;
+    let answer = post(&server, &stand_ins, "/api/transactions/create", &purchase).send();
+    let answer = soon("the answer", answer).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    called(&stand_ins, "/budgets", 1).await;
+    server.crash().await;
+
+    // … then in the middle …
+    hang("/alerts");
+    let server = Server::start(folder.path(), &stand_ins).await;
+    called(&stand_ins, "/alerts", 1).await;
+    server.crash().await;
+
+    // … then `notification` and `analytics` are, which follow from it.
+    hang("/notifications");
+    hang("/total_spending");
+    let server = Server::start(folder.path(), &stand_ins).await;
+    called(&stand_ins, "/notifications", 1).await;
+    called(&stand_ins, "/total_spending", 1).await;
+    server.crash().await;
+
+    let server = Server::start(folder.path(), &stand_ins).await;
+    let all_booked = |it: &StandIns| {
+        ["notifications", "category_spending", "total_spending"]
+            .iter()
+            .all(|table| !it.rows(table).is_empty())
+    };
+    soon("the end of all runs", stand_ins.until(all_booked)).await;
+    server.terminate().await;
+    let (status, said) = server.end().await;
+    assert!(status.success(), "{said}");
+
+    let counts = by_key(&stand_ins);
+    for (step, count) in &counts {
+        assert!(*count <= 1 + CRASHES, "{step:?} called {count} times");
+    }
+    // What was finished was called once, what was cut off twice, each with one key.
+    for (method, table, expected) in [
+        ("POST", "/transactions", 1),
+        ("GET", "/budgets", 2),
+        ("GET", "/transactions", 1),
+        ("GET", "/alerts", 2),
+        ("POST", "/alerts", 1),
+        ("POST", "/notifications", 2),
+        ("GET", "/total_spending", 2),
+        ("POST", "/total_spending", 1),
+    ] {
+        assert_eq!(calls(&counts, method, table), [expected], "{method} {table}: {counts:#?}");
+    }
+    assert_eq!(stand_ins.rows("alerts").len(), 1);
+    assert_eq!(stand_ins.rows("notifications").len(), 1);
+    for table in ["category_spending", "total_spending"] {
+        let rows = stand_ins.rows(table);
+        let sums: Vec<_> = rows.iter().filter_map(|row| row.get("total_spent")).collect();
+        assert_eq!(sums, [&json!(1500)], "{table}");
+    }
+
+    // Nothing is left to be done, and nothing is done again.
+    let before = stand_ins.calls().len();
+    let server = Server::start(folder.path(), &stand_ins).await;
+    server.terminate().await;
+    assert!(server.end().await.0.success());
+    assert_eq!(stand_ins.calls().len(), before);
+}
+
+#[tokio::test]
+async fn wherever_it_is_killed_sums_are_right_in_the_end() {
+    const PURCHASES: u32 = 8;
+    let (stand_ins, folder) = (stand_ins().await, project());
+    let server = Server::start(folder.path(), &stand_ins).await;
+    let [mut purchase, _] = data::purchases(Settings::default().now);
+    for amount in 1..=PURCHASES {
+        purchase["amount"] = json!(amount);
+        let answer = post(&server, &stand_ins, "/api/transactions/create", &purchase).send();
+        assert_eq!(soon("the answer", answer).await.unwrap().status(), 200);
+    }
+    // Each purchase makes at least seven calls, so all of these moments come.
+    let moments = [20, 27, 33, 38, 44, 49];
+    let mut server = server;
+    for moment in moments {
+        soon("more calls", stand_ins.until(|it| it.calls().len() >= moment)).await;
+        server.crash().await;
+        server = Server::start(folder.path(), &stand_ins).await;
+    }
+    let expected = json!(PURCHASES * (PURCHASES + 1) / 2);
+    let is_sum = |it: &StandIns, table: &str| it.rows(table).iter().all(|row| row["total_spent"] == expected);
+    let is_booked = |it: &StandIns, table: &str| it.rows(table).len() == 1 && is_sum(it, table);
+    let all = |it: &StandIns| is_booked(it, "total_spending") && is_booked(it, "category_spending");
+    soon("the end of all runs", stand_ins.until(all)).await;
+    server.terminate().await;
+    let (status, said) = server.end().await;
+    assert!(status.success(), "{said}");
+    assert!(all(&stand_ins), "a purchase was booked twice");
+
+    let counts = by_key(&stand_ins);
+    assert_eq!(calls(&counts, "POST", "/transactions"), [1; PURCHASES as usize]);
+    assert_eq!(calls(&counts, "GET", "/budgets").len(), PURCHASES as usize);
+    assert_eq!(calls(&counts, "POST", "/total_spending").len(), PURCHASES as usize);
+    // One run of each of three pathways was under way at a time, with at most two calls.
+    let repeated: usize = counts.values().map(|count| count - 1).sum();
+    assert!(repeated <= moments.len() * 4, "{repeated} calls were repeated: {counts:#?}");
+}
+
+#[tokio::test]
+async fn asked_to_stop_it_ends_what_is_under_way() {
+    let (stand_ins, folder) = (stand_ins().await, project());
+    let server = Server::start(folder.path(), &stand_ins).await;
+    let body = json!({"userId": data::USER, "totalIncome": 1000, "period": "monthly"});
+    let asked = tokio::spawn(post(&server, &stand_ins, "/api/budget/suggest", &body).send());
+    let asks = stand_ins.until(|it| it.count(Service::Gemini, "POST", "") == 1);
+    soon("the question to the model", asks).await;
+    server.terminate().await;
+    let answer = soon("the answer", asked).await.unwrap().unwrap();
+    assert_eq!(answer.status(), 200);
+    let (status, said) = server.end().await;
+    assert!(status.success(), "{said}");
+    assert_eq!(stand_ins.count(Service::Gemini, "POST", ""), 1);
+}
