@@ -183,14 +183,6 @@ fn line_alike(shown: &str, line: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// The README's first command, which would go on for ever.
-#[test]
-fn the_demo_plays() {
-    let session = Session::new();
-    let output = session.bash("pathway demo --once 2>&1").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-}
-
 #[test]
 fn what_is_left_open_matches() {
     assert!(alike("a\n", "a"));
