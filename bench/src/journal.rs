@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use pathway_engine::expression::Variables;
 use pathway_engine::project::Project;
-use pathway_server::definition::Definition;
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::definition::Definition;
 use pathway_server::runner::{Parts, Runner};

@@ -203,7 +203,7 @@ impl Commands for Runner {
         let run = run.to_owned();
         Box::pin(async move {
             let reason = Failure::new(Class::Cancelled, "cancelled by its caller");
-            if Self::cancel(self, &run, reason).await { Ok(()) } else { Err(CommandError::Ended) }
+            told(Self::cancel(self, &run, reason).await)
         })
     }
 
@@ -216,8 +216,11 @@ impl Commands for Runner {
     ) -> BoxFuture<'_, Result<(), CommandError>> {
         let run = run.to_owned();
         let signal = Signal { name: name.to_owned(), payload, from: from.map(str::to_owned) };
-        Box::pin(async move {
-            if Self::signal(self, &run, signal).await { Ok(()) } else { Err(CommandError::Ended) }
-        })
+        Box::pin(async move { told(Self::signal(self, &run, signal).await) })
     }
+}
+
+fn told(reached: bool) -> Result<(), CommandError> {
+    let why = "the run is not under way: it has ended, was parked, or waits for its turn";
+    if reached { Ok(()) } else { Err(CommandError::Refused(why.to_owned())) }
 }

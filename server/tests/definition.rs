@@ -67,7 +67,8 @@ fn write(folder: &Path, url: &str, word: &str, pathway: &str) {
 }
 
 async fn start(folder: &Path) -> App {
-    let request = Request { project: Some(folder.to_owned()), directory: folder.to_owned(), ..Request::default() };
+    let request =
+        Request { project: Some(folder.to_owned()), directory: folder.to_owned(), ..Request::default() };
     let mut config = Config::load(&request).unwrap();
     let files = config.pathway_files();
     let program = loading::load(&mut config, &files);
@@ -88,13 +89,8 @@ async fn a_run_ends_as_it_began_and_secrets_are_sealed_on_the_disk() {
     let url = upstream.start().await;
     write(folder.path(), &url, "first", BEFORE);
     let app = start(folder.path()).await;
-    let record = NewRecord {
-        topic: "t".into(),
-        key: None,
-        value: Some(b"{}".to_vec()),
-        headers: Vec::new(),
-        time: 0,
-    };
+    let record =
+        NewRecord { topic: "t".into(), key: None, value: Some(b"{}".to_vec()), headers: Vec::new(), time: 0 };
     EmbeddedBus::new(app.store.clone()).publish(vec![record]).await.unwrap();
     tokio::time::timeout(DEADLINE, upstream.called.notified()).await.unwrap();
     app.runner.stop(Duration::ZERO).await;

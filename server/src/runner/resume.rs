@@ -95,7 +95,8 @@ impl Inner {
         let plan = definition.and_then(|kept| kept.plan(&run.pathway, &run.digest, &self.variables));
         if plan.is_none() {
             tracing::error!(
-                run = run.public_id, pathway = run.pathway,
+                run = run.public_id,
+                pathway = run.pathway,
                 "left as it is: what it began with cannot be restored"
             );
         }
