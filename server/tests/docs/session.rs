@@ -164,7 +164,8 @@ fn alike(shown: &str, printed: &str) -> bool {
 fn lines_alike(shown: &[&str], printed: &[&str]) -> bool {
     match (shown, printed) {
         ([], []) => true,
-        (["...", rest @ ..], printed) => (0..=printed.len()).any(|n| lines_alike(rest, &printed[n..])),
+        (["...", rest @ ..], [_, after @ ..]) => lines_alike(rest, printed) || lines_alike(shown, after),
+        (["...", rest @ ..], []) => lines_alike(rest, &[]),
         ([first, rest @ ..], [line, printed @ ..]) => line_alike(first, line) && lines_alike(rest, printed),
         _ => false,
     }
