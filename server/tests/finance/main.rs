@@ -1,6 +1,12 @@
 //! The finance project: that it compiles, and what its pathways do, by the contract of their first
 //! user.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+#![expect(clippy::needless_pass_by_value, reason = "values are written where they are passed")]
 
 mod analytics;
 mod budget;
