@@ -1,5 +1,4 @@
 //! Drawings of plans: golden texts, and that Graphviz, where it is installed, can read them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

@@ -200,11 +200,8 @@ impl Names {
         let diagnostic = Diagnostic::error(UNKNOWN_NAME, format!("there is no name `{name}` here"))
             .at(span, "unknown name");
         let alias = self.levels.iter().rev().find_map(|level| level.binds.item.as_ref());
-        match (name, alias) {
-            ("item", Some((alias, _))) => {
-                return diagnostic.help(format!("the item is called `{alias}` here"));
-            }
-            _ => {}
+        if let ("item", Some((alias, _))) = (name, alias) {
+            return diagnostic.help(format!("the item is called `{alias}` here"));
         }
         match name {
             "item" | "index" => return diagnostic.help(format!("`{name}` is bound by `each`")),

@@ -1,6 +1,7 @@
 //! A world for tests of the engine: compiles a text and runs it with scripted answers.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 pub mod fixture;
 
@@ -118,7 +119,7 @@ pub fn json(text: &str) -> Value {
 pub fn started(input: Value, seed: u64) -> Started {
     Started {
         run: "018f0000-0000-7000-8000-000000000001".into(),
-        input: input,
+        input,
         principal: None,
         seed,
         semantics: SEMANTICS,
