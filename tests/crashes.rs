@@ -1,4 +1,5 @@
 //! What a server promises when it is killed, or asked to stop, in the middle of its work.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! `pathway demo`, as somebody sees it who has just built the program.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::process::Stdio;
 

@@ -23,10 +23,10 @@ impl Fan {
         let long = options.count(10_000).max(10);
         let short = SHORT.min(long / 10);
         let shapes = [
-            Shape::new(wide(WIDE), WIDE, Value::from(1), (WIDE * (WIDE + 1) / 2).to_string())?,
-            Shape::new(chain(short), short, Value::from(1), short.to_string())?,
-            Shape::new(chain(long), long, Value::from(1), long.to_string())?,
-            Shape::new(EACH.to_owned(), long, (0..long).collect(), (long * (long - 1)).to_string())?,
+            Shape::new(&wide(WIDE), WIDE, Value::from(1), (WIDE * (WIDE + 1) / 2).to_string())?,
+            Shape::new(&chain(short), short, Value::from(1), short.to_string())?,
+            Shape::new(&chain(long), long, Value::from(1), long.to_string())?,
+            Shape::new(EACH, long, (0..long).collect(), (long * (long - 1)).to_string())?,
         ];
         let check = options.check();
         let cases = shapes.iter().map(|shape| -> Case<'_, f64> { Box::new(|| shape.round(long, check)) });
@@ -81,8 +81,8 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(text: String, steps: u64, n: Value, returns: String) -> Result<Self, String> {
-        Ok(Self { plan: pathway::plan(&text)?, steps, input: Value::from_pairs([("n", n)]), returns })
+    fn new(text: &str, steps: u64, n: Value, returns: String) -> Result<Self, String> {
+        Ok(Self { plan: pathway::plan(text)?, steps, input: Value::from_pairs([("n", n)]), returns })
     }
 
     /// Nanoseconds for each step, in runs of about ten times `steps` in all.

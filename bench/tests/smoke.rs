@@ -1,4 +1,5 @@
 //! Every benchmark runs, prints what it promises and looks at its outputs. No timings.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::process::{Command, Output};
 

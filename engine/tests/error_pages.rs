@@ -2,7 +2,7 @@
 //!
 //! A block marked `yaml wrong` is a whole file that raises the page's code, one marked `yaml right`
 //! a whole file that raises nothing. Blocks that are only `yaml` are parts, and not run.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

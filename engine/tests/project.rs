@@ -1,4 +1,5 @@
 //! The project file: what it means, and what is said of mistakes in it.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::time::Duration;
 

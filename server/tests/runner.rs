@@ -1,4 +1,10 @@
 //! The runner over a store in memory or in a folder, with upstreams in this process.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -56,7 +56,7 @@ proptest! {
         let refused = Vm::replay(world.vm.plan().clone(), &events).map(drop).unwrap_err();
         prop_assert!(matches!(refused, Mismatch::Request { .. }), "{refused:?}");
 
-        let mut changed = pathway.clone();
+        let mut changed = pathway;
         change(&mut changed);
         let refused = Vm::replay(Arc::clone(&compile(&changed)), &world.events).map(drop);
         prop_assert!(refused.is_err(), "{}", changed.yaml());

@@ -35,7 +35,7 @@ impl Serve {
 async fn serve(session: &Session, config: Config, program: Program, started: Instant) -> Outcome {
     let summary = Summary::of(&config, &program);
     let settings = Settings::new(config, program);
-    let mut app = App::start(settings).await.map_err(refused)?;
+    let mut app = App::start(settings).await.map_err(|error| refused(&error))?;
     session.terminal.note(&summary.banner(&app, started))?;
     let failed = tokio::select! {
         error = app.failed() => Some(error),
@@ -52,8 +52,8 @@ async fn serve(session: &Session, config: Config, program: Program, started: Ins
     }
 }
 
-fn refused(error: AppError) -> Failure {
-    let exit = match &error {
+fn refused(error: &AppError) -> Failure {
+    let exit = match error {
         AppError::Project(_) => Exit::Config,
         AppError::Store(StoreError::InUse { .. }) | AppError::Listen { .. } => Exit::Temporary,
         _ => Exit::Internal,

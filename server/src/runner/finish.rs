@@ -69,7 +69,7 @@ impl Actor {
             Err(failure) => said(reply.form.error.as_ref(), Extra::Error(failure.to_value()))
                 .unwrap_or_else(|| problem(failure)),
         };
-        self.publish_reply(&reply.topic.value, said);
+        self.publish_reply(&reply.topic.value, &said);
     }
 
     /// The record on the reply topic for an emitted value.
@@ -78,14 +78,14 @@ impl Actor {
         let Some(reply) = &plan.door.reply else { return };
         let Form { emit: Some(tree), .. } = &reply.form else { return };
         if let Some(said) = said(Some(tree), Extra::Emitted(value.clone())) {
-            self.publish_reply(&reply.topic.value, said);
+            self.publish_reply(&reply.topic.value, &said);
         }
     }
 
     /// The correlation id is the key of every reply, and a field of every one that is a map.
-    fn publish_reply(&mut self, topic: &str, said: Value) {
+    fn publish_reply(&mut self, topic: &str, said: &Value) {
         let field = self.plan().door.correlation.as_ref().map(|field| field.value.clone());
-        let mut json = pathway_engine::value::to_serde(&said);
+        let mut json = pathway_engine::value::to_serde(said);
         if let (Some(field), Some(map)) = (field, json.as_object_mut()) {
             map.insert(field, self.run.correlation.clone().into());
         }

@@ -62,11 +62,7 @@ fn follow(page: &Page, link: &str) -> Result<(), String> {
     }
     let text = fs::read_to_string(&target).map_err(|error| error.to_string())?;
     let headings = text.lines().filter(|line| line.starts_with('#'));
-    if headings.map(slug).any(|slug| slug == anchor) {
-        Ok(())
-    } else {
-        Err("leads to no heading".to_owned())
-    }
+    if headings.map(slug).any(|slug| slug == anchor) { Ok(()) } else { Err("leads to no heading".to_owned()) }
 }
 
 /// The anchor of a heading, as forges make it.

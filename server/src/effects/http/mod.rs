@@ -2,9 +2,9 @@
 //!
 //! One [`HttpClient`] with one pool of connections serves all services. It follows no redirect,
 //! keeps no cookie, asks no proxy of the environment and repeats nothing: repetition is the
-//! VM's. [`address`] and [`headers`] decide where a request goes and what it carries, so that
-//! nothing an expression yields can change the host or the framing; [`answer`] and [`stream`]
-//! read what comes back within [`Limits`]; [`failure`] says what went wrong in words that are
+//! VM's. `address` and `headers` decide where a request goes and what it carries, so that
+//! nothing an expression yields can change the host or the framing; `answer` and `stream`
+//! read what comes back within [`Limits`]; `failure` says what went wrong in words that are
 //! safe to show.
 
 mod address;
