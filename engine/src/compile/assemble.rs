@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::digest;
 use super::plan::{Block, BlockId, Each, OnError, Plan, Repeat, Step};
 use crate::Value;
 use crate::document::{self, Pathway};
 use crate::project::Project;
 use crate::source::Span;
 
-/// Makes the plan of a pathway in which everything is bound; `text` is its file.
-pub(super) fn assemble(pathway: Pathway, text: &str, project: &Project, constants: &Arc<[Value]>) -> Plan {
-    let digest = digest::of(&pathway, text, project);
+/// Makes the plan of a pathway in which everything is bound.
+pub(super) fn assemble(
+    pathway: Pathway,
+    digest: Arc<str>,
+    project: &Project,
+    constants: &Arc<[Value]>,
+) -> Plan {
     let max_parallel = pathway.max_parallel.unwrap_or(project.pathway.max_parallel);
     let mut assembler = Assembler { project, max_parallel, blocks: Vec::new(), places: BTreeMap::new() };
     let root = assembler.block(pathway.body, "");

@@ -1,67 +1,163 @@
 //! What a run is pinned to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::document::Pathway;
+use super::Surroundings;
+use crate::diagnostic::Diagnostics;
+use crate::document::{Block, OnError, Pathway, Schemas};
+use crate::expression::{Expression, Tree, Variables};
 use crate::journal::SEMANTICS;
-use crate::project::Project;
-use crate::source::{Kind, Node};
+use crate::schema::{Schema, Shape};
+use crate::source::{FileId, Kind, Node, Spanned};
+use crate::steps::{Place, Visitor};
 
-/// The hash of all that the VM reads of a pathway: its text, its schemas, the project's
-/// variables and the retry policies of services; URLs, headers and secrets are not part of it.
-pub(super) fn of(pathway: &Pathway, text: &str, project: &Project) -> Arc<str> {
-    let mut hasher = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hasher.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hasher.update(bytes);
-    };
-    part(&SEMANTICS.to_le_bytes());
-    part(text.as_bytes());
-    for schema in [&pathway.input, &pathway.output] {
-        part(schema.as_ref().map(|schema| schema.json().to_string()).unwrap_or_default().as_bytes());
+/// The hash of all that the VM reads of a pathway: its text, the `schemas` in other files, the
+/// project's variables and defaults, `${NAME}` values, and what the services that it calls say
+/// of calls and retries. URLs, headers and secrets are not part of it.
+pub(super) fn of(
+    pathway: &mut Pathway,
+    text: &str,
+    schemas: &[Arc<Schema>],
+    around: Surroundings<'_>,
+) -> Arc<str> {
+    let Surroundings { project, variables } = around;
+    let mut hasher = Hasher { sha: Sha256::new(), variables };
+    hasher.part(SEMANTICS.to_le_bytes());
+    hasher.text(text);
+    for schema in schemas {
+        hasher.part(schema.json().to_string());
     }
     for (name, var) in &project.vars {
-        part(name.as_bytes());
+        hasher.part(name);
         if !var.secret {
-            part(format!("{:?}", var.value).as_bytes());
+            hasher.part(format!("{:?}", var.value));
         }
     }
-    for (name, service) in &project.services {
-        part(name.as_bytes());
-        part(format!("{:?}", service.retry).as_bytes());
-        let mut fields = String::new();
-        if let Some(node) = &service.http {
-            write_plain(node, &mut fields);
+    for name in services(pathway) {
+        let Some(service) = project.services.get(&name) else { continue };
+        hasher.part(&name);
+        hasher.part(format!("{:?}", service.retry));
+        if let Some(calls) = &service.http {
+            hasher.node(calls);
         }
-        part(fields.as_bytes());
     }
-    part(format!("{:?} {:?}", project.pathway.max_parallel, project.pathway.timeout).as_bytes());
-    let digest = hasher.finalize();
+    hasher.part(format!("{:?} {:?}", project.pathway, project.service.retry));
+    let digest = hasher.sha.finalize();
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
-/// A node as text, without its places.
-fn write_plain(node: &Node, out: &mut String) {
-    match &node.kind {
-        Kind::Map(entries) => {
-            out.push('{');
-            for entry in entries {
-                out.push_str(&format!("{:?}:", entry.key.value));
-                write_plain(&entry.value, out);
+struct Hasher<'a> {
+    sha: Sha256,
+    variables: &'a Variables,
+}
+
+impl Hasher<'_> {
+    /// Each with its length, so that no two sequences of parts are the same bytes.
+    fn part(&mut self, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        self.sha.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+        self.sha.update(bytes);
+    }
+
+    /// A text, and the values of the variables that it names, unless they are secret.
+    fn text(&mut self, text: &str) {
+        self.part(text);
+        for (_, rest) in text.match_indices("${").filter_map(|(at, _)| text.split_at_checked(at + 2)) {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let Some((name, _)) = rest.split_at_checked(end) else { continue };
+            match self.variables.get(name) {
+                Some(variable) if !variable.secret => self.part(&variable.value),
+                Some(_) => self.part("secret"),
+                None => self.part("not set"),
             }
-            out.push('}');
         }
-        Kind::List(items) => {
-            out.push('[');
-            items.iter().for_each(|item| write_plain(item, out));
-            out.push(']');
+    }
+
+    /// A tree without its places, so that a file may be laid out anew.
+    fn node(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Text(text) => self.text(&text.value),
+            Kind::List(items) => {
+                self.part(format!("list of {}", items.len()));
+                items.iter().for_each(|item| self.node(item));
+            }
+            Kind::Map(entries) => {
+                self.part(format!("map of {}", entries.len()));
+                for entry in entries {
+                    self.part(&entry.key.value);
+                    self.node(&entry.value);
+                }
+            }
+            scalar => self.part(format!("{scalar:?}")),
         }
-        Kind::Text(text) => out.push_str(&format!("{:?},", text.value)),
-        Kind::Null => out.push_str("null,"),
-        Kind::Bool(value) => out.push_str(&format!("{value},")),
-        Kind::Int(value) => out.push_str(&format!("{value},")),
-        Kind::Float(value) => out.push_str(&format!("{value:?},")),
+    }
+}
+
+/// The services that a pathway calls.
+fn services(pathway: &mut Pathway) -> BTreeSet<String> {
+    let mut services = Services::default();
+    services.block(&mut pathway.body);
+    if let Some(block) = &mut pathway.on_error {
+        services.block(block);
+    }
+    services.names
+}
+
+#[derive(Default)]
+struct Services {
+    names: BTreeSet<String>,
+}
+
+impl Visitor for Services {
+    fn expression(&mut self, _: &mut Expression, _: Place) -> Shape {
+        Shape::Any
+    }
+
+    fn tree(&mut self, _: &mut Tree, _: Place) -> Shape {
+        Shape::Any
+    }
+
+    fn local(&mut self, _: &Spanned<String>, _: Shape) {}
+
+    fn block(&mut self, block: &mut Block) -> Shape {
+        for step in &mut block.steps {
+            step.action.check(self);
+            if let Some(OnError::Block(block)) = &mut step.on_error {
+                self.block(block);
+            }
+        }
+        Shape::Any
+    }
+
+    fn service(&mut self, name: &Spanned<String>) {
+        self.names.insert(name.value.clone());
+    }
+
+    fn topic(&mut self, _: &Spanned<String>) {}
+
+    fn pathway(&mut self, _: &Spanned<String>) -> Shape {
+        Shape::Any
+    }
+}
+
+/// Keeps the schemas that a pathway names.
+pub(super) struct Recorder<'a> {
+    pub(super) schemas: &'a mut dyn Schemas,
+    pub(super) loaded: Vec<Arc<Schema>>,
+}
+
+impl Schemas for Recorder<'_> {
+    fn load(
+        &mut self,
+        from: FileId,
+        path: &Spanned<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Arc<Schema>> {
+        let schema = self.schemas.load(from, path, diagnostics)?;
+        self.loaded.push(schema.clone());
+        Some(schema)
     }
 }

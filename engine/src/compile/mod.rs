@@ -11,6 +11,7 @@ mod scope;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use digest::Recorder;
 use indexmap::IndexMap;
 
 pub(crate) use order::Order;
@@ -21,6 +22,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Pathway, Reader, Schemas};
 use crate::expression::Variables;
 use crate::project::Project;
+use crate::schema::Schema;
 use crate::source::Node;
 
 const SAME_NAME: Code = Code("PW0516");
@@ -59,32 +61,34 @@ pub fn compile(
     diagnostics: &mut Diagnostics,
 ) -> Program {
     let Surroundings { project, variables } = surroundings;
-    let mut pathways: Vec<(&str, Pathway)> = Vec::new();
+    let mut pathways: Vec<Parsed<'_>> = Vec::new();
     let mut declared: HashMap<String, _> = HashMap::new();
     for File { text, node } in files {
         // A pathway that does not parse is still there to be called.
         if let Some(name) = node.get("pathway").and_then(Node::as_text) {
             declared.entry(name.value.clone()).or_insert(None);
         }
-        let reader = &mut Reader { variables, project, schemas, diagnostics };
+        let mut recorder = Recorder { schemas, loaded: Vec::new() };
+        let reader = &mut Reader { variables, project, schemas: &mut recorder, diagnostics };
         if let Some(pathway) = Pathway::parse(node, reader) {
-            pathways.push((text, pathway));
+            pathways.push(Parsed { text, pathway, schemas: recorder.loaded });
         }
     }
-    for (_, pathway) in &pathways {
+    for Parsed { pathway, .. } in &pathways {
         declared.insert(pathway.name.value.clone(), pathway.output.clone());
     }
     report_same_names(&pathways, diagnostics);
-    routes::check(pathways.iter().map(|(_, pathway)| pathway), diagnostics);
+    routes::check(pathways.iter().map(|parsed| &parsed.pathway), diagnostics);
 
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
     let mut program = Program::default();
-    for (text, mut pathway) in pathways {
+    for Parsed { text, mut pathway, schemas } in pathways {
         let mut found = Diagnostics::new();
         check::check(&mut pathway, &world, &mut found);
         if !found.has_errors() {
-            let plan = assemble::assemble(pathway, text, project, &constants);
+            let digest = digest::of(&mut pathway, text, &schemas, surroundings);
+            let plan = assemble::assemble(pathway, digest, project, &constants);
             program.pathways.insert(plan.name.clone(), Arc::new(plan));
         }
         diagnostics.extend(found);
@@ -92,9 +96,16 @@ pub fn compile(
     program
 }
 
-fn report_same_names(pathways: &[(&str, Pathway)], diagnostics: &mut Diagnostics) {
+/// A pathway, its file's text and the schemas in files that it names.
+struct Parsed<'a> {
+    text: &'a str,
+    pathway: Pathway,
+    schemas: Vec<Arc<Schema>>,
+}
+
+fn report_same_names(pathways: &[Parsed<'_>], diagnostics: &mut Diagnostics) {
     let mut seen = HashMap::new();
-    for (_, pathway) in pathways {
+    for Parsed { pathway, .. } in pathways {
         let name = &pathway.name;
         if let Some(first) = seen.insert(name.value.as_str(), name.span) {
             diagnostics.push(

@@ -34,6 +34,7 @@ mod walk;
 pub use output::Escape;
 pub use scope::{Now, Scope, Slot};
 pub(crate) use substitution::fill;
+pub(crate) use text::of as text_of;
 pub use tree::Tree;
 pub use variables::{Variable, Variables};
 

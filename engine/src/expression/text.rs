@@ -29,7 +29,7 @@ pub(super) fn write(out: &mut String, value: &Value) -> Result<(), String> {
 }
 
 /// `value` as text.
-pub(super) fn of(value: &Value) -> Result<String, String> {
+pub(crate) fn of(value: &Value) -> Result<String, String> {
     let mut out = String::new();
     write(&mut out, value)?;
     Ok(out)

@@ -4,10 +4,10 @@ use super::{Action, Begun, Field, Kind, Place, Spec, Visitor};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Block, Fields, Reader, wrong_type};
-use crate::expression::{Expression, Scope};
+use crate::expression::{Expression, Scope, text_of};
 use crate::schema::Shape;
 use crate::source::Node;
-use crate::vm::Failure;
+use crate::vm::{Class, Failure};
 
 const SAME_CASE: Code = Code("PW0215");
 
@@ -78,7 +78,10 @@ impl Action for Switch {
 
     fn begin(&self, scope: &dyn Scope) -> Result<Begun, Failure> {
         let value = self.of.eval_or_none(scope)?;
-        let text = if value.is_none() { "none".to_owned() } else { value.to_string() };
+        let text = match value.is_none() {
+            true => "none".to_owned(),
+            false => text_of(&value).map_err(|message| Failure::new(Class::Expression, message))?,
+        };
         let found = self.cases.iter().find(|(case, _)| *case == text).map(|(_, block)| *block);
         Ok(found.or(self.default).map_or_else(|| Begun::Done(Value::from(())), Begun::Enter))
     }

@@ -28,6 +28,7 @@ impl Vm {
 
     pub(super) fn attempt(&mut self, plan: &Plan, key: Key<Task>) {
         let Some(step) = self.step_of(plan, key) else { return };
+        self.budget = self.budget.saturating_sub(1);
         let now = self.now;
         let Some(task) = self.tasks.get_mut(key) else { return };
         let attempt = task.attempt;

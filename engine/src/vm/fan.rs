@@ -46,6 +46,9 @@ impl Vm {
                 self.fans.remove(key);
                 return;
             };
+            if self.budget == 0 {
+                return;
+            }
             let index = fan.next;
             if fan.live >= each.max_parallel || index >= fan.items.len() {
                 fan.is_feeding = false;

@@ -44,6 +44,9 @@ use crate::journal::{Event, Kind, Outcome, Performed, Signal};
 /// Signals that came before anyone waited for them; more are refused.
 const MAILBOX: usize = 1000;
 
+/// Executions that one event may lead to: loops of pure steps must not run for ever.
+const EXECUTIONS: u32 = 2_000_000;
+
 /// One run of a plan.
 #[derive(Debug)]
 pub struct Vm {
@@ -72,6 +75,8 @@ pub struct Vm {
     failure: Option<Arc<Failure>>,
     ended: Option<Result<Value, Failure>>,
     effects: Vec<Effect>,
+    /// Executions that may still be begun before the next event.
+    budget: u32,
     trace: Option<Vec<Trace>>,
 }
 
@@ -144,6 +149,7 @@ impl Vm {
             failure: None,
             ended: None,
             effects: Vec::new(),
+            budget: EXECUTIONS,
             trace: None,
         }
     }
@@ -301,8 +307,12 @@ impl Vm {
 
     /// Does all that can be done without another event.
     fn drive(&mut self, plan: &Plan) {
+        self.budget = EXECUTIONS;
         while self.ended.is_none() {
-            if let Some((frame, step)) = self.ready.pop_front() {
+            if self.budget == 0 {
+                let message = format!("{EXECUTIONS} steps ran without waiting for anything");
+                self.abort(plan, Failure::new(Class::Bug, message));
+            } else if let Some((frame, step)) = self.ready.pop_front() {
                 self.start_step(plan, frame, step);
             } else if let Some(task) = self.again.pop_front() {
                 self.begin(plan, task);

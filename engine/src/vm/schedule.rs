@@ -100,6 +100,7 @@ impl Vm {
 
     /// Runs a step that is finished as soon as it is begun and needs no state of its own.
     fn run_plain(&mut self, plan: &Plan, step: &Step, frame: Key<Frame>, index: u32) {
+        self.budget = self.budget.saturating_sub(1);
         let begun = step.action.begin(&self.view(frame, index));
         self.note(|vm| vm.instance(frame, index, None), Change::Begun { attempt: 1 });
         match begun {

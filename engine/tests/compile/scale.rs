@@ -86,6 +86,22 @@ fn many_items_are_called_off() {
 }
 
 #[test]
+fn loops_of_loops_come_to_an_end() {
+    let plan = plan(
+        "",
+        r"
+pathway: p
+steps:
+  a: { while: true, limit: 1000000, steps: { b: { while: true, limit: 1000000, set: 1, on_error: continue } } }
+on_error:
+  steps:
+    c: { while: true, limit: 1000000, steps: { d: { while: true, limit: 1000000, set: 1, on_error: continue } } }
+",
+    );
+    assert_eq!(Run::start(&plan, "{}").failure().class, Class::Bug);
+}
+
+#[test]
 fn values_that_nest_ever_deeper_are_refused() {
     let text = steps(COUNT, |n| format!("{{ set: {{ inner: '{{{{ {} }}}}' }} }}", before(n)));
     let failure = Run::start(&plan("", &text), "{}").failure();

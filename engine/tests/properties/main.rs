@@ -10,6 +10,7 @@
 
 mod cancel;
 mod clock;
+mod fuzz;
 mod generate;
 mod interpreter;
 mod model;

@@ -139,10 +139,14 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn start(plan: &Arc<Plan>, input: &str) -> Self {
+    /// A run that has not begun.
+    pub fn new(plan: &Arc<Plan>) -> Self {
         let now = "2024-05-20T12:00:00Z".parse().unwrap();
-        let mut run =
-            Self { vm: Vm::new(plan.clone()).traced(), events: Vec::new(), effects: Vec::new(), now };
+        Self { vm: Vm::new(plan.clone()).traced(), events: Vec::new(), effects: Vec::new(), now }
+    }
+
+    pub fn start(plan: &Arc<Plan>, input: &str) -> Self {
+        let mut run = Self::new(plan);
         run.tell(Kind::Started(started(json(input), 7)));
         run
     }

@@ -2,7 +2,7 @@
 
 use pathway_engine::graph;
 
-use super::target::Target;
+use super::target::{Settings, Target};
 use super::{Exit, Outcome, Session};
 
 /// Draws the steps of a pathway and what each waits for
@@ -27,7 +27,7 @@ enum GraphFormat {
 
 impl Graph {
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        let target = Target::find(session, &self.pathway)?;
+        let target = Target::find(session, &self.pathway, Settings::Aside)?;
         let text = match self.format {
             GraphFormat::Mermaid => graph::mermaid(&target.plan),
             GraphFormat::Dot => graph::dot(&target.plan),

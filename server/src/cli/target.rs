@@ -21,13 +21,24 @@ pub(super) struct Target {
     pub(super) plan: Arc<Plan>,
 }
 
+/// Whether a command reads the configuration, or only the pathway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settings {
+    /// All of it must be right.
+    Matter,
+    /// It is told of only where the pathway does not compile.
+    Aside,
+}
+
 impl Target {
     /// The pathway that `what`, a file or a name, means. Its problems are told, and those of the
     /// pathways that it calls; others of the project may be broken.
-    pub(super) fn find(session: &Session, what: &str) -> Result<Self, Failure> {
+    pub(super) fn find(session: &Session, what: &str, settings: Settings) -> Result<Self, Failure> {
         let file = is_file(what).then(|| Path::new(what));
         let mut config = session.load_near(file)?;
-        session.tell(&config)?;
+        if settings == Settings::Matter {
+            session.tell(&config)?;
+        }
         let known = config.diagnostics.len();
         let mut loaded = config.pathway_files();
         let asked = file.map(|file| files::inside(&config, file)).transpose()?;
@@ -42,6 +53,11 @@ impl Target {
             None => what.to_owned(),
         };
         let Some(plan) = program.pathways.get(name.as_str()).cloned() else {
+            if settings == Settings::Aside {
+                // Perhaps that is why.
+                let before: Vec<Diagnostic> = config.diagnostics.iter().take(known).cloned().collect();
+                session.terminal.diagnostics(&before, &config.sources, Form::Human)?;
+            }
             return Err(search.absent(&name, asked.as_deref()));
         };
         search.tell_of(&callable(&program, &plan))?;

@@ -104,13 +104,24 @@ impl Inner {
             Some(envelope) => envelope.run.clone(),
             None => Uuid::new_v5(&Uuid::NAMESPACE_URL, position.as_bytes()).to_string(),
         };
-        let read = self.read_input(plan, record, envelope.as_ref(), &public_id);
-        let (input, principal, problem) = match read {
-            Ok((input, principal)) => (input, principal, None),
-            Err(failure) => (Value::from(()), None, Some(failure)),
+        // Whoever is refused is answered under the correlation id that they gave.
+        let (input, asked) = match read_input(record) {
+            Ok(input) => {
+                let asked = self.read_principal(plan, &input, envelope.as_ref(), &public_id);
+                (input, asked)
+            }
+            Err(failure) => (Value::from(()), Err(failure)),
+        };
+        let (principal, problem) = match asked {
+            Ok(principal) => (principal, None),
+            Err(failure) => (None, Some(failure)),
         };
         let facts = Facts { input: &input, principal: principal.as_ref() };
-        let text = |field: Option<&Expression>| facts.text(field?).ok().flatten();
+        // What is refused holds no lane and uses no id up.
+        let text = |field: Option<&Expression>| match &problem {
+            None => facts.text(field?).ok().flatten(),
+            Some(_) => None,
+        };
         let lane = text(plan.door.key.as_ref());
         let dedupe_id = text(plan.door.id.as_ref());
         let field = plan.door.correlation.as_ref().and_then(|field| input.get_attr(&field.value).ok());
@@ -171,27 +182,20 @@ impl Inner {
         (new, admitted)
     }
 
-    /// The input of a record and who asks; what cannot be read, or may not be asked, is a failure.
-    fn read_input(
+    /// Who asks, if they may ask this.
+    fn read_principal(
         &self,
         plan: &Plan,
-        record: &Record,
+        input: &Value,
         envelope: Option<&Envelope>,
         run: &str,
-    ) -> Result<(Value, Option<Principal>), Failure> {
-        let invalid = |message: String| Failure::new(Class::Invalid, message);
-        let bytes = record.value.as_deref().ok_or_else(|| invalid("the record has no value".to_owned()))?;
-        if bytes.len() > LARGEST {
-            return Err(invalid(format!("the record has {} bytes, more than {LARGEST}", bytes.len())));
-        }
-        let input = pathway_engine::value::from_json(bytes)
-            .map_err(|error| invalid(format!("the record is not JSON: {error}")))?;
+    ) -> Result<Option<Principal>, Failure> {
         let principal = match envelope.and_then(|envelope| envelope.sealed.as_deref()) {
             None => None,
             Some(sealed) => Some(self.open(sealed, plan, run)?.principal),
         };
-        self.check_subject(plan, &input, principal.as_ref())?;
-        Ok((input, principal))
+        self.check_subject(plan, input, principal.as_ref())?;
+        Ok(principal)
     }
 
     /// Who asked, and their token.
@@ -217,6 +221,17 @@ impl Inner {
             _ => Ok(()),
         }
     }
+}
+
+/// The input that a record is.
+fn read_input(record: &Record) -> Result<Value, Failure> {
+    let invalid = |message: String| Failure::new(Class::Invalid, message);
+    let bytes = record.value.as_deref().ok_or_else(|| invalid("the record has no value".to_owned()))?;
+    if bytes.len() > LARGEST {
+        return Err(invalid(format!("the record has {} bytes, more than {LARGEST}", bytes.len())));
+    }
+    pathway_engine::value::from_json(bytes)
+        .map_err(|error| invalid(format!("the record is not JSON: {error}")))
 }
 
 fn first_bytes(id: Uuid) -> [u8; 8] {

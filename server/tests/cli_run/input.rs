@@ -98,6 +98,17 @@ fn what_is_no_pathway_is_said_to_be_what_it_is() {
 }
 
 #[test]
+fn a_graph_needs_no_environment() {
+    let folder = echo();
+    let project = "services: { shop: { url: '${NOT_SET}' } }\n";
+    fs::write(folder.path().join("pathway.yaml"), project).unwrap();
+    let (code, output, error) = run(folder.path(), &["graph", "echo", "--format", "dot"]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(output.starts_with("digraph \"echo\" {"), "{output}");
+    assert_eq!(run(folder.path(), &["run", "echo"]).0, 78);
+}
+
+#[test]
 fn a_file_runs_without_a_project() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("lone.yaml");

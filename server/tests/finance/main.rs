@@ -11,6 +11,7 @@
 mod analytics;
 mod budget;
 mod chat;
+mod live;
 mod notification;
 mod ocr;
 mod play;
@@ -18,41 +19,24 @@ mod transaction;
 
 use std::sync::Arc;
 
-use pathway_engine::compile::Plan;
+use pathway_engine::compile::{Plan, Program};
 use pathway_engine::diagnostic::{Format, render};
 use pathway_server::config::{Config, Request};
+use pathway_server::demo::Folder;
 use pathway_server::loading;
 
-/// What stands in the app's `.env`.
-const ENVIRONMENT: [(&str, &str); 18] = [
-    ("KAFKA_BOOTSTRAP_SERVERS", ""),
-    ("KAFKA_CLIENT_ID", "finance"),
-    ("KAFKA_GROUP_ID", "backend-processor"),
-    ("SUPABASE_URL", "https://finance.example.com"),
-    ("SUPABASE_ANON_KEY", "anon"),
-    ("SUPABASE_SERVICE_ROLE_KEY", "service"),
-    ("INTEGRATIONS_API_KEY", "integrations"),
-    ("GEMINI_URL", "https://gateway.example.com/v1beta/models/m:streamGenerateContent?alt=sse"),
-    ("OCR_URL", "https://gateway.example.com/parse/image"),
-    ("TOPIC_CHAT_REQUESTS", "chat_requests"),
-    ("TOPIC_CHAT_RESPONSES", "chat_responses"),
-    ("TOPIC_BUDGET_REQUESTS", "budget_requests"),
-    ("TOPIC_BUDGET_RESPONSES", "budget_responses"),
-    ("TOPIC_OCR_REQUESTS", "ocr_requests"),
-    ("TOPIC_OCR_RESPONSES", "ocr_responses"),
-    ("TOPIC_TRANSACTIONS", "transactions"),
-    ("TOPIC_NOTIFICATIONS", "notifications"),
-    ("TOPIC_ANALYTICS", "analytics"),
-];
+/// The `.env` that comes with the project, filled in as its comments say.
+const ENVIRONMENT: &str = include_str!("../../../.env.example");
 
-/// The project of this repository, as it is with these variables over the app's.
-fn load(over: &[(&str, &str)]) -> (Config, pathway_engine::compile::Program) {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let environment = ENVIRONMENT.iter().filter(|(name, _)| over.iter().all(|(other, _)| other != name));
-    let environment = environment.chain(over).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+/// The project of this repository with that `.env`, and with these variables over it.
+fn load(over: &[(&str, &str)]) -> (Config, Program) {
+    let folder = Folder::temporary().unwrap();
+    folder.fill().unwrap();
+    folder.write(".env", ENVIRONMENT).unwrap();
+    let environment = over.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let request = Request {
-        project: Some(folder.into()),
-        directory: folder.into(),
+        project: Some(folder.path().to_owned()),
+        directory: folder.path().to_owned(),
         environment: environment.collect(),
         ..Request::default()
     };
@@ -68,7 +52,9 @@ fn plan_in(name: &str, environment: &[(&str, &str)]) -> Arc<Plan> {
 
 #[test]
 fn the_project_compiles_without_a_word() {
-    for over in [&[][..], &[("SUPABASE_SERVICE_ROLE_KEY", ""), ("SUPABASE_JWT_SECRET", "s")]] {
+    let kafka = [("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092"), ("TOPIC_TRANSACTIONS", "prod.transactions")];
+    let keys = [("SUPABASE_SERVICE_ROLE_KEY", "s"), ("SUPABASE_JWT_SECRET", "s")];
+    for over in [&[][..], &kafka, &keys] {
         let (config, program) = load(over);
         let found = config.diagnostics.clone().sorted();
         let report = render(&found, &config.sources, Format::Human { color: false });

@@ -43,7 +43,7 @@ impl Play {
             pathway: pathway.into(),
             input,
             has_token: true,
-            environment: Vec::new(),
+            environment: vec![("SUPABASE_SERVICE_ROLE_KEY", "service")],
             answers: BTreeMap::new(),
         }
     }

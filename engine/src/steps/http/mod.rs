@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
 use crate::Value;
-use crate::expression::{Expression, Scope, Tree};
+use crate::expression::{Expression, Scope, Tree, text_of};
 use crate::schema::Shape;
 use crate::source::{Span, Spanned};
 use crate::vm::{Body, Class, Failure, HttpRequest, Method, Parse, Stream};
@@ -120,7 +120,10 @@ impl Action for Http {
                 Payload::Json(tree) => Body::Json(tree.eval(scope)?),
                 Payload::Form(pairs) => Body::Form(pairs.render(scope)?),
                 Payload::Multipart(pairs) => Body::Multipart(pairs.render(scope)?),
-                Payload::Text(text) => Body::Text(text.eval(scope)?.to_string()),
+                Payload::Text(text) => {
+                    let bad = |message| Failure::new(Class::Expression, message).at(text.span());
+                    Body::Text(text_of(&text.eval(scope)?).map_err(bad)?)
+                }
             },
             accept: self.accept.clone(),
             parse: self.parse,
@@ -185,7 +188,7 @@ fn flatten(map: &Value, span: Span) -> Result<Vec<(String, String)>, Failure> {
     let names = map.try_iter().map_err(|error| bad(error.to_string()))?;
     for name in names {
         let value = map.get_item(&name).map_err(|error| bad(error.to_string()))?;
-        let name = name.to_string();
+        let name = text_of(&name).map_err(bad)?;
         let items = match value.kind() {
             minijinja::value::ValueKind::Seq => {
                 value.try_iter().map_err(|error| bad(error.to_string()))?.collect()
@@ -196,7 +199,7 @@ fn flatten(map: &Value, span: Span) -> Result<Vec<(String, String)>, Failure> {
             if item.is_none() || item.is_undefined() || item.as_object().is_some() {
                 return Err(bad(format!("`{name}` must be text, not {}", item.kind())));
             }
-            pairs.push((name.clone(), item.to_string()));
+            pairs.push((name.clone(), text_of(&item).map_err(bad)?));
         }
     }
     Ok(pairs)

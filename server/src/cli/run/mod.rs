@@ -23,7 +23,7 @@ use self::events::Events;
 use self::mask::Mask;
 use self::report::Report;
 use self::screen::Screen;
-use super::target::Target;
+use super::target::{Settings, Target};
 use super::{Exit, Failure, Outcome, Session};
 
 /// Runs one pathway for one input and prints what it returns
@@ -54,7 +54,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        let target = Target::find(session, &self.pathway)?;
+        let target = Target::find(session, &self.pathway, Settings::Matter)?;
         let input = input::read(self.input.as_deref(), &self.set)?;
         let mocks = self.mock.as_deref().map(|path| input::mocks(path, &target.program)).transpose()?;
         session.log_little(&target.config)?;
