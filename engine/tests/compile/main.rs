@@ -1,5 +1,5 @@
 //! What compiles and what does not: fixtures beside what is said of them, and large pathways.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 mod digest;
 mod fixtures;

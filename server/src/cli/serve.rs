@@ -35,11 +35,12 @@ impl Serve {
 async fn serve(session: &Session, config: Config, program: Program, started: Instant) -> Outcome {
     let summary = Summary::of(&config, &program);
     let settings = Settings::new(config, program);
+    let stop = asked_to_stop();
     let mut app = App::start(settings).await.map_err(|error| refused(&error))?;
     session.terminal.note(&summary.banner(&app, started))?;
     let failed = tokio::select! {
         error = app.failed() => Some(error),
-        () = asked_to_stop() => None,
+        () = stop => None,
     };
     match failed {
         None => {
@@ -61,25 +62,27 @@ fn refused(error: &AppError) -> Failure {
     Failure::new(exit, error.to_string())
 }
 
-/// Ready at the first SIGTERM or Ctrl-C; the second ends the process at once.
-pub(super) async fn asked_to_stop() {
+/// Ready at the first SIGTERM or Ctrl-C; the second ends the process at once. Both are caught from
+/// the call on, not only once it is waited for.
+pub(super) fn asked_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tokio::spawn(async move {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            return std::future::pending().await;
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        std::process::exit(130);
-    });
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    }
 }
 
 /// What the banner says of a project.

@@ -33,10 +33,11 @@ impl Demo {
     pub(super) fn run(&self, session: &Session) -> Outcome {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(internal)?;
         runtime.block_on(async {
+            let stop = asked_to_stop();
             let stage = Stage::set(session, self.dir.as_deref()).await?;
             let ended = tokio::select! {
                 ended = self.play(session, &stage) => ended,
-                () = asked_to_stop() => Ok(Exit::Success),
+                () = stop => Ok(Exit::Success),
             };
             stage.clear().await;
             ended
