@@ -30,7 +30,7 @@ pub(super) fn assemble(
         max_parallel,
         max_runs: pathway.max_runs,
         timeout: pathway.timeout.unwrap_or(project.pathway.timeout),
-        vars: pathway.vars.into_iter().map(|(_, tree)| tree).collect(),
+        vars: pathway.vars.into_iter().filter_map(|(_, tree)| tree).collect(),
         constants: constants.clone(),
         blocks: assembler.blocks,
         root,

@@ -51,7 +51,7 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
     };
     let mut checker = Checker { world, names, facts: Vec::new(), guards: Vec::new(), diagnostics };
     for (name, tree) in &mut pathway.vars {
-        let shape = checker.tree(tree, Place::Value);
+        let shape = tree.as_mut().map_or(Shape::Any, |tree| checker.tree(tree, Place::Value));
         checker.names.vars.insert(name.value.clone(), shape);
     }
     checker.door(pathway);

@@ -68,11 +68,13 @@ pub fn compile(
         if let Some(name) = node.get("pathway").and_then(Node::as_text) {
             declared.entry(name.value.clone()).or_insert(None);
         }
+        let mut found = Diagnostics::new();
         let mut recorder = Recorder { schemas, loaded: Vec::new() };
-        let reader = &mut Reader { variables, project, schemas: &mut recorder, diagnostics };
+        let reader = &mut Reader { variables, project, schemas: &mut recorder, diagnostics: &mut found };
         if let Some(pathway) = Pathway::parse(node, reader) {
-            pathways.push(Parsed { text, pathway, schemas: recorder.loaded });
+            pathways.push(Parsed { text, pathway, schemas: recorder.loaded, is_whole: !found.has_errors() });
         }
+        diagnostics.extend(found);
     }
     for Parsed { pathway, .. } in &pathways {
         declared.insert(pathway.name.value.clone(), pathway.output.clone());
@@ -83,10 +85,10 @@ pub fn compile(
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
     let mut program = Program::default();
-    for Parsed { text, mut pathway, schemas } in pathways {
+    for Parsed { text, mut pathway, schemas, is_whole } in pathways {
         let mut found = Diagnostics::new();
         check::check(&mut pathway, &world, &mut found);
-        if !found.has_errors() {
+        if is_whole && !found.has_errors() {
             let digest = digest::of(&mut pathway, text, &schemas, surroundings);
             let plan = assemble::assemble(pathway, digest, project, &constants);
             program.pathways.insert(plan.name.clone(), Arc::new(plan));
@@ -101,6 +103,8 @@ struct Parsed<'a> {
     text: &'a str,
     pathway: Pathway,
     schemas: Vec<Arc<Schema>>,
+    /// Whether it could be read without an error.
+    is_whole: bool,
 }
 
 fn report_same_names(pathways: &[Parsed<'_>], diagnostics: &mut Diagnostics) {

@@ -43,8 +43,7 @@ impl Block {
             reader.diagnostics.push(super::fields::wrong_type("`steps`", "a map of steps", node));
             return None;
         };
-        // A broken step is left out, after its problems were reported; the whole is then not run.
-        let steps: Vec<_> = entries.iter().map(|entry| Step::parse(entry, reader)).collect();
-        steps.into_iter().collect()
+        let step = |entry| Step::parse(entry, reader).unwrap_or_else(|| Step::broken(entry));
+        Some(entries.iter().map(step).collect())
     }
 }

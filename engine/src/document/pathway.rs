@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::door::optional;
 use super::{Block, Door, Fields, Reader, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Tree;
@@ -32,8 +31,8 @@ pub struct Pathway {
     pub max_runs: Option<u32>,
     /// Of a run.
     pub timeout: Option<Duration>,
-    /// Computed once per run, in order.
-    pub vars: Vec<(Spanned<String>, Tree)>,
+    /// Computed once per run, in order; none: it could not be read.
+    pub vars: Vec<(Spanned<String>, Option<Tree>)>,
     /// Its steps and its return.
     pub body: Block,
     /// Runs when the run fails.
@@ -41,7 +40,8 @@ pub struct Pathway {
 }
 
 impl Pathway {
-    /// Reads a file whose first key is `pathway:`.
+    /// Reads a file whose first key is `pathway:`. What cannot be read is reported and left out,
+    /// so that the rest can be checked; with an error among the problems the pathway is not whole.
     pub fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let Some(name) = node.get("pathway") else {
             reader.diagnostics.push(
@@ -82,16 +82,16 @@ impl Pathway {
         }
         Some(Self {
             name: name?,
-            summary: optional(summary)?.map(|text| text.value),
-            door: optional(door)?.unwrap_or_default(),
-            input: optional(input)?,
-            output: optional(output)?,
-            max_parallel: optional(max_parallel)?,
-            max_runs: optional(max_runs)?,
-            timeout: optional(timeout)?,
-            vars: optional(vars)?.unwrap_or_default(),
+            summary: summary.flatten().map(|text| text.value),
+            door: door.flatten().unwrap_or_default(),
+            input: input.flatten(),
+            output: output.flatten(),
+            max_parallel: max_parallel.flatten(),
+            max_runs: max_runs.flatten(),
+            timeout: timeout.flatten(),
+            vars: vars.unwrap_or_default(),
             body: body?,
-            on_error: optional(on_error)?,
+            on_error: on_error.flatten(),
         })
     }
 }
@@ -102,18 +102,15 @@ fn no_steps(span: Span) -> Diagnostic {
         .help("give it `steps:`")
 }
 
-fn vars(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<(Spanned<String>, Tree)>> {
+fn vars(node: &Node, reader: &mut Reader<'_>) -> Vec<(Spanned<String>, Option<Tree>)> {
     let Some(entries) = node.as_map() else {
         reader.diagnostics.push(super::fields::wrong_type("`vars`", "a map", node));
-        return None;
+        return Vec::new();
     };
     let mut vars = Vec::with_capacity(entries.len());
     for entry in entries {
-        if scalar::name(&entry.key, "a variable", reader.diagnostics)
-            && let Some(tree) = reader.tree(&entry.value)
-        {
-            vars.push((entry.key.clone(), tree));
-        }
+        scalar::name(&entry.key, "a variable", reader.diagnostics);
+        vars.push((entry.key.clone(), reader.tree(&entry.value)));
     }
-    (vars.len() == entries.len()).then_some(vars)
+    vars
 }
