@@ -52,9 +52,9 @@ impl Target {
         command.envs(STAND_INS.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let began = Instant::now();
-        let child = command.spawn().map_err(|error| {
-            format!("`{}` was not started, is it built? {error}", binary.display())
-        })?;
+        let child = command
+            .spawn()
+            .map_err(|error| format!("`{}` was not started, is it built? {error}", binary.display()))?;
         let mut server = Server { child, address: String::new(), ready_after: Duration::ZERO, _data: data };
         server.wait_until_ready(began)?;
         Ok(server)

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::map::MapBuilder;
 use super::Value;
+use super::map::MapBuilder;
 
 /// Decodes one value.
 #[derive(Clone, Copy)]
