@@ -5,10 +5,14 @@ mod clock;
 mod compile;
 mod expression;
 mod fan;
+mod http;
+mod idle;
 mod journal;
 mod order;
 mod pathway;
 mod report;
+mod server;
+mod start;
 mod vm;
 
 use std::process::ExitCode;
@@ -60,7 +64,10 @@ enum Benchmark {
     Compile(compile::Compile),
     Expression(expression::Expressions),
     Fan(fan::Fan),
+    Http(http::Http),
+    Idle(idle::Idle),
     Journal(journal::Journal),
+    Start(start::Start),
     Vm(vm::ThreeSteps),
 }
 
@@ -73,7 +80,10 @@ fn main() -> ExitCode {
         Benchmark::Compile(it) => it.run(&options),
         Benchmark::Expression(it) => it.run(&options),
         Benchmark::Fan(it) => it.run(&options),
+        Benchmark::Http(it) => it.run(&options),
+        Benchmark::Idle(it) => it.run(&options),
         Benchmark::Journal(it) => it.run(&options),
+        Benchmark::Start(it) => it.run(&options),
         Benchmark::Vm(it) => it.run(&options),
     };
     match outcome.and_then(|report| report.print(options.json)) {

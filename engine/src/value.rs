@@ -3,9 +3,14 @@
 //! JSON is decoded once, straight into [`Value`]: whole numbers of 64 bits are exact, maps keep
 //! their order, of a key written twice the last value counts, and nesting is bounded.
 
+mod decode;
+mod map;
+
 use indexmap::IndexMap;
 pub use minijinja::value::ValueKind;
-use serde::Deserialize;
+use serde::de::DeserializeSeed;
+
+pub(crate) use map::MapBuilder;
 
 /// The JSON-like value that expressions read: cheap to clone, shared, decoded once.
 pub use minijinja::Value;
@@ -42,7 +47,9 @@ impl From<serde_json::Error> for JsonError {
 /// # Errors
 /// What is not JSON, is not UTF-8 or nests deeper than [`MAX_DEPTH`].
 pub fn from_json(bytes: &[u8]) -> Result<Value, JsonError> {
-    let value: Value = serde_json::from_slice(bytes)?;
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = decode::Decode.deserialize(&mut json)?;
+    json.end()?;
     match too_deep(&value) {
         true => Err(JsonError { message: "nested too deeply".into(), line: 1, column: 1 }),
         false => Ok(value),
@@ -66,7 +73,7 @@ pub fn to_json_writer(writer: impl std::io::Write, value: &Value) -> std::io::Re
 /// A value of the same content.
 #[must_use]
 pub fn from_serde(json: &serde_json::Value) -> Value {
-    Value::deserialize(json).unwrap_or_default()
+    decode::Decode.deserialize(json).unwrap_or_default()
 }
 
 /// JSON of the same content. Undefined is null.
@@ -111,9 +118,11 @@ fn take_away(value: &Value, depth: usize, left: &mut usize) -> Option<()> {
         return Some(());
     }
     let depth = depth.checked_sub(1)?;
-    // The two kinds that JSON is decoded to are looked into without cloning what they hold.
+    // What JSON is decoded to is looked into without cloning what they hold.
     if let Some(list) = value.downcast_object_ref::<Vec<Value>>() {
         list.iter().try_for_each(|item| take_away(item, depth, left))
+    } else if let Some(row) = value.downcast_object_ref::<map::Row>() {
+        row.values().try_for_each(|item| take_away(item, depth, left))
     } else if let Some(map) = value.downcast_object_ref::<IndexMap<Value, Value>>() {
         map.values().try_for_each(|item| take_away(item, depth, left))
     } else if let Some(mut pairs) = value.as_object().and_then(|object| object.try_iter_pairs()) {

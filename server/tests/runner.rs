@@ -326,3 +326,37 @@ async fn cancelling_ends_a_run_and_gives_its_slots_back() {
     world.runner.stop(DEADLINE).await;
     assert!(world.runner.slots().usage().iter().all(|usage| usage.in_use == 0));
 }
+
+#[tokio::test]
+async fn runs_at_once_are_bounded_and_one_behind_an_open_circuit_holds_no_slot() {
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let project = format!(
+        "max_runs: 1\nservices:\n  api: {{ url: \"{url}\" }}\n  down: {{ url: \"http://127.0.0.1:1\", \
+         retry: {{ attempts: 2, delay: 1ms }}, circuit: {{ failures: 1, open: 600s, half_open: 1 }} }}\n"
+    );
+    let down = "pathway: down\non: { topic: down }\nsteps: { a: { http: { service: down, get: / } } }\n";
+    let call = r#"
+pathway: call
+on: { topic: t }
+steps: { a: { http: { service: api, get: "/{{ input.path }}" } } }
+return: "{{ steps.a.body }}"
+"#;
+    let world = World::start(SqliteStore::in_memory().unwrap(), program(&project, &[down, call])).await;
+    world.publish("down", "{}").await;
+    // The first attempt opens the circuit; the second waits behind it.
+    let open = async {
+        while world.runner.upstreams().circuits().iter().all(|(_, circuit)| circuit.opened_at.is_none()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, open).await.unwrap();
+    world.publish("t", r#"{"path": "slow"}"#).await;
+    world.publish("t", r#"{"path": "next"}"#).await;
+    tokio::time::timeout(DEADLINE, upstream.called.notified()).await.unwrap();
+    assert_eq!((upstream.count("slow"), upstream.count("next")), (1, 0));
+    upstream.go.notify_one();
+    world.until(Status::Succeeded, 2).await;
+    assert_eq!(world.runs(Some(Status::Ready)).await.len(), 1, "the one behind the circuit");
+    world.runner.stop(Duration::ZERO).await;
+}

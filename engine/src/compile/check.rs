@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::complaint::{missing, no_such_property};
+use super::guards::Guards;
 use super::order;
 use super::scope::{Binds, ErrorBind, Level, Names};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -15,10 +17,6 @@ use crate::source::{Span, Spanned};
 use crate::steps::{Place, Visitor};
 
 const SHADOWS: Code = Code("PW0508");
-const UNKNOWN_PROPERTY: Code = Code("PW0509");
-const NO_PROPERTIES: Code = Code("PW0510");
-const MAY_BE_SKIPPED: Code = Code("PW0511");
-const MAY_BE_MISSING: Code = Code("PW0512");
 const UNKNOWN_SERVICE: Code = Code("PW0513");
 const UNKNOWN_TOPIC: Code = Code("PW0514");
 const UNKNOWN_PATHWAY: Code = Code("PW0515");
@@ -401,34 +399,6 @@ fn fails_always(block: &Block) -> bool {
     ends_always(block) && !block.steps.iter().any(|step| step.action.returns())
 }
 
-/// What the guards of a block prove for the steps written after them.
-#[derive(Debug)]
-struct Guards {
-    /// Paths with the first guard that proves each.
-    facts: HashMap<Vec<Segment>, u32>,
-    /// Guards from here on prove nothing yet.
-    before: u32,
-}
-
-impl Guards {
-    fn of(block: &Block) -> Self {
-        let mut facts = HashMap::new();
-        for (step, n) in block.steps.iter().zip(0..).filter(|(step, _)| step.action.is_guard()) {
-            for mut fact in step.when.iter().flat_map(|when| when.proves(false)) {
-                while !fact.is_empty() {
-                    facts.entry(fact.clone()).or_insert(n);
-                    fact.pop();
-                }
-            }
-        }
-        Self { facts, before: 0 }
-    }
-
-    fn prove(&self, path: &[Segment]) -> bool {
-        self.facts.get(path).is_some_and(|guard| *guard < self.before)
-    }
-}
-
 /// Where a step has what may leave it without an output.
 fn left_out(step: &Step) -> Option<Span> {
     match (&step.when, &step.on_error) {
@@ -453,63 +423,4 @@ fn shape_of(tree: &Tree, shapes: &mut impl Iterator<Item = Shape>) -> Shape {
         return Shape::List(Box::new(items.into_iter().reduce(Shape::or).unwrap_or(Shape::Any)));
     }
     tree.as_constant().map_or(Shape::Any, Shape::of)
-}
-
-fn path_text(path: &[Segment]) -> String {
-    let mut text = String::new();
-    for segment in path {
-        match segment {
-            Segment::Key(key) if text.is_empty() => text.push_str(key),
-            Segment::Key(key) => {
-                text.push('.');
-                text.push_str(key);
-            }
-            Segment::Index(n) => text.push_str(&format!("[{n}]")),
-            Segment::Dynamic => text.push_str("[…]"),
-        }
-    }
-    text
-}
-
-fn missing(read: &Read, known: usize, is_last: bool, skipped_by: Option<Span>) -> Diagnostic {
-    let path = path_text(read.path.get(..known).unwrap_or_default());
-    let is_step = matches!(read.path.first(), Some(Segment::Key(root)) if root == "steps") && known == 2;
-    let (code, message) = match (is_step, skipped_by) {
-        (true, Some(_)) => (MAY_BE_SKIPPED, format!("`{path}` may have been skipped, and is none then")),
-        (true, None) => (MAY_BE_SKIPPED, format!("`{path}` may be none")),
-        _ => (MAY_BE_MISSING, format!("`{path}` may be missing")),
-    };
-    let fallback = if is_last { path.clone() } else { path_text(&read.path) };
-    let mut diagnostic = Diagnostic::error(code, message).at(read.span, "read without a guard");
-    if let (true, Some(span)) = (is_step, skipped_by) {
-        diagnostic = diagnostic.at(span, "what may leave it out");
-    }
-    diagnostic
-        .help(format!("test it first (`when: {path}`), or say what stands in for it: `{fallback} or …`"))
-}
-
-fn no_such_property(read: &Read, known: usize, problem: &Lookup) -> Diagnostic {
-    let path = path_text(read.path.get(..known).unwrap_or_default());
-    let name = match read.path.get(known) {
-        Some(Segment::Key(name)) => name.clone(),
-        Some(segment) => path_text(std::slice::from_ref(segment)),
-        None => String::new(),
-    };
-    match problem {
-        Lookup::Missing(known) => {
-            let mut diagnostic =
-                Diagnostic::error(UNKNOWN_PROPERTY, format!("`{path}` has no property `{name}`"))
-                    .at(read.span, "unknown property");
-            if !known.is_empty() {
-                let listed: Vec<_> = known.iter().take(12).cloned().collect();
-                diagnostic = diagnostic.help(format!(
-                    "it has {}",
-                    listed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-                ));
-            }
-            diagnostic.suggest(&name, known.iter().map(String::as_str))
-        }
-        _ => Diagnostic::error(NO_PROPERTIES, format!("`{path}` is not a map, so it has no `{name}`"))
-            .at(read.span, "not a map"),
-    }
 }

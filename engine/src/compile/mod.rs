@@ -2,7 +2,9 @@
 
 mod assemble;
 mod check;
+mod complaint;
 mod digest;
+mod guards;
 mod order;
 mod plan;
 mod routes;

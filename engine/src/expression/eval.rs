@@ -10,7 +10,7 @@ use super::ast::{Ast, Comparison, Path, Root, Slice, Step};
 use super::{Bound, EvalError, Now, Scope, Slot, environment, operators, slices};
 use crate::Value;
 use crate::source::Span;
-use crate::value::measure;
+use crate::value::{MapBuilder, measure};
 
 /// Nodes, items and 16-byte pieces of text that one evaluation may cost.
 const FUEL: u64 = 5_000_000;
@@ -101,7 +101,7 @@ impl<'a> Eval<'a> {
                 self.bounded(Value::from(items), it.1)
             }
             Ast::Map(it) => {
-                let mut map = indexmap::IndexMap::with_capacity(it.0.len());
+                let mut map = MapBuilder::with_capacity(it.0.len());
                 for (key, value) in &it.0 {
                     let key = self.strict(key)?;
                     if key.kind() != ValueKind::String {
@@ -109,7 +109,7 @@ impl<'a> Eval<'a> {
                     }
                     map.insert(key, self.strict(value)?);
                 }
-                self.bounded(Value::from(map), it.1)
+                self.bounded(map.finish(), it.1)
             }
         }
     }

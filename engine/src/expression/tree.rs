@@ -6,7 +6,7 @@ use super::{EvalError, Expression, Scope, Variables};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{Kind, Node, Span, Text};
-use crate::value::too_deep;
+use crate::value::{MapBuilder, too_deep};
 
 /// A template as a key.
 const TEMPLATE_KEY: Code = Code("PW0313");
@@ -133,11 +133,11 @@ impl Tree {
                 items.iter().map(|item| item.value(scope)).collect::<Result<Vec<_>, _>>().map(Value::from)
             }
             Form::Map(entries) => {
-                let mut map = IndexMap::with_capacity(entries.len());
+                let mut map = MapBuilder::with_capacity(entries.len());
                 for (key, tree) in entries {
                     map.insert(Value::from(key.as_str()), tree.value(scope)?);
                 }
-                Ok(Value::from(map))
+                Ok(map.finish())
             }
         }
     }

@@ -79,6 +79,17 @@ pub struct Started {
     /// Why it cannot run at all: what was to start it could not be read, or may not start it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Failure>,
+    /// The HTTP door's caller, of a run that came through one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+}
+
+/// Whoever waits at an HTTP door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// When they give up: a run that has not begun by then does not begin. None: they do not wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Now>,
 }
 
 fn is_zero(n: &u32) -> bool {

@@ -6,7 +6,7 @@ use crate::document::{Reader, scalar};
 use crate::expression::{Now, Scope, Slot, Tree};
 use crate::schema::Shape;
 use crate::source::{Kind, Node, Spanned};
-use crate::value::too_deep;
+use crate::value::{MapBuilder, too_deep};
 use crate::vm::Failure;
 
 /// `set`.
@@ -70,8 +70,11 @@ impl Action for Set {
                     let value = tree.eval(&locals)?;
                     locals.values.push(value);
                 }
-                let names = values.iter().map(|(name, _)| name.value.as_str());
-                let value = Value::from_pairs(names.zip(locals.values));
+                let mut map = MapBuilder::with_capacity(values.len());
+                for ((name, _), value) in values.iter().zip(locals.values) {
+                    map.insert(Value::from(name.value.as_str()), value);
+                }
+                let value = map.finish();
                 if too_deep(&value) {
                     return Err(Failure::too_large());
                 }

@@ -12,6 +12,7 @@ use pathway_engine::limits::Limit;
 use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Unfinished, Vm};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::slots::{RunSlots, Share};
 use super::{Admitted, Inner, Observed};
@@ -66,6 +67,8 @@ pub(super) struct Change {
     pub(super) children: Vec<NewRun>,
     stream: Vec<StreamRow>,
     stream_bytes: usize,
+    /// When the first of `stream` was said.
+    stream_since: Option<Instant>,
 }
 
 impl Inner {
@@ -138,17 +141,15 @@ impl Actor {
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
         let effects = if self.run.events.len() == 1 { self.first() } else { self.again().await? };
-        let mut share = Some(share);
-        if let Some(parked) = self.follow(effects).await? {
+        if let Some(parked) = self.follow(effects, &share).await? {
             return Ok(parked);
         }
+        // From here on what is under way holds the run's slots.
+        drop(share);
         loop {
-            if self.vm.is_suspended() && self.change.is_empty() {
-                share = None;
-            }
             let Some(message) = self.next(&mut messages).await else {
                 // Only timers came due, or what was emitted has waited long enough.
-                if let Some(parked) = self.turn(Vec::new(), &mut share).await? {
+                if let Some(parked) = self.turn(Vec::new()).await? {
                     return Ok(parked);
                 }
                 continue;
@@ -157,21 +158,15 @@ impl Actor {
             while let Ok(message) = messages.try_recv() {
                 batch.push(message);
             }
-            if let Some(parked) = self.turn(batch, &mut share).await? {
+            if let Some(parked) = self.turn(batch).await? {
                 return Ok(parked);
             }
         }
     }
 
     /// Tells the VM what came, commits it and begins what follows.
-    async fn turn(
-        &mut self,
-        messages: Vec<Message>,
-        share: &mut Option<Arc<Share>>,
-    ) -> Result<Option<bool>, StoreError> {
-        if share.is_none() {
-            *share = Some(self.slots.hold().await);
-        }
+    async fn turn(&mut self, messages: Vec<Message>) -> Result<Option<bool>, StoreError> {
+        let share = self.slots.hold().await;
         let mut effects = Vec::new();
         for message in messages {
             match message {
@@ -192,7 +187,7 @@ impl Actor {
             let message = format!("the run took longer than {:?}", self.plan().timeout);
             self.tell(Kind::Cancelled { reason: Failure::new(Class::Timeout, message) }, &mut effects);
         }
-        self.follow(effects).await
+        self.follow(effects, &share).await
     }
 
     /// The next message; none when a timer is due, or the run's time is up.
@@ -203,11 +198,8 @@ impl Actor {
         if held {
             sooner(self.plan().timeout.saturating_sub(used));
         }
-        if self.change.stream_bytes > 0 {
-            if self.change.stream_bytes >= GATHER_BYTES {
-                return None;
-            }
-            sooner(GATHER);
+        if let Some(since) = self.change.stream_since {
+            sooner(GATHER.saturating_sub(since.elapsed()));
         }
         match wake {
             None => messages.recv().await,
@@ -241,7 +233,8 @@ impl Actor {
             let _applied = self.vm.apply(event, &mut effects);
         }
         self.observe_trace();
-        if self.run.deadline.is_some_and(|deadline| deadline < Timestamp::now().as_millisecond()) {
+        let caller = started(&self.run.events).and_then(|started| started.caller.as_ref());
+        if caller.and_then(|caller| caller.deadline).is_some_and(|deadline| deadline < Timestamp::now()) {
             let reason = Failure::new(Class::Cancelled, "whoever asked has given up waiting");
             self.tell(Kind::Cancelled { reason }, &mut effects);
         }
@@ -293,7 +286,11 @@ impl Actor {
 
     /// Commits what happened, then begins what follows from it; tells whether the run was parked,
     /// if it is over.
-    async fn follow(&mut self, mut effects: Vec<Effect>) -> Result<Option<bool>, StoreError> {
+    async fn follow(
+        &mut self,
+        mut effects: Vec<Effect>,
+        share: &Arc<Share>,
+    ) -> Result<Option<bool>, StoreError> {
         loop {
             if self.vm.outcome().is_some() {
                 return self.finish().await.map(Some);
@@ -303,15 +300,18 @@ impl Actor {
                 .into_iter()
                 .partition(|effect| matches!(effect, Effect::Publish { .. } | Effect::Emit { .. }));
             for effect in now.iter().chain(&later).filter(|effect| effect.attempt().is_some()) {
-                let run = self.run.public_id.clone();
-                self.inner.observe(|| Observed::Asked { run, effect: effect.clone() });
+                let run = &self.run.public_id;
+                self.inner.observe(|| Observed::Asked { run: run.clone(), effect: effect.clone() });
+            }
+            if now.is_empty() && later.is_empty() && self.change.may_wait() {
+                return Ok(None);
             }
             if now.is_empty() {
                 self.mark_sent(&later);
                 self.children(&later);
                 self.commit().await?;
                 for effect in later {
-                    self.perform(effect).await?;
+                    self.perform(effect, share).await?;
                 }
                 return Ok(None);
             }
@@ -351,6 +351,7 @@ impl Actor {
         let piece = Piece { step: instance.to_owned(), attempt, said };
         let Ok(value) = serde_json::to_vec(&piece) else { return };
         self.change.stream_bytes += value.len();
+        self.change.stream_since.get_or_insert_with(Instant::now);
         self.change.stream.push(StreamRow { attempt: 1, seq: self.rows, value });
         self.rows += 1;
     }
@@ -391,6 +392,14 @@ impl Actor {
 }
 
 impl Change {
+    /// Whether it is nothing but emitted values that may still wait for company.
+    fn may_wait(&self) -> bool {
+        let is_due = |since: Instant| self.stream_bytes >= GATHER_BYTES || since.elapsed() >= GATHER;
+        self.events.is_empty()
+            && self.children.is_empty()
+            && self.stream_since.is_some_and(|since| !is_due(since))
+    }
+
     fn is_empty(&self) -> bool {
         self.events.is_empty()
             && self.records.is_empty()

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::expression::Expression;
-use pathway_engine::journal::{Event, Kind, Principal, SEMANTICS, Started};
+use pathway_engine::journal::{Caller, Event, Kind, Principal, SEMANTICS, Started};
 use pathway_engine::vm::{Class, Failure};
 use uuid::Uuid;
 
@@ -35,18 +35,22 @@ impl Inner {
         };
         loop {
             // Runs in memory are bounded: no more records are read than there is room for.
-            let Ok(room) = self.room.clone().acquire_many_owned(BATCH).await else { return };
+            let Ok(mut room) = self.room.clone().acquire_many_owned(BATCH).await else { return };
             let batch = tokio::select! {
                 () = self.stop.cancelled() => return,
                 batch = subscription.next_batch(BATCH, BATCH_BYTES) => batch,
             };
-            drop(room);
             let admitted = match batch {
                 Ok(batch) => self.admit(&topic, batch).await,
                 Err(error) => return self.fatal(&error.to_string()),
             };
             match admitted {
-                Ok(runs) => runs.into_iter().for_each(|run| self.enter(run)),
+                Ok(runs) => {
+                    for mut run in runs {
+                        run.room = room.split(1);
+                        self.enter(run);
+                    }
+                }
                 Err(error) => return self.fatal(&error.to_string()),
             }
         }
@@ -146,6 +150,9 @@ impl Inner {
                 depth: 0,
                 sealed: envelope.as_ref().and_then(|envelope| envelope.sealed.clone()),
                 refused: problem,
+                caller: envelope.as_ref().map(|envelope| Caller {
+                    deadline: envelope.deadline.and_then(|at| Timestamp::from_millisecond(at).ok()),
+                }),
                 principal,
             }),
         };
@@ -173,10 +180,10 @@ impl Inner {
             plan: plan.clone(),
             lane: lane.map(|key| (plan.name.to_string(), key)),
             correlation,
-            deadline: envelope.as_ref().and_then(|envelope| envelope.deadline),
             from_http: envelope.is_some(),
             source: Some((topic.to_owned(), partition, record.offset)),
             parent: None,
+            room: None,
             events: vec![started],
         };
         (new, admitted)

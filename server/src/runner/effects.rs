@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
 use super::mocks;
+use super::slots::{RunSlots, Share};
 use super::upstream::Call;
 use super::{Inner, Observed};
 use crate::envelope::MESSAGE_ID;
@@ -27,11 +28,11 @@ const PIECES: usize = 64;
 
 impl Actor {
     /// Begins an effect that takes time.
-    pub(super) async fn perform(&mut self, effect: Effect) -> Result<(), StoreError> {
+    pub(super) async fn perform(&mut self, effect: Effect, share: &Arc<Share>) -> Result<(), StoreError> {
         match effect {
             Effect::Http { ref instance, attempt, ref request, .. } => {
                 let Some(hash) = effect.hash() else { return Ok(()) };
-                self.call(instance.clone(), attempt, request.clone(), hash);
+                self.call(instance.clone(), attempt, request.clone(), hash, share.clone());
             }
             Effect::Child { ref instance, attempt, .. } => {
                 let Some(hash) = effect.hash() else { return Ok(()) };
@@ -99,7 +100,14 @@ impl Actor {
         Outcome::Answer(Value::from_pairs([("id", id)]))
     }
 
-    fn call(&mut self, instance: Instance, attempt: u32, request: Arc<HttpRequest>, hash: RequestHash) {
+    fn call(
+        &mut self,
+        instance: Instance,
+        attempt: u32,
+        request: Arc<HttpRequest>,
+        hash: RequestHash,
+        share: Arc<Share>,
+    ) {
         let (pieces, arriving) = mpsc::channel(PIECES);
         let emits = request.stream.emit;
         if emits && attempt > 1 {
@@ -118,9 +126,9 @@ impl Actor {
         };
         let task = self.tasks.spawn(async move {
             if emits {
-                work.stream(&request, pieces, arriving).await;
+                work.stream(&request, share, pieces, arriving).await;
             } else {
-                let answer = work.send(&request, None).await;
+                let answer = work.send(&request, share, None).await;
                 work.report(answer, false).await;
             }
         });
@@ -171,6 +179,7 @@ impl Actor {
                 depth,
                 sealed: None,
                 refused,
+                caller: None,
             }),
         }
     }
@@ -219,7 +228,7 @@ struct Work {
     hash: RequestHash,
     key: String,
     token: Option<Arc<crate::seal::Secret>>,
-    slots: Arc<super::slots::RunSlots>,
+    slots: Arc<RunSlots>,
     label: Arc<str>,
 }
 
@@ -227,6 +236,7 @@ impl Work {
     async fn send(
         &self,
         request: &HttpRequest,
+        share: Arc<Share>,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
         if let Some(mocks) = &self.inner.mocks {
@@ -248,18 +258,19 @@ impl Work {
             run: &self.slots,
             label: self.label.clone(),
         };
-        self.inner.upstreams.call(&call, pieces).await
+        self.inner.upstreams.call(&call, share, pieces).await
     }
 
     /// Sends, and passes on what arrives meanwhile, in order.
     async fn stream(
         &self,
         request: &HttpRequest,
+        share: Arc<Share>,
         pieces: mpsc::Sender<Value>,
         mut arriving: mpsc::Receiver<Value>,
     ) {
         let mut emitted = false;
-        let sending = self.send(request, Some(pieces));
+        let sending = self.send(request, share, Some(pieces));
         tokio::pin!(sending);
         let answer = loop {
             tokio::select! {

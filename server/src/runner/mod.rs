@@ -27,7 +27,7 @@ use pathway_engine::journal::{Event, Signal};
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
 use pathway_engine::vm::{Effect, Failure, Trace};
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,7 +40,7 @@ pub use self::upstream::Upstreams;
 use crate::bus::Bus;
 use crate::definition::Definition;
 use crate::seal::SealKey;
-use crate::store::{Millis, Offset, RunId, Store, StoreError};
+use crate::store::{Offset, RunId, Store, StoreError};
 
 /// Runs that are in memory at once, waiting or under way.
 const ROOM: usize = 20_000;
@@ -156,8 +156,6 @@ struct Admitted {
     plan: Arc<Plan>,
     lane: Option<Lane>,
     correlation: String,
-    /// Its door's: it does not begin after it.
-    deadline: Option<Millis>,
     /// Whether it came through an HTTP door, which decides what is parked.
     from_http: bool,
     /// The record that started it.
@@ -166,6 +164,8 @@ struct Admitted {
     parent: Option<String>,
     /// Its journal: at least `started`.
     events: Vec<Event>,
+    /// Its place among the runs in memory.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Runner {

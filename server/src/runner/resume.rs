@@ -6,6 +6,7 @@ use pathway_engine::compile::Plan;
 use pathway_engine::journal::Outcome;
 use pathway_engine::vm::{Class, Failure};
 
+use super::actor::started;
 use super::{Admitted, Inner};
 use crate::definition::Definition;
 use crate::store::{Run, RunId, Status, Store, StoreError, Watch};
@@ -66,14 +67,12 @@ impl Inner {
                 }
             }
         }
-        let from_http =
-            run.source.is_some() && run.correlation.as_deref().is_some_and(|id| id != run.public_id);
         Ok(Some(Admitted {
             id: run.id,
             lane: run.lane.map(|key| (run.pathway, key)),
             correlation: run.correlation.unwrap_or_else(|| run.public_id.clone()),
-            deadline: None,
-            from_http,
+            from_http: started(&events).is_some_and(|started| started.caller.is_some()),
+            room: None,
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
             plan,

@@ -15,12 +15,14 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::mpsc;
 
-use super::slots::{RunSlots, Slots};
+use super::slots::{RunSlots, Share, Slots};
 use crate::effects::http::{Context, HttpClient, Limits, Target, counts_against_circuit};
 use crate::seal::Secret;
 
 /// Calls wait for a place in a service's rate at most this long.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// Before a half-open circuit that has all its probes is asked again.
+const PROBED: Duration = Duration::from_millis(50);
 
 /// All services of the project.
 #[derive(Debug)]
@@ -96,39 +98,52 @@ impl Upstreams {
         all
     }
 
-    /// Makes one attempt, once the service's circuit, slots and rate admit it.
+    /// Makes one attempt, once the service's circuit, slots and rate admit it. `share` is held
+    /// meanwhile, but for the time for which the circuit is open.
     ///
     /// # Errors
     /// As [`HttpClient::send`]; a service that cannot be called at all is an outage.
-    pub async fn call(&self, call: &Call<'_>, pieces: Option<mpsc::Sender<Value>>) -> Result<Value, Failure> {
+    pub async fn call(
+        &self,
+        call: &Call<'_>,
+        share: Arc<Share>,
+        pieces: Option<mpsc::Sender<Value>>,
+    ) -> Result<Value, Failure> {
         let service = self.service(call)?;
         let target = target(service, call.token)?;
         let Some(gate) = self.gates.get(&service.limits_of) else {
             return Err(Failure::new(Class::Bug, format!("service `{}` has no gate", service.name.value)));
         };
+        let mut share = Some(share);
         loop {
-            self.until_closed(gate, service).await;
-            let share = call.run.hold().await;
+            while let Some(wait) = gate.opens_after() {
+                share = None;
+                tracing::debug!(service = service.name.value, ?wait, "circuit is open");
+                tokio::time::sleep(wait).await;
+            }
+            let holding = match share.take() {
+                Some(share) => share,
+                None => call.run.hold().await,
+            };
             let limits = vec![Limit::ServerSteps, gate.limit.clone()];
             let held = self.slots.acquire(limits, call.label.clone()).await;
             if let Some(rate) = &gate.rate {
-                let now = Timestamp::now();
-                let at = lock(rate).reserve(now, PATIENCE);
-                let at = at.map_err(|_| {
-                    Failure::new(Class::RateLimited, format!("too many calls to `{}`", service.name.value))
-                })?;
+                let name = &service.name.value;
+                let at = lock(rate)
+                    .reserve(Timestamp::now(), PATIENCE)
+                    .map_err(|_| Failure::new(Class::RateLimited, format!("too many calls to `{name}`")))?;
                 sleep_until(at).await;
             }
-            let Some(permit) = self.permit(gate) else {
-                // It opened meanwhile.
-                drop((share, held));
+            let Some(permit) = gate.permit() else {
+                // It opened meanwhile, or has all the probes it admits: others first.
+                drop((holding, held));
+                tokio::time::sleep(PROBED).await;
                 continue;
             };
             let context =
                 Context { idempotency_key: call.idempotency_key, traceparent: None, now: Timestamp::now() };
             let answer = self.client.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
-            drop((share, held));
             return answer;
         }
     }
@@ -142,30 +157,22 @@ impl Upstreams {
             _ => Ok(service),
         }
     }
+}
 
-    /// Waits while the circuit is open.
-    async fn until_closed(&self, gate: &Gate, service: &Service) {
-        let Some(circuit) = &gate.circuit else { return };
-        loop {
-            let wait = lock(circuit).retry_after(Timestamp::now());
-            match wait {
-                Some(wait) if !wait.is_zero() => {
-                    tracing::debug!(service = service.name.value, ?wait, "circuit is open");
-                    tokio::time::sleep(wait).await;
-                }
-                _ => return,
-            }
-        }
+impl Gate {
+    /// How long its circuit stays open; none: it is not.
+    fn opens_after(&self) -> Option<Duration> {
+        let wait = lock(self.circuit.as_ref()?).retry_after(Timestamp::now())?;
+        (!wait.is_zero()).then_some(wait)
     }
 
-    fn permit<'a>(&'a self, gate: &'a Gate) -> Option<Probe<'a>> {
-        match &gate.circuit {
-            None => Some(Probe { gate, permit: None }),
-            Some(circuit) => match lock(circuit).admit(Timestamp::now()) {
-                Ok(permit) => Some(Probe { gate, permit: Some(permit) }),
-                Err(_) => None,
-            },
-        }
+    /// A permit of its circuit, if that admits a call now.
+    fn permit(&self) -> Option<Probe<'_>> {
+        let permit = match &self.circuit {
+            None => None,
+            Some(circuit) => Some(lock(circuit).admit(Timestamp::now()).ok()?),
+        };
+        Some(Probe { gate: self, permit })
     }
 }
 

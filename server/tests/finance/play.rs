@@ -109,6 +109,7 @@ impl Play {
             depth: 0,
             sealed: None,
             refused: None,
+            caller: None,
         });
         loop {
             assert_eq!(vm.apply(&Event { at: now, kind }, &mut Vec::new()), Applied::Yes);
