@@ -287,7 +287,7 @@ impl Expression {
         match &self.body {
             Body::Value(value) => eval.strict(value),
             Body::Template(block) => {
-                let mut out = Output { text: String::new(), strict: false, escape: None };
+                let mut out = Output::of(block, false, None);
                 eval.block(block, &mut out).map(|_| Value::from(out.text))
             }
         }
@@ -330,7 +330,11 @@ impl Expression {
     pub fn render(&self, scope: &dyn Scope, escape: Option<Escape<'_>>) -> Result<String, EvalError> {
         let mut eval = Eval::new(scope, &self.bounds, self.locals);
         eval.strict_text = true;
-        let mut out = Output { text: String::new(), strict: true, escape };
+        let block: &[ast::Stmt] = match &self.body {
+            Body::Value(_) => &[],
+            Body::Template(block) => block,
+        };
+        let mut out = Output::of(block, true, escape);
         let rendered = match &self.body {
             Body::Value(ast) => eval
                 .strict(ast)

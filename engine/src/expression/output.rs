@@ -17,6 +17,21 @@ pub(super) struct Output<'a> {
     pub escape: Option<Escape<'a>>,
 }
 
+/// Bytes that a value in a text is likely to need.
+const LIKELY: usize = 24;
+
+impl<'a> Output<'a> {
+    /// For the text of `block`, with room for what it is likely to become.
+    pub(super) fn of(block: &[Stmt], strict: bool, escape: Option<Escape<'a>>) -> Self {
+        let room = block.iter().map(|statement| match statement {
+            Stmt::Text(text) => text.len(),
+            Stmt::Emit(..) => LIKELY,
+            _ => 0,
+        });
+        Self { text: String::with_capacity(room.sum()), strict, escape }
+    }
+}
+
 /// How a block ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -114,7 +129,7 @@ impl Eval<'_> {
 
     /// The text of a block, through `filters`.
     fn captured(&mut self, body: &Block, filters: &[BlockFilter]) -> Result<(Value, Flow)> {
-        let mut inner = Output { text: String::new(), strict: self.strict_text, escape: None };
+        let mut inner = Output::of(body, self.strict_text, None);
         let flow = self.block(body, &mut inner)?;
         let mut value = Value::from(inner.text);
         for filter in filters {

@@ -14,7 +14,8 @@ use crate::journal::{Principal, Started};
 /// What is fixed when a run begins.
 #[derive(Debug)]
 pub(super) struct Context {
-    id: Arc<str>,
+    /// None: not begun.
+    id: Option<Arc<str>>,
     pub(super) input: Value,
     principal: Option<Principal>,
     pub(super) seed: u64,
@@ -28,7 +29,7 @@ pub(super) struct Context {
 impl Default for Context {
     fn default() -> Self {
         Self {
-            id: "".into(),
+            id: None,
             input: Value::from(()),
             principal: None,
             seed: 0,
@@ -44,7 +45,11 @@ impl Default for Context {
 impl Context {
     /// Whether the run has begun.
     pub(super) fn is_begun(&self) -> bool {
-        !self.id.is_empty()
+        self.id.is_some()
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
     }
 
     pub(super) fn auth(&self) -> &Value {
@@ -54,7 +59,7 @@ impl Context {
     pub(super) fn run(&self, plan: &Plan) -> &Value {
         self.run.get_or_init(|| {
             Value::from_pairs([
-                ("id", Value::from(&*self.id)),
+                ("id", Value::from(self.id())),
                 ("pathway", Value::from(&*plan.name)),
                 ("started_at", Value::from(self.started_at.to_string())),
                 ("attempt", Value::from(self.attempt)),
@@ -63,7 +68,7 @@ impl Context {
     }
 
     pub(super) fn uuid(&self, instance: &str, n: u32) -> String {
-        let namespace = Uuid::parse_str(&self.id).unwrap_or_default();
+        let namespace = Uuid::parse_str(self.id()).unwrap_or_default();
         Uuid::new_v5(&namespace, format!("{instance}/{n}").as_bytes()).to_string()
     }
 }
@@ -74,7 +79,7 @@ impl Vm {
             return Applied::Ignored;
         }
         self.context = Context {
-            id: started.run.clone(),
+            id: Some(started.run.clone()),
             input: started.input.clone(),
             principal: started.principal.clone(),
             seed: started.seed,
