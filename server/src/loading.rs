@@ -12,6 +12,7 @@ use pathway_engine::source::{self, FileId, Spanned};
 use crate::config::Config;
 
 const OUTSIDE: Code = Code("PW0629");
+const FEED: Code = Code("PW0802");
 
 /// Compiles the pathways in `paths`, relative to the project's folder. All that is wrong is added
 /// to the configuration's diagnostics.
@@ -21,8 +22,14 @@ pub fn load(config: &mut Config, paths: &[String]) -> Program {
         let Some(id) = config.add_file(path, None) else { continue };
         let text: Arc<str> = config.sources.text(id).into();
         let node = source::parse(&config.sources, id, source::Limits::default(), &mut config.diagnostics);
-        // A feed is no pathway: the gateway reads it.
-        files.extend(node.filter(|node| node.get("feed").is_none()).map(|node| File { text, node }));
+        match node {
+            Some(node) if node.get("feed").is_some() => config.diagnostics.push(
+                Diagnostic::warning(FEED, "feeds are not served by this version")
+                    .at(node.span, "nobody can read it"),
+            ),
+            Some(node) => files.push(File { text, node }),
+            None => {}
+        }
     }
     let (project, variables) = (config.project.clone(), config.variables.clone());
     let mut diagnostics = Diagnostics::new();

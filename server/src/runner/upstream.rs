@@ -13,7 +13,7 @@ use pathway_engine::project::{Project, Service};
 use pathway_engine::vm::{Class, Failure, HttpRequest};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::slots::{RunSlots, Share, Slots};
 use crate::effects::http::{Context, HttpClient, Limits, Target, counts_against_circuit};
@@ -21,8 +21,6 @@ use crate::seal::Secret;
 
 /// Calls wait for a place in a service's rate at most this long.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Before a half-open circuit that has all its probes is asked again.
-const PROBED: Duration = Duration::from_millis(50);
 
 /// All services of the project.
 #[derive(Debug)]
@@ -39,6 +37,8 @@ struct Gate {
     limit: Limit,
     rate: Option<Mutex<Rate>>,
     circuit: Option<Mutex<Circuit>>,
+    /// Told when a call is over: a half-open circuit may admit another probe then.
+    settled: Notify,
 }
 
 /// A call: who asks, and in whose name.
@@ -77,7 +77,12 @@ impl Upstreams {
                     half_open: circuit.half_open,
                 })
             });
-            let gate = Gate { limit, rate: rate.map(Mutex::new), circuit: circuit.map(Mutex::new) };
+            let gate = Gate {
+                limit,
+                rate: rate.map(Mutex::new),
+                circuit: circuit.map(Mutex::new),
+                settled: Notify::new(),
+            };
             gates.insert(name.clone(), gate);
         }
         let services =
@@ -127,6 +132,15 @@ impl Upstreams {
             };
             let limits = vec![Limit::ServerSteps, gate.limit.clone()];
             let held = self.slots.acquire(limits, call.label.clone()).await;
+            let settled = gate.settled.notified();
+            let Some(permit) = gate.permit() else {
+                // It opened meanwhile, or has all the probes that it admits.
+                drop((holding, held));
+                if gate.opens_after().is_none() {
+                    settled.await;
+                }
+                continue;
+            };
             if let Some(rate) = &gate.rate {
                 let name = &service.name.value;
                 let at = lock(rate)
@@ -134,12 +148,6 @@ impl Upstreams {
                     .map_err(|_| Failure::new(Class::RateLimited, format!("too many calls to `{name}`")))?;
                 sleep_until(at).await;
             }
-            let Some(permit) = gate.permit() else {
-                // It opened meanwhile, or has all the probes it admits: others first.
-                drop((holding, held));
-                tokio::time::sleep(PROBED).await;
-                continue;
-            };
             let context =
                 Context { idempotency_key: call.idempotency_key, traceparent: None, now: Timestamp::now() };
             let answer = self.client.send(&target, call.request, &context, pieces).await;
@@ -197,6 +205,7 @@ impl Probe<'_> {
         {
             tracing::warn!(limit = %self.gate.limit, ?state, "circuit changed");
         }
+        self.gate.settled.notify_waiters();
     }
 }
 
