@@ -144,6 +144,9 @@ impl Checker<'_> {
         self.guards.pop();
         self.names.levels.pop();
         let never_falls_through = end.is_some() || ends_always(block);
+        if block.has_broken_return {
+            return Some(Shape::Any);
+        }
         let union = returned.into_iter().chain(end).reduce(Shape::or);
         Some(match union {
             None if never_falls_through => Shape::Any,

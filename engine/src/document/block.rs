@@ -12,6 +12,8 @@ pub struct Block {
     pub steps: Vec<Step>,
     /// Computed when all steps are finished or skipped.
     pub returns: Option<Tree>,
+    /// Its return could not be read, so nothing is known of what it amounts to.
+    pub(crate) has_broken_return: bool,
     /// Who waits for whom, once the compiler knows.
     pub(crate) order: Order,
 }
@@ -31,11 +33,13 @@ impl Block {
             Some(node) => Self::steps(node, reader),
             None => Some(Vec::new()),
         };
-        let returns = match fields.take("return") {
-            Some(node) => reader.tree(node).map(Some),
-            None => Some(None),
-        };
-        Some(Self { steps: steps?, returns: returns?, order: Order::default() })
+        let returns = fields.take("return").map(|node| reader.tree(node));
+        Some(Self {
+            steps: steps?,
+            has_broken_return: matches!(returns, Some(None)),
+            returns: returns.flatten(),
+            order: Order::default(),
+        })
     }
 
     fn steps(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Step>> {
