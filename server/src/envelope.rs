@@ -68,7 +68,7 @@ impl Sealed {
     #[must_use]
     pub fn open(key: &SealKey, sealed: &str, pathway: &str, run: &str) -> Option<Self> {
         let plain = key.open(sealed, &[pathway, run]).ok()?;
-        serde_json::from_str(plain.expose()).ok()
+        serde_json::from_str(plain.reveal()).ok()
     }
 }
 

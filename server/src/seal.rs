@@ -15,39 +15,11 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+pub use pathway_engine::project::Secret;
 
 const KEY_LEN: usize = 32;
 const VERSION: &str = "v1.";
 const FILE: &str = "seal.key";
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a text from being printed.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for where it is used.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(…)")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("…")
-    }
-}
 
 /// Why something was not sealed, opened or used as a key. Says nothing about the secret.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -134,7 +106,7 @@ impl SealKey {
                 .map_err(|error| unusable(io::Error::new(io::ErrorKind::InvalidData, error))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = Self::generate()?;
-                write_private(&path, key.text.expose()).map_err(unusable)?;
+                write_private(&path, key.text.reveal()).map_err(unusable)?;
                 Ok(key)
             }
             Err(error) => Err(unusable(error)),
@@ -169,7 +141,7 @@ impl SealKey {
             .key
             .open_in_place(nonce, Aad::from(unambiguous(associated)), &mut sealed)
             .map_err(|_unspecified| SealError::Refused)?;
-        String::from_utf8(plain.to_vec()).map(Secret).map_err(|_invalid| SealError::Refused)
+        String::from_utf8(plain.to_vec()).map(Secret::new).map_err(|_invalid| SealError::Refused)
     }
 }
 
@@ -256,7 +228,7 @@ mod tests {
             let key = SealKey::generate().unwrap();
             let sealed = key.seal(&plain, &associated).unwrap();
             let opened = key.open(&sealed, &associated).unwrap();
-            prop_assert_eq!(opened.expose(), plain);
+            prop_assert_eq!(opened.reveal(), plain);
         }
 
         #[test]
@@ -300,7 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let sealed = SealKey::load_or_create(folder.path()).unwrap().seal("token", &[]).unwrap();
         let again = SealKey::load_or_create(folder.path()).unwrap();
-        assert_eq!(again.open(&sealed, &[]).unwrap().expose(), "token");
+        assert_eq!(again.open(&sealed, &[]).unwrap().reveal(), "token");
         #[cfg(unix)]
         {
             let metadata = fs::metadata(folder.path().join(FILE)).unwrap();
@@ -320,11 +292,11 @@ mod tests {
     #[test]
     fn the_first_key_seals_and_all_open() {
         let [old, new] = [(); 2].map(|()| SealKey::generate().unwrap());
-        let both = format!("{}, {}", new.to_text().expose(), old.to_text().expose());
+        let both = format!("{}, {}", new.to_text().reveal(), old.to_text().reveal());
         let keys = SealKeys::parse(&both).unwrap();
         let sealed_before = old.seal("token", &["run"]).unwrap();
-        assert_eq!(keys.open(&sealed_before, &["run"]).unwrap().expose(), "token");
-        assert_eq!(new.open(&keys.seal("token", &[]).unwrap(), &[]).unwrap().expose(), "token");
+        assert_eq!(keys.open(&sealed_before, &["run"]).unwrap().reveal(), "token");
+        assert_eq!(new.open(&keys.seal("token", &[]).unwrap(), &[]).unwrap().reveal(), "token");
         let stranger = SealKey::generate().unwrap().seal("token", &[]).unwrap();
         assert!(matches!(keys.open(&stranger, &[]), Err(SealError::Refused)));
         assert!(matches!(SealKeys::parse(""), Err(SealError::Key)));
@@ -335,6 +307,6 @@ mod tests {
         let key = SealKey::generate().unwrap();
         let secret = key.open(&key.seal("hunter2", &[]).unwrap(), &[]).unwrap();
         let printed = format!("{key:?} {key:#?} {secret:?} {secret} {:?}", SealKeys::from(key.clone()));
-        assert!(!printed.contains("hunter2") && !printed.contains(key.to_text().expose()), "{printed}");
+        assert!(!printed.contains("hunter2") && !printed.contains(key.to_text().reveal()), "{printed}");
     }
 }

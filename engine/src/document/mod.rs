@@ -1,6 +1,7 @@
 //! The spanned tree → a typed pathway: one file per construct, all errors at once.
 
 mod block;
+mod broken;
 mod door;
 pub mod fields;
 mod pathway;

@@ -6,11 +6,9 @@ use super::fields::{list, whole};
 use super::scalar;
 use super::{Block, Fields, Reader, Retry};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expression::{Expression, Scope};
-use crate::schema::Shape;
+use crate::expression::Expression;
 use crate::source::{Entry, Kind, Node, Span, Spanned};
-use crate::steps::{self, Action, Begun, Visitor};
-use crate::vm::{Class, Failure};
+use crate::steps::{self, Action};
 
 const NO_VERB: Code = Code("PW0210");
 const TWO_VERBS: Code = Code("PW0211");
@@ -130,41 +128,6 @@ impl Step {
             verb,
             action,
         })
-    }
-}
-
-impl Step {
-    /// Stands for a step whose problems were reported, so that what reads it is not said to read
-    /// nothing, and the rest is checked all the same.
-    pub(super) fn broken(entry: &Entry) -> Self {
-        Self {
-            name: entry.key.clone(),
-            needs: Vec::new(),
-            when: None,
-            each: None,
-            on_error: None,
-            repeat: None,
-            retry: None,
-            timeout: None,
-            at_most_once: false,
-            secret: false,
-            verb: "",
-            action: Box::new(Broken),
-        }
-    }
-}
-
-/// What a broken step does; it is never run.
-#[derive(Debug)]
-struct Broken;
-
-impl Action for Broken {
-    fn check(&mut self, _: &mut dyn Visitor) -> Shape {
-        Shape::Any
-    }
-
-    fn begin(&self, _: &dyn Scope) -> Result<Begun, Failure> {
-        Err(Failure::new(Class::Bug, "a step that could not be read was run"))
     }
 }
 

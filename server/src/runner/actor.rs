@@ -12,20 +12,16 @@ use pathway_engine::limits::Limit;
 use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Unfinished, Vm};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::Instant;
 
+use super::change::{Change, GATHER};
 use super::slots::{RunSlots, Share};
 use super::{Admitted, Inner, Observed};
 use crate::piece::{Piece, Said};
 use crate::seal::Secret;
-use crate::store::{Append, NewEvent, NewRecord, NewRun, StoreError, StreamRow};
+use crate::store::StoreError;
 
 /// Messages that may wait for a run.
 const MAILBOX: usize = 256;
-/// How long what is emitted may wait for company before it is committed.
-const GATHER: Duration = Duration::from_millis(25);
-/// How many bytes of it may.
-const GATHER_BYTES: usize = 4096;
 
 /// What a run is told.
 #[derive(Debug)]
@@ -46,9 +42,9 @@ pub(super) struct Actor {
     pub(super) run: Admitted,
     pub(super) vm: Vm,
     /// Events in the store.
-    seq: u32,
+    pub(super) seq: u32,
     /// Rows of the stream in the store and in `stream`.
-    rows: u32,
+    pub(super) rows: u32,
     pub(super) slots: Arc<RunSlots>,
     pub(super) token: Option<Arc<Secret>>,
     pub(super) mailbox: mpsc::Sender<Message>,
@@ -57,18 +53,6 @@ pub(super) struct Actor {
     timers: BTreeMap<(Timestamp, u64), ()>,
     /// To be committed.
     pub(super) change: Change,
-}
-
-/// What happened since the last commit.
-#[derive(Default)]
-pub(super) struct Change {
-    events: Vec<Event>,
-    pub(super) records: Vec<NewRecord>,
-    pub(super) children: Vec<NewRun>,
-    stream: Vec<StreamRow>,
-    stream_bytes: usize,
-    /// When the first of `stream` was said.
-    stream_since: Option<Instant>,
 }
 
 impl Inner {
@@ -86,6 +70,10 @@ impl Inner {
         };
         self.actors().remove(&public_id);
         match parked {
+            // What is wrong with one run must not end the others; it is taken up at the next start.
+            Err(error @ (StoreError::Conflict(_) | StoreError::Refused(_))) => {
+                tracing::error!(run = public_id, %error, "left as it is: its journal could not be written");
+            }
             Err(error) => self.fatal(&error.to_string()),
             Ok(true) if plan.door.park_holds => {}
             Ok(_) => {
@@ -336,75 +324,6 @@ impl Actor {
 
     pub(super) fn set_timer(&mut self, at: Timestamp, timer: u64) {
         self.timers.insert((at, timer), ());
-    }
-
-    /// Adds to what the run streams.
-    pub(super) fn emitted(&mut self, instance: &str, attempt: u32, value: Value) {
-        let run = self.run.public_id.clone();
-        let shown = value.clone();
-        self.inner.observe(|| Observed::Emitted { run, value: shown });
-        self.reply_emitted(&value);
-        self.say(instance, attempt, Said::Emitted(value));
-    }
-
-    pub(super) fn say(&mut self, instance: &str, attempt: u32, said: Said) {
-        let piece = Piece { step: instance.to_owned(), attempt, said };
-        let Ok(value) = serde_json::to_vec(&piece) else { return };
-        self.change.stream_bytes += value.len();
-        self.change.stream_since.get_or_insert_with(Instant::now);
-        self.change.stream.push(StreamRow { attempt: 1, seq: self.rows, value });
-        self.rows += 1;
-    }
-
-    /// Makes all that happened durable.
-    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
-        self.commit_with(None).await
-    }
-
-    pub(super) async fn commit_with(
-        &mut self,
-        status: Option<crate::store::StatusChange>,
-    ) -> Result<(), StoreError> {
-        if self.change.is_empty() && status.is_none() {
-            return Ok(());
-        }
-        let change = std::mem::take(&mut self.change);
-        let mut events = Vec::with_capacity(change.events.len());
-        for event in &change.events {
-            let payload = self.inner.encode(&self.run.plan, &self.run.public_id, event);
-            events.push(NewEvent { kind: event.name(), payload });
-        }
-        let expected_seq = self.seq;
-        self.seq += u32::try_from(events.len()).unwrap_or(u32::MAX);
-        self.inner
-            .store
-            .append(Append {
-                events,
-                records: change.records,
-                children: change.children,
-                stream: change.stream,
-                status,
-                ..Append::new(self.run.id, expected_seq)
-            })
-            .await?;
-        Ok(())
-    }
-}
-
-impl Change {
-    /// Whether it is nothing but emitted values that may still wait for company.
-    fn may_wait(&self) -> bool {
-        let is_due = |since: Instant| self.stream_bytes >= GATHER_BYTES || since.elapsed() >= GATHER;
-        self.events.is_empty()
-            && self.children.is_empty()
-            && self.stream_since.is_some_and(|since| !is_due(since))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.events.is_empty()
-            && self.records.is_empty()
-            && self.children.is_empty()
-            && self.stream.is_empty()
     }
 }
 

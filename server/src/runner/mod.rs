@@ -6,6 +6,7 @@
 
 mod actor;
 mod admission;
+mod change;
 mod effects;
 mod finish;
 mod lanes;

@@ -249,7 +249,7 @@ struct Token<'a> {
 impl Scope for Token<'_> {
     fn get(&self, slot: Slot) -> Value {
         match (slot, self.token) {
-            (Slot::Auth, Some(token)) => Value::from_pairs([("token", token.expose())]),
+            (Slot::Auth, Some(token)) => Value::from_pairs([("token", token.reveal())]),
             _ => Value::from(()),
         }
     }

@@ -37,7 +37,7 @@ impl Inner {
             Ok(Sealed { sealed }) => {
                 let plain =
                     self.key.open(&sealed, &["event", &plan.name, run]).map_err(|error| error.to_string())?;
-                Event::decode(plain.expose().as_bytes()).map_err(|error| error.to_string())
+                Event::decode(plain.reveal().as_bytes()).map_err(|error| error.to_string())
             }
             Err(_) => Event::decode(bytes).map_err(|error| error.to_string()),
         }

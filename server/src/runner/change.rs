@@ -1,0 +1,97 @@
+//! What happened to a run since the last commit, and the commit.
+
+use std::time::Duration;
+
+use pathway_engine::Value;
+use pathway_engine::journal::Event;
+use tokio::time::Instant;
+
+use super::Observed;
+use super::actor::Actor;
+use crate::piece::{Piece, Said};
+use crate::store::{Append, NewEvent, NewRecord, NewRun, StatusChange, StoreError, StreamRow};
+
+/// How long what is emitted may wait for company before it is committed.
+pub(super) const GATHER: Duration = Duration::from_millis(25);
+/// How many bytes of it may.
+const GATHER_BYTES: usize = 4096;
+
+/// What happened since the last commit.
+#[derive(Default)]
+pub(super) struct Change {
+    pub(super) events: Vec<Event>,
+    pub(super) records: Vec<NewRecord>,
+    pub(super) children: Vec<NewRun>,
+    stream: Vec<StreamRow>,
+    stream_bytes: usize,
+    /// When the first of `stream` was said.
+    pub(super) stream_since: Option<Instant>,
+}
+
+impl Change {
+    /// Whether it is nothing but emitted values that may still wait for company.
+    pub(super) fn may_wait(&self) -> bool {
+        let is_due = |since: Instant| self.stream_bytes >= GATHER_BYTES || since.elapsed() >= GATHER;
+        self.events.is_empty()
+            && self.children.is_empty()
+            && self.stream_since.is_some_and(|since| !is_due(since))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.records.is_empty()
+            && self.children.is_empty()
+            && self.stream.is_empty()
+    }
+}
+
+impl Actor {
+    /// Adds to what the run streams.
+    pub(super) fn emitted(&mut self, instance: &str, attempt: u32, value: Value) {
+        let run = self.run.public_id.clone();
+        let shown = value.clone();
+        self.inner.observe(|| Observed::Emitted { run, value: shown });
+        self.reply_emitted(&value);
+        self.say(instance, attempt, Said::Emitted(value));
+    }
+
+    pub(super) fn say(&mut self, instance: &str, attempt: u32, said: Said) {
+        let piece = Piece { step: instance.to_owned(), attempt, said };
+        let Ok(value) = serde_json::to_vec(&piece) else { return };
+        self.change.stream_bytes += value.len();
+        self.change.stream_since.get_or_insert_with(Instant::now);
+        self.change.stream.push(StreamRow { attempt: 1, seq: self.rows, value });
+        self.rows += 1;
+    }
+
+    /// Makes all that happened durable.
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.commit_with(None).await
+    }
+
+    pub(super) async fn commit_with(&mut self, status: Option<StatusChange>) -> Result<(), StoreError> {
+        if self.change.is_empty() && status.is_none() {
+            return Ok(());
+        }
+        let change = std::mem::take(&mut self.change);
+        let mut events = Vec::with_capacity(change.events.len());
+        for event in &change.events {
+            let payload = self.inner.encode(&self.run.plan, &self.run.public_id, event);
+            events.push(NewEvent { kind: event.name(), payload });
+        }
+        let expected_seq = self.seq;
+        self.seq += u32::try_from(events.len()).unwrap_or(u32::MAX);
+        self.inner
+            .store
+            .append(Append {
+                events,
+                records: change.records,
+                children: change.children,
+                stream: change.stream,
+                status,
+                ..Append::new(self.run.id, expected_seq)
+            })
+            .await?;
+        Ok(())
+    }
+}
