@@ -615,7 +615,8 @@ mod tests {
         }
 
         /// However others come and go, in whatever order they are released: once all who run have
-        /// ended as many times as there were requests and limits before it, each has had its turn.
+        /// ended as many times as there were requests before it, for each limit on its way, each has
+        /// had its turn.
         #[test]
         fn everybody_gets_a_turn_though_others_keep_coming(
             capacities in prop::collection::vec(1usize..4, LIMITS),
@@ -629,7 +630,7 @@ mod tests {
             }
             let there: Vec<Ticket> = watched.alive.iter().map(|(ticket, _)| *ticket).collect();
             let mut served: BTreeSet<Ticket> = watched.running.clone();
-            for round in 0..there.len() + LIMITS {
+            for round in 0..(there.len() + 1) * LIMITS {
                 let mut running: Vec<Ticket> = watched.running.iter().copied().collect();
                 running.sort_by_key(|ticket| ticket.0.wrapping_mul(order | 1));
                 for ticket in running {
