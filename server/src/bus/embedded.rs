@@ -2,29 +2,60 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Batch, Bus, BusError, EMBEDDED_PARTITION, NewRecord, Offset, Start, Subscription};
-use crate::store::{Store, Watch};
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    Answer, Batch, Bus, BusError, Consumer, EMBEDDED_PARTITION, NewRecord, Offset, Partition, Positions,
+    Reach, Record, Start, Subscription, Work,
+};
+use crate::store::{Millis, Store, Watch};
+
+/// Records looked at together when a time is searched for.
+const SEARCHED: u32 = 1000;
+/// Bytes of them.
+const SEARCHED_BYTES: usize = 8 << 20;
 
 /// A bus that needs nothing but the store.
 #[derive(Debug, Clone)]
 pub struct EmbeddedBus {
     store: Arc<dyn Store>,
+    reach: watch::Sender<Reach>,
 }
 
 impl EmbeddedBus {
     /// The bus in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, reach: watch::Sender::new(Ok(())) }
     }
 
     async fn position(&self, topic: &str, start: Start) -> Result<Offset, BusError> {
         Ok(match start {
-            Start::Admitted => self.store.next_offset(topic, EMBEDDED_PARTITION).await?.unwrap_or(0),
             Start::Oldest => 0,
-            Start::Offset(offset) => offset,
+            Start::At(positions) => positions.get(&EMBEDDED_PARTITION).copied().unwrap_or(0),
+            Start::Since(time) => self.since(topic, time).await?,
             Start::End => self.store.end_offset(topic, EMBEDDED_PARTITION).await?,
         })
+    }
+
+    /// The offset of the first record made at `time` or later.
+    async fn since(&self, topic: &str, time: Millis) -> Result<Offset, BusError> {
+        let mut from = 0;
+        loop {
+            let page = self.store.records(topic, EMBEDDED_PARTITION, from, SEARCHED, SEARCHED_BYTES).await?;
+            if let Some(record) = page.iter().find(|record| record.time >= time) {
+                return Ok(record.offset);
+            }
+            match page.last() {
+                Some(last) => from = last.offset + 1,
+                None => return Ok(from),
+            }
+        }
+    }
+
+    fn reader(&self, topic: &str, position: Offset) -> Reader {
+        let watch = self.store.watch_topic(topic);
+        Reader { store: Arc::clone(&self.store), topic: topic.to_owned(), position, watch }
     }
 }
 
@@ -37,9 +68,50 @@ impl Bus for EmbeddedBus {
         let topic = topic.to_owned();
         Box::pin(async move {
             let position = self.position(&topic, start).await?;
-            let watch = self.store.watch_topic(&topic);
-            let store = Arc::clone(&self.store);
-            Ok(Box::new(Reader { store, topic, position, watch }) as Box<dyn Subscription>)
+            Ok(Box::new(self.reader(&topic, position)) as Box<dyn Subscription>)
+        })
+    }
+
+    fn consume(&self, topics: Vec<Work>) -> Answer<'_, Box<dyn Consumer>> {
+        Box::pin(async move {
+            let (assign, assigned) = mpsc::unbounded_channel();
+            for Work { topic, .. } in topics {
+                let position = self.store.next_offset(&topic, EMBEDDED_PARTITION).await?.unwrap_or(0);
+                // The receiver is right here.
+                drop(assign.send(self.reader(&topic, position)));
+            }
+            Ok(Box::new(Member { assigned, _assign: assign }) as Box<dyn Consumer>)
+        })
+    }
+
+    fn record(&self, topic: &str, partition: i32, offset: Offset) -> Answer<'_, Option<Record>> {
+        let topic = topic.to_owned();
+        Box::pin(async move {
+            let records = self.store.records(&topic, partition, offset, 1, usize::MAX).await?;
+            Ok(records.into_iter().find(|record| record.offset == offset))
+        })
+    }
+
+    fn reach(&self) -> watch::Receiver<Reach> {
+        self.reach.subscribe()
+    }
+}
+
+/// The only member there is: everything is its to work on.
+#[derive(Debug)]
+struct Member {
+    assigned: mpsc::UnboundedReceiver<Reader>,
+    /// Kept, so that waiting for more never ends.
+    _assign: mpsc::UnboundedSender<Reader>,
+}
+
+impl Consumer for Member {
+    fn assigned(&mut self) -> Answer<'_, Box<dyn Partition>> {
+        Box::pin(async move {
+            match self.assigned.recv().await {
+                Some(reader) => Ok(Box::new(reader) as Box<dyn Partition>),
+                None => std::future::pending().await,
+            }
         })
     }
 }
@@ -52,27 +124,52 @@ struct Reader {
     watch: Watch,
 }
 
+impl Reader {
+    async fn next(&mut self, max: u32, max_bytes: usize) -> Result<Batch, BusError> {
+        loop {
+            self.watch.mark();
+            let records = self
+                .store
+                .records(&self.topic, EMBEDDED_PARTITION, self.position, max.max(1), max_bytes)
+                .await?;
+            if let Some(last) = records.last() {
+                let from_offset = self.position;
+                self.position = last.offset + 1;
+                return Ok(Batch {
+                    partition: EMBEDDED_PARTITION,
+                    from_offset,
+                    next_offset: self.position,
+                    records,
+                });
+            }
+            self.watch.changed().await?;
+        }
+    }
+}
+
 impl Subscription for Reader {
     fn next_batch(&mut self, max: u32, max_bytes: usize) -> Answer<'_, Batch> {
-        Box::pin(async move {
-            loop {
-                self.watch.mark();
-                let records = self
-                    .store
-                    .records(&self.topic, EMBEDDED_PARTITION, self.position, max.max(1), max_bytes)
-                    .await?;
-                if let Some(last) = records.last() {
-                    let from_offset = self.position;
-                    self.position = last.offset + 1;
-                    return Ok(Batch {
-                        partition: EMBEDDED_PARTITION,
-                        from_offset,
-                        next_offset: self.position,
-                        records,
-                    });
-                }
-                self.watch.changed().await?;
-            }
-        })
+        Box::pin(self.next(max, max_bytes))
     }
+
+    fn positions(&self) -> Positions {
+        Positions::from([(EMBEDDED_PARTITION, self.position)])
+    }
+}
+
+impl Partition for Reader {
+    fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    fn number(&self) -> i32 {
+        EMBEDDED_PARTITION
+    }
+
+    fn next_batch(&mut self, max: u32, max_bytes: usize) -> Answer<'_, Option<Batch>> {
+        Box::pin(async move { self.next(max, max_bytes).await.map(Some) })
+    }
+
+    /// Admission moved the store on already.
+    fn done(&self, _next: Offset) {}
 }

@@ -2,13 +2,16 @@
 
 mod embedded;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 
 pub use embedded::EmbeddedBus;
 
-use crate::store::StoreError;
+use crate::store::{Millis, StoreError};
 pub use crate::store::{NewRecord, Offset, Record};
 
 /// The only partition of a topic on the embedded bus.
@@ -25,15 +28,18 @@ pub enum BusError {
 /// What a bus answers, later.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, BusError>>;
 
+/// The next offset of each partition of a topic.
+pub type Positions = BTreeMap<i32, Offset>;
+
 /// Where a subscription begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
-    /// Where admission goes on; at the oldest record if it never began.
-    Admitted,
     /// At the oldest record that is kept.
     Oldest,
-    /// At an offset.
-    Offset(Offset),
+    /// At the first record made at this time or later.
+    Since(Millis),
+    /// At these offsets; at the oldest record in partitions that are not named.
+    At(Positions),
     /// At what is published from now on.
     End,
 }
@@ -51,13 +57,44 @@ pub struct Batch {
     pub records: Vec<Record>,
 }
 
+/// Who knows where the work on a topic goes on after a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// The store's next offset; what the bus keeps is a hint.
+    Store,
+    /// What was committed to the bus.
+    Bus,
+}
+
+/// A topic to work on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// Its real name.
+    pub topic: String,
+    /// Who knows where to go on.
+    pub truth: Truth,
+}
+
+/// Whether the bus can be reached; else why not.
+pub type Reach = Result<(), Arc<str>>;
+
 /// A bus.
 pub trait Bus: fmt::Debug + Send + Sync {
     /// Publishes records; ready when they are durable. One offset per record, in order.
     fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>>;
 
-    /// Reads a topic, which need not exist yet.
+    /// Reads all of a topic, which need not exist yet, for oneself alone. Where it begins is
+    /// settled when this is ready.
     fn subscribe(&self, topic: &str, start: Start) -> Answer<'_, Box<dyn Subscription>>;
+
+    /// Takes part in the work on topics, which each partition is given to one process of.
+    fn consume(&self, topics: Vec<Work>) -> Answer<'_, Box<dyn Consumer>>;
+
+    /// One record, if it is still kept.
+    fn record(&self, topic: &str, partition: i32, offset: Offset) -> Answer<'_, Option<Record>>;
+
+    /// Whether it can be reached and work has been given out.
+    fn reach(&self) -> watch::Receiver<Reach>;
 }
 
 /// A reader of a topic, with a position of its own.
@@ -65,4 +102,29 @@ pub trait Subscription: fmt::Debug + Send {
     /// The next records, as soon as there is one: at most `max`, and no more than `max_bytes`
     /// unless the first alone is larger. Safe to cancel: the position moves with the answer.
     fn next_batch(&mut self, max: u32, max_bytes: usize) -> Answer<'_, Batch>;
+
+    /// Where it stands.
+    fn positions(&self) -> Positions;
+}
+
+/// A member of those who share the work.
+pub trait Consumer: fmt::Debug + Send {
+    /// The next partition that this process is to work on. Safe to cancel.
+    fn assigned(&mut self) -> Answer<'_, Box<dyn Partition>>;
+}
+
+/// A partition to work on, until it is given to somebody else. Whoever takes it over waits until
+/// it is dropped, for a while.
+pub trait Partition: fmt::Debug + Send {
+    /// The topic's real name.
+    fn topic(&self) -> &str;
+
+    /// Which of the topic.
+    fn number(&self) -> i32;
+
+    /// As [`Subscription::next_batch`]; none when the partition is to be given up.
+    fn next_batch(&mut self, max: u32, max_bytes: usize) -> Answer<'_, Option<Batch>>;
+
+    /// Says that nothing before `next` has to be read again.
+    fn done(&self, next: Offset);
 }

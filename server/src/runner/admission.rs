@@ -13,7 +13,7 @@ use pathway_engine::vm::{Class, Failure};
 use uuid::Uuid;
 
 use super::{Admitted, Inner};
-use crate::bus::{Batch, Record};
+use crate::bus::{Batch, Partition, Record, Truth, Work};
 use crate::envelope::{Envelope, Sealed, input_hash};
 use crate::facts::Facts;
 use crate::store::{Admission, Admit, Idempotency, NewRun, Status};
@@ -26,26 +26,44 @@ const BATCH_BYTES: usize = 4 << 20;
 const LARGEST: usize = 16 << 20;
 
 impl Inner {
-    /// Turns the records of `topic` into runs until the runner stops.
-    pub(super) async fn consume(self: Arc<Self>, topic: String) {
-        let subscription = self.bus.subscribe(&topic, crate::bus::Start::Admitted).await;
-        let mut subscription = match subscription {
-            Ok(subscription) => subscription,
+    /// Turns the records of all topics into runs until the runner stops.
+    pub(super) async fn consume(self: Arc<Self>) {
+        let work = self.topics().into_iter().map(|topic| Work { topic, truth: Truth::Store }).collect();
+        let mut consumer = match self.bus.consume(work).await {
+            Ok(consumer) => consumer,
             Err(error) => return self.fatal(&error.to_string()),
         };
+        loop {
+            let assigned = tokio::select! {
+                () = self.stop.cancelled() => return,
+                assigned = consumer.assigned() => assigned,
+            };
+            match assigned {
+                Ok(partition) => drop(self.tasks.spawn(self.clone().work_on(partition))),
+                Err(error) => return self.fatal(&error.to_string()),
+            }
+        }
+    }
+
+    /// Turns the records of a partition into runs until it is given up.
+    async fn work_on(self: Arc<Self>, mut partition: Box<dyn Partition>) {
+        let topic = partition.topic().to_owned();
         loop {
             // Runs in memory are bounded: no more records are read than there is room for.
             let Ok(mut room) = self.room.clone().acquire_many_owned(BATCH).await else { return };
             let batch = tokio::select! {
                 () = self.stop.cancelled() => return,
-                batch = subscription.next_batch(BATCH, BATCH_BYTES) => batch,
+                batch = partition.next_batch(BATCH, BATCH_BYTES) => batch,
             };
-            let admitted = match batch {
-                Ok(batch) => self.admit(&topic, batch).await,
+            let batch = match batch {
+                Ok(Some(batch)) => batch,
+                Ok(None) => return,
                 Err(error) => return self.fatal(&error.to_string()),
             };
-            match admitted {
+            let next = batch.next_offset;
+            match self.admit(&topic, batch).await {
                 Ok(runs) => {
+                    partition.done(next);
                     for mut run in runs {
                         run.room = room.split(1);
                         self.enter(run);

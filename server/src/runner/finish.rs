@@ -103,8 +103,7 @@ impl Actor {
         let (Some((topic, partition, offset)), Err(failure)) = (self.run.source.clone(), outcome) else {
             return Ok(());
         };
-        let records = self.inner.store.records(&topic, partition, offset, 1, usize::MAX).await?;
-        let Some(record) = records.into_iter().find(|record| record.offset == offset) else { return Ok(()) };
+        let Ok(Some(record)) = self.inner.bus.record(&topic, partition, offset).await else { return Ok(()) };
         let facts = [
             ("pathway-source-topic", topic.clone()),
             ("pathway-source-partition", partition.to_string()),

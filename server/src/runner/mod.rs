@@ -209,9 +209,7 @@ impl Runner {
 
     /// Begins to admit from the topics of all pathways.
     pub fn consume(&self) {
-        for topic in self.inner.topics() {
-            self.inner.tasks.spawn(self.inner.clone().consume(topic));
-        }
+        self.inner.tasks.spawn(self.inner.clone().consume());
     }
 
     /// Everything that happens from now on.

@@ -386,4 +386,16 @@ impl Bus for LateBus {
     fn subscribe(&self, topic: &str, start: Start) -> bus::Answer<'_, Box<dyn bus::Subscription>> {
         self.bus.subscribe(topic, start)
     }
+
+    fn consume(&self, topics: Vec<bus::Work>) -> bus::Answer<'_, Box<dyn bus::Consumer>> {
+        self.bus.consume(topics)
+    }
+
+    fn record(&self, topic: &str, partition: i32, offset: i64) -> bus::Answer<'_, Option<bus::Record>> {
+        self.bus.record(topic, partition, offset)
+    }
+
+    fn reach(&self) -> tokio::sync::watch::Receiver<bus::Reach> {
+        self.bus.reach()
+    }
 }

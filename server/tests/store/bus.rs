@@ -9,7 +9,7 @@ use pathway_server::store::{Admit, Store};
 use crate::support::*;
 
 on_both! {
-    a_subscription_begins_where_admission_goes_on
+    work_begins_where_admission_goes_on
     a_subscription_begins_where_it_is_told
     a_reader_waits_for_what_comes
     batches_are_bounded
@@ -27,12 +27,14 @@ async fn publish(bus: &EmbeddedBus, count: usize) {
     bus.publish((0..count).map(|_| record("in", vec![0; 100])).collect()).await.unwrap();
 }
 
-async fn a_subscription_begins_where_admission_goes_on(store: Arc<dyn Store>) {
+async fn work_begins_where_admission_goes_on(store: Arc<dyn Store>) {
     let bus = bus(&store);
     publish(&bus, 3).await;
     for expected in [0, 2] {
-        let mut reader = bus.subscribe("in", Start::Admitted).await.unwrap();
-        let batch = reader.next_batch(2, BYTES).await.unwrap();
+        let work = vec![Work { topic: "in".into(), truth: Truth::Store }];
+        let mut partition = bus.consume(work).await.unwrap().assigned().await.unwrap();
+        let batch = partition.next_batch(2, BYTES).await.unwrap().unwrap();
+        assert_eq!((partition.topic(), partition.number()), ("in", EMBEDDED_PARTITION));
         assert_eq!((batch.partition, batch.from_offset), (EMBEDDED_PARTITION, expected));
         let admission = Admit {
             topic: "in".into(),
@@ -52,15 +54,17 @@ async fn a_subscription_begins_where_it_is_told(store: Arc<dyn Store>) {
     let mut end = bus.subscribe("in", Start::End).await.unwrap();
     publish(&bus, 1).await;
     assert_eq!(end.next_batch(MANY, BYTES).await.unwrap().from_offset, 3);
-    for (start, expected) in [(Start::Oldest, 4), (Start::Offset(1), 3)] {
-        let mut reader = bus.subscribe("in", start).await.unwrap();
-        assert_eq!(reader.next_batch(MANY, BYTES).await.unwrap().records.len(), expected);
+    let at = Positions::from([(EMBEDDED_PARTITION, 1)]);
+    let starts = [(Start::Oldest, 0), (Start::At(at), 1), (Start::Since(0), 0), (Start::Since(i64::MAX), 4)];
+    for (start, expected) in starts {
+        let reader = bus.subscribe("in", start).await.unwrap();
+        assert_eq!(reader.positions(), Positions::from([(EMBEDDED_PARTITION, expected)]));
     }
 }
 
 async fn a_reader_waits_for_what_comes(store: Arc<dyn Store>) {
     let bus = bus(&store);
-    let mut reader = bus.subscribe("in", Start::Admitted).await.unwrap();
+    let mut reader = bus.subscribe("in", Start::Oldest).await.unwrap();
     let reading = tokio::spawn(async move {
         let mut offsets = Vec::new();
         while offsets.len() < 50 {
