@@ -169,6 +169,8 @@ async fn admit(store: &dyn Store) -> Result<Vec<RunId>, String> {
         started: payload(0, n),
         status: Status::Ready,
         outcome: None,
+        records: Vec::new(),
+        stream: Vec::new(),
     });
     let admit = Admit {
         topic: "t".into(),

@@ -191,6 +191,8 @@ impl Inner {
             started: self.encode(plan, &public_id, &started),
             status: Status::Ready,
             outcome: None,
+            records: Vec::new(),
+            stream: Vec::new(),
         };
         let admitted = Admitted {
             id: crate::store::RunId(0),

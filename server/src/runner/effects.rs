@@ -157,6 +157,8 @@ impl Actor {
                 started: self.inner.encode(plan, &public_id, &event),
                 status: Status::Ready,
                 outcome: None,
+                records: Vec::new(),
+                stream: Vec::new(),
             });
         }
     }
