@@ -119,6 +119,7 @@ impl World {
             store: store.clone(),
             bus: bus.clone(),
             key: SealKey::generate().unwrap(),
+            vouch: None,
             definition: Definition::default(),
             variables: Variables::new(),
             mocks: None,

@@ -221,9 +221,7 @@ impl Actor {
             let _applied = self.vm.apply(event, &mut effects);
         }
         self.observe_trace();
-        let caller = started(&self.run.events).and_then(|started| started.caller.as_ref());
-        if caller.and_then(|caller| caller.deadline).is_some_and(|deadline| deadline < Timestamp::now()) {
-            let reason = Failure::new(Class::Cancelled, "whoever asked has given up waiting");
+        if let Some(reason) = super::ending::given_up(&self.run) {
             self.tell(Kind::Cancelled { reason }, &mut effects);
         }
         effects

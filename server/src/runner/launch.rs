@@ -5,7 +5,8 @@ use pathway_engine::Value;
 use pathway_engine::journal::Principal;
 use uuid::Uuid;
 
-use super::Runner;
+use super::arrival::Arrived;
+use super::{Runner, intake};
 use crate::envelope::{Envelope, Sealed};
 use crate::store::{Admission, Admit, Record, StoreError};
 
@@ -59,7 +60,8 @@ impl Runner {
             headers: envelope.to_headers(),
             time: Timestamp::now().as_millisecond(),
         };
-        let (mut new, mut admitted) = self.inner.read(plan, SOURCE, 0, &record);
+        let arrived = Arrived::new(plan, (SOURCE, 0), &record, intake::input(&record));
+        let (mut new, mut admitted) = self.inner.run_of(&arrived);
         new.offset = None;
         admitted.source = None;
         // Only what an HTTP door's caller caused fails without being parked.

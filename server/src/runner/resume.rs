@@ -10,6 +10,7 @@ use super::actor::started;
 use super::{Admitted, Inner};
 use crate::definition::Definition;
 use crate::store::{Run, RunId, Status, Store, StoreError, Watch};
+use crate::trace::TraceContext;
 
 /// Runs read at once.
 const PAGE: u32 = 500;
@@ -77,6 +78,7 @@ impl Inner {
             parent: run.parent.map(|parent| parent.to_string()),
             plan,
             public_id: run.public_id,
+            trace: started(&events).and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
             events,
         }))
     }
