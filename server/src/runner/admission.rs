@@ -8,26 +8,32 @@ use std::sync::Arc;
 use pathway_engine::compile::Plan;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::arrival::Arrived;
+use super::arrival::{Arrived, Row};
 use super::at_once::AtOnce;
 use super::ending::Ending;
 use super::lanes::Lane;
-use super::{Admitted, Inner, intake};
+use super::{Admitted, Inner, Observed, intake};
 use crate::bus::{Batch, BusError, Partition, Truth, Work};
-use crate::store::{Admission, Admit, NewRun, Status, StoreError};
+use crate::store::{Admission, Admit, Status, StoreError};
 
 /// Records of a batch.
-const BATCH: u32 = 512;
+pub(super) const BATCH: u32 = 512;
 /// Bytes of a batch.
-const BATCH_BYTES: usize = 4 << 20;
+pub(super) const BATCH_BYTES: usize = 4 << 20;
 
-/// A run as it goes into the store, and what follows if it is new.
-type Prepared = (NewRun, Admitted, Option<AtOnce>);
+/// A run that is about to be.
+pub(super) struct Prepared {
+    row: Row,
+    pub(super) run: Admitted,
+    /// What came of it, if it is over already.
+    pub(super) at_once: Option<AtOnce>,
+}
 
 impl Inner {
     /// Turns the records of all topics into runs until the runner stops.
     pub(super) async fn consume(self: Arc<Self>) {
-        let work = self.topics().into_iter().map(|topic| Work { topic, truth: Truth::Store }).collect();
+        let work =
+            self.topics().into_iter().map(|topic| Work { truth: self.truth_of(&topic), topic }).collect();
         let mut consumer = match self.bus.consume(work).await {
             Ok(consumer) => consumer,
             Err(error) => return self.fatal(&error.to_string()),
@@ -48,13 +54,25 @@ impl Inner {
     async fn work_on(self: Arc<Self>, mut partition: Box<dyn Partition>) {
         let logical = self.project.topics.logical(partition.topic()).to_owned();
         let plans = self.plans_of(&logical);
+        let work = async {
+            match self.truth_of(partition.topic()) {
+                Truth::Store => self.admit_all(&mut *partition, &plans).await,
+                Truth::Bus => self.pass_all(&mut *partition, &plans).await,
+            }
+        };
         let worked = tokio::select! {
             () = self.stop.cancelled() => Ok(()),
-            worked = self.admit_all(&mut *partition, &plans) => worked,
+            worked = work => worked,
         };
         if let Err(error) = worked {
             self.fatal(&error.to_string());
         }
+    }
+
+    /// All pathways of a topic have a journal, or none has.
+    fn truth_of(&self, topic: &str) -> Truth {
+        let plans = self.plans_of(self.project.topics.logical(topic));
+        if plans.iter().all(|plan| plan.has_journal()) { Truth::Store } else { Truth::Bus }
     }
 
     async fn admit_all(
@@ -82,8 +100,10 @@ impl Inner {
         mut room: OwnedSemaphorePermit,
     ) -> Result<(), StoreError> {
         let prepared = self.prepare(plans, topic, &batch).await;
-        let (runs, entering): (Vec<_>, Vec<_>) =
-            prepared.into_iter().map(|(new, run, at_once)| (new, (run, at_once))).unzip();
+        let (runs, entering): (Vec<_>, Vec<_>) = prepared
+            .into_iter()
+            .map(|Prepared { row, run, mut at_once }| (self.row(row, &run, at_once.as_mut()), (run, at_once)))
+            .unzip();
         let admit = Admit {
             topic: topic.to_owned(),
             partition: batch.partition,
@@ -107,7 +127,7 @@ impl Inner {
     }
 
     /// Makes the runs of a batch, and runs those that end at once.
-    async fn prepare(&self, plans: &[Arc<Plan>], topic: &str, batch: &Batch) -> Vec<Prepared> {
+    pub(super) async fn prepare(&self, plans: &[Arc<Plan>], topic: &str, batch: &Batch) -> Vec<Prepared> {
         let mut arrived = Vec::with_capacity(batch.records.len() * plans.len());
         for record in &batch.records {
             let input = intake::input(record);
@@ -122,9 +142,9 @@ impl Inner {
     }
 
     fn prepare_one(&self, arrived: &Arrived<'_>, taken: &mut HashSet<Lane>) -> Prepared {
-        let (mut new, run) = self.run_of(arrived);
+        let (row, run) = self.run_of(arrived);
         let is_free = run.lane.as_ref().is_none_or(|lane| !taken.contains(lane) && self.lanes.is_free(lane));
-        let mut at_once = is_free.then(|| self.at_once(arrived, &run)).flatten();
+        let at_once = is_free.then(|| self.at_once(arrived.record, &run)).flatten();
         let holds = match &at_once {
             Some(ended) => ended.status == Status::Parked && run.plan.door.park_holds,
             None => true,
@@ -132,19 +152,18 @@ impl Inner {
         if let (true, Some(lane)) = (holds, &run.lane) {
             taken.insert(lane.clone());
         }
-        if let Some(ended) = &mut at_once {
-            new.status = ended.status;
-            new.outcome = Ending { run: &run, outcome: &ended.outcome }.stored();
-            new.records = std::mem::take(&mut ended.records);
-            new.stream = std::mem::take(&mut ended.stream);
-        }
-        (new, run, at_once)
+        Prepared { row, run, at_once }
     }
 
     /// A run is in the store: it begins, unless it is over.
     pub(super) fn admitted(self: &Arc<Self>, run: Admitted, at_once: Option<AtOnce>) {
         let Some(ended) = at_once else { return self.enter(run) };
         Ending { run: &run, outcome: &ended.outcome }.log(ended.status);
+        self.observe(|| Observed::Ended {
+            run: run.public_id.clone(),
+            outcome: ended.outcome.clone(),
+            parked: ended.status == Status::Parked,
+        });
         if let (Status::Parked, true, Some(lane)) = (ended.status, run.plan.door.park_holds, run.lane) {
             self.lanes.hold(lane);
         }

@@ -12,6 +12,8 @@ use pathway_engine::vm::{Class, Failure};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::at_once::AtOnce;
+use super::ending::Ending;
 use super::{Admitted, Inner};
 use crate::envelope::{Envelope, FROM, MESSAGE_ID, Sealed, input_hash};
 use crate::facts::Facts;
@@ -21,6 +23,14 @@ use crate::trace::TraceContext;
 
 /// What a door without a caller's token calls whoever it trusts.
 const SERVICE: &str = "service";
+
+/// What the store has to know of a run beside the run itself.
+pub(super) struct Row {
+    subject: Option<String>,
+    correlation: Option<String>,
+    dedupe_id: Option<String>,
+    idempotency: Option<Idempotency>,
+}
 
 /// A record that has come for a pathway.
 pub(super) struct Arrived<'a> {
@@ -84,7 +94,7 @@ impl<'a> Arrived<'a> {
 impl Inner {
     /// The run that a record starts. What cannot be read, or may not be asked, makes one too: a
     /// run that is refused.
-    pub(super) fn run_of(&self, arrived: &Arrived<'_>) -> (NewRun, Admitted) {
+    pub(super) fn run_of(&self, arrived: &Arrived<'_>) -> (Row, Admitted) {
         let Arrived { plan, topic, partition, record, envelope, public_id, .. } = arrived;
         let now = Timestamp::now();
         let asked = match &arrived.input {
@@ -136,23 +146,12 @@ impl Inner {
                 principal: asks.principal,
             }),
         };
-        let new = NewRun {
-            public_id: public_id.clone(),
-            pathway: plan.name.to_string(),
-            digest: plan.digest.to_string(),
+        let row = Row {
             subject,
-            offset: Some(record.offset),
-            lane: lane.clone(),
             // Its own id answers to itself.
             correlation: (correlation != *public_id).then(|| correlation.clone()),
             dedupe_id,
             idempotency,
-            at: now.as_millisecond(),
-            started: self.encode(plan, public_id, &started),
-            status: Status::Ready,
-            outcome: None,
-            records: Vec::new(),
-            stream: Vec::new(),
         };
         let admitted = Admitted {
             id: RunId(0),
@@ -164,10 +163,40 @@ impl Inner {
             source: Some(((*topic).to_owned(), *partition, record.offset)),
             parent: None,
             room: None,
+            finished: None,
             trace,
             events: vec![started],
         };
-        (new, admitted)
+        (row, admitted)
+    }
+
+    /// The row of a run, with what it has sent if it is over already.
+    pub(super) fn row(&self, row: Row, run: &Admitted, at_once: Option<&mut AtOnce>) -> NewRun {
+        let started = run.events.first();
+        let mut new = NewRun {
+            public_id: run.public_id.clone(),
+            pathway: run.plan.name.to_string(),
+            digest: run.plan.digest.to_string(),
+            subject: row.subject,
+            offset: run.source.as_ref().map(|(_, _, offset)| *offset),
+            lane: run.lane.as_ref().map(|(_, key)| key.clone()),
+            correlation: row.correlation,
+            dedupe_id: row.dedupe_id,
+            idempotency: row.idempotency,
+            at: started.map_or(0, |event| event.at.as_millisecond()),
+            started: started.map(|event| self.encode(&run.plan, &run.public_id, event)).unwrap_or_default(),
+            status: Status::Ready,
+            outcome: None,
+            records: Vec::new(),
+            stream: Vec::new(),
+        };
+        if let Some(ended) = at_once {
+            new.status = ended.status;
+            new.outcome = Ending { run, outcome: &ended.outcome }.stored();
+            new.records = std::mem::take(&mut ended.records);
+            new.stream = std::mem::take(&mut ended.stream);
+        }
+        new
     }
 
     /// Who asks, if they may ask this. In this order: who a door of ours says it is, whose token

@@ -6,12 +6,11 @@ use pathway_engine::Value;
 use pathway_engine::journal::{Event, Kind, Outcome, Performed};
 use pathway_engine::vm::{Applied, Effect, Failure, Vm};
 
-use super::arrival::Arrived;
 use super::ending::{self, Ending};
 use super::outgoing::Outgoing;
 use super::{Admitted, Inner};
 use crate::piece::{Piece, Said};
-use crate::store::{NewRecord, Status, StreamRow};
+use crate::store::{NewRecord, Record, Status, StreamRow};
 
 /// What came of a run that is over.
 pub(super) struct AtOnce {
@@ -24,7 +23,7 @@ pub(super) struct AtOnce {
 impl Inner {
     /// Runs `run` to its end, if it ends without waiting for anything. Nothing is told to anybody:
     /// that it is run again later, with the same result, does no harm.
-    pub(super) fn at_once(&self, arrived: &Arrived<'_>, run: &Admitted) -> Option<AtOnce> {
+    pub(super) fn at_once(&self, record: &Record, run: &Admitted) -> Option<AtOnce> {
         // Whoever looks on wants to see each step, and mocks are for the actor.
         if self.observers.receiver_count() > 0 || self.mocks.is_some() {
             return None;
@@ -60,10 +59,10 @@ impl Inner {
         let status = Ending { run, outcome: &outcome }.status();
         if let (Status::Parked, Err(failure)) = (status, &outcome) {
             // What it has done is to be kept step by step, so that a redrive does not do it again.
-            if !records.is_empty() || !stream.is_empty() {
+            if run.plan.has_journal() && (!records.is_empty() || !stream.is_empty()) {
                 return None;
             }
-            records.extend(outgoing.dead_letter(arrived.record.clone(), failure));
+            records.extend(outgoing.dead_letter(record.clone(), failure));
         }
         records.extend(outgoing.ended(&outcome));
         Some(AtOnce { outcome, status, records, stream })

@@ -76,6 +76,9 @@ impl Actor {
             return Ok(());
         }
         let change = std::mem::take(&mut self.change);
+        if !self.run.plan.has_journal() {
+            return self.inner.send_records(&self.run, change.records, None).await;
+        }
         let mut events = Vec::with_capacity(change.events.len());
         for event in &change.events {
             let payload = self.inner.encode(&self.run.plan, &self.run.public_id, event);

@@ -7,6 +7,7 @@ use pathway_engine::vm::{Class, Failure};
 
 use super::Admitted;
 use super::actor::started;
+use super::unkept;
 use crate::store::Status;
 
 /// A run that is over.
@@ -42,6 +43,10 @@ impl Ending<'_> {
         let (pathway, run) = (&self.run.plan.name, &self.run.public_id);
         match self.outcome {
             Ok(_) => tracing::info!(%pathway, run, "succeeded"),
+            Err(failure) if unkept::is_lost(self.run, status) => tracing::warn!(
+                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                "failed: its record is on the dead-letter topic"
+            ),
             Err(failure) if status == Status::Parked => tracing::warn!(
                 %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
                 "parked: it can be redriven from the failing step"

@@ -9,7 +9,6 @@ use super::Observed;
 use super::actor::Actor;
 use super::ending::Ending;
 use super::outgoing::Outgoing;
-use crate::bus::BusError;
 use crate::store::{Record, Status, StatusChange, StoreError};
 
 impl Actor {
@@ -22,7 +21,7 @@ impl Actor {
         let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
         self.change.records.extend(outgoing.ended(&outcome));
         if let (Status::Parked, Err(failure)) = (status, &outcome) {
-            self.dead_letter(failure).await?;
+            self.dead_letter(failure).await;
         }
         let at = Timestamp::now().as_millisecond();
         self.commit_with(Some(StatusChange { status, outcome: stored, wake_at: None, at })).await?;
@@ -33,20 +32,11 @@ impl Actor {
     }
 
     /// A copy of the record that started the run, on its topic's dead-letter topic.
-    async fn dead_letter(&mut self, failure: &Failure) -> Result<(), StoreError> {
-        let Some((topic, partition, offset)) = self.run.source.clone() else { return Ok(()) };
-        let record = match self.inner.bus.record(&topic, partition, offset).await {
-            Ok(record) => record,
-            Err(BusError::Store(error)) => return Err(error),
-            Err(error) => {
-                tracing::warn!(topic, partition, offset, %error, "the record of a parked run cannot be read again");
-                None
-            }
-        };
-        let record = record.or_else(|| self.restored(offset));
+    async fn dead_letter(&mut self, failure: &Failure) {
+        let Some((_, _, offset)) = self.run.source else { return };
+        let record = self.inner.source_of(&self.run).await.or_else(|| self.restored(offset));
         let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
         self.change.records.extend(record.and_then(|record| outgoing.dead_letter(record, failure)));
-        Ok(())
     }
 
     fn masked(&self, input: &Value) -> Value {

@@ -61,11 +61,11 @@ impl Runner {
             time: Timestamp::now().as_millisecond(),
         };
         let arrived = Arrived::new(plan, (SOURCE, 0), &record, intake::input(&record));
-        let (mut new, mut admitted) = self.inner.run_of(&arrived);
-        new.offset = None;
+        let (row, mut admitted) = self.inner.run_of(&arrived);
         admitted.source = None;
         // Only what an HTTP door's caller caused fails without being parked.
         admitted.from_http = plan.door.http.is_some();
+        let new = self.inner.row(row, &admitted, None);
         let admit =
             Admit { topic: SOURCE.to_owned(), partition: 0, from_offset: 0, next_offset: 0, runs: vec![new] };
         match self.inner.store.admit(admit).await?.into_iter().next() {

@@ -17,11 +17,14 @@ mod lanes;
 mod launch;
 mod mocks;
 mod outgoing;
+mod relay;
 mod resume;
 mod slots;
+mod unkept;
 mod upstream;
 mod vault;
 mod vouch;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -156,6 +159,9 @@ struct Inner {
     stop: CancellationToken,
     /// Ends tasks that did not stop in time.
     kill: CancellationToken,
+    /// Ends the relay once nothing is left to send.
+    flush: CancellationToken,
+    relays: TaskTracker,
     tasks: TaskTracker,
     failed: watch::Sender<Option<String>>,
 }
@@ -174,6 +180,8 @@ struct Admitted {
     source: Option<(String, i32, Offset)>,
     /// Public id of the run that called it.
     parent: Option<String>,
+    /// Told the offset of its record when it is over, if the store does not know it.
+    finished: Option<mpsc::Sender<Offset>>,
     /// The trace that it belongs to.
     trace: Option<TraceContext>,
     /// Its journal: at least `started`.
@@ -213,6 +221,8 @@ impl Runner {
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
+            flush: CancellationToken::new(),
+            relays: TaskTracker::new(),
             tasks: TaskTracker::new(),
             failed: watch::Sender::new(None),
         });
@@ -224,6 +234,9 @@ impl Runner {
     /// Begins to admit from the topics of all pathways.
     pub fn consume(&self) {
         self.inner.tasks.spawn(self.inner.clone().consume());
+        let relay = self.inner.clone().relay();
+        let kill = self.inner.kill.clone();
+        self.inner.relays.spawn(async move { kill.run_until_cancelled(relay).await });
     }
 
     /// Everything that happens from now on.
@@ -274,9 +287,16 @@ impl Runner {
     pub async fn stop(&self, grace: Duration) {
         self.inner.stop.cancel();
         self.inner.tasks.close();
-        if tokio::time::timeout(grace, self.inner.tasks.wait()).await.is_err() {
+        self.inner.relays.close();
+        let ended = async {
+            self.inner.tasks.wait().await;
+            self.inner.flush.cancel();
+            self.inner.relays.wait().await;
+        };
+        if tokio::time::timeout(grace, ended).await.is_err() {
             self.inner.kill.cancel();
             self.inner.tasks.wait().await;
+            self.inner.relays.wait().await;
         }
     }
 }

@@ -74,6 +74,7 @@ impl Inner {
             correlation: run.correlation.unwrap_or_else(|| run.public_id.clone()),
             from_http: started(&events).is_some_and(|started| started.caller.is_some()),
             room: None,
+            finished: None,
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
             plan,
