@@ -88,8 +88,7 @@ async fn a_token_that_is_no_good_is_denied_and_not_served_as_anybody() {
 
 #[tokio::test]
 async fn nobody_is_denied_while_tokens_cannot_be_verified() {
-    tokio::time::pause();
-    let world = world_with(ASKS, Believer { away: Mutex::new(3) }).await;
+    let world = world_with(ASKS, Believer { away: Mutex::new(1) }).await;
     world.publish("t", r#"{"user": "ann", "bearer": "good ann"}"#).await;
     assert_eq!(world.until(Status::Succeeded, 1).await.len(), 1);
 }
@@ -107,11 +106,14 @@ async fn a_record_without_a_token_is_served_only_where_producers_are_trusted() {
     assert_eq!(answer(&runs[0]), r#"{"sub":"ann","token":false,"bearer":false}"#);
 }
 
+/// Headers, a value, and the answer or the complaint.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Result<&'a str, &'a str>);
+
 #[tokio::test]
 async fn cloud_events_are_read_in_both_modes() {
     let world = world("pathway: p\non: { topic: t }\nreturn: \"{{ input.n }}\"\n").await;
     let structured = "application/cloudevents+json; charset=utf-8";
-    let cases: [(&[(&str, &str)], &str, Result<&str, &str>); 5] = [
+    let cases: [Case<'_>; 5] = [
         (&[], r#"{"n": 1}"#, Ok("1")),
         (&[("ce_specversion", "1.0"), ("content-type", "application/json")], r#"{"n": 2}"#, Ok("2")),
         (&[("content-type", structured)], r#"{"specversion": "1.0", "data": {"n": 3}}"#, Ok("3")),
