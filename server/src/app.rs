@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::EmbeddedBus;
+use crate::bus::{Bus, BusError, EmbeddedBus, KafkaBus};
 use crate::config::Config;
 use crate::definition::Definition;
 use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
@@ -51,6 +51,7 @@ pub struct App {
     pub runner: Runner,
     /// Its store.
     pub store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
     stop: CancellationToken,
     grace: Duration,
     gateway: JoinHandle<Result<(), gateway::ServeError>>,
@@ -65,6 +66,9 @@ pub enum AppError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The bus cannot be used.
+    #[error(transparent)]
+    Bus(#[from] BusError),
     /// The key that seals who asked cannot be used.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -119,7 +123,7 @@ impl App {
         };
         let address =
             listener.local_addr().map_err(|source| AppError::Listen { address: project.listen, source })?;
-        let bus = Arc::new(EmbeddedBus::new(store.clone()));
+        let bus = open_bus(&project, &store)?;
         let project = Arc::new(project);
         let runner = Runner::start(Parts {
             program: program.clone(),
@@ -141,7 +145,7 @@ impl App {
             project,
             program: Arc::new(program),
             store: store.clone(),
-            bus,
+            bus: bus.clone(),
             commands: Arc::new(runner.clone()),
             key,
             ready: watch::channel(Ok(())).1,
@@ -149,7 +153,7 @@ impl App {
             limits,
         });
         let gateway = tokio::spawn(gateway.serve(listener));
-        Ok(Self { address, runner, store, stop, grace: limits.grace, gateway })
+        Ok(Self { address, runner, store, bus, stop, grace: limits.grace, gateway })
     }
 
     /// Ready when the server can do its work no longer.
@@ -172,18 +176,27 @@ impl App {
         self.stop.cancel();
         let runner = self.runner.stop(self.grace);
         let (_gateway, ()) = tokio::join!(self.gateway, runner);
+        self.bus.close().await;
+    }
+}
+
+/// The bus, as the project says.
+fn open_bus(project: &Project, store: &Arc<dyn Store>) -> Result<Arc<dyn Bus>, AppError> {
+    match &project.bus {
+        BusKind::Embedded => Ok(Arc::new(EmbeddedBus::new(store.clone()))),
+        BusKind::Kafka(kafka) => {
+            let bus = KafkaBus::new(kafka, store.clone(), "store".to_owned());
+            match bus {
+                Ok(bus) => Ok(Arc::new(bus)),
+                Err(BusError::Refused(why)) => Err(AppError::Project(why)),
+                Err(error) => Err(error.into()),
+            }
+        }
     }
 }
 
 /// The folder of the store, where the project says.
 fn data_folder(project: &Project, folder: &Path) -> Result<PathBuf, AppError> {
-    if matches!(project.bus, BusKind::Kafka(_)) {
-        return Err(AppError::Project(
-            "Kafka is not supported by this version: leave `bus.kafka.servers` empty (KAFKA_BOOTSTRAP_SERVERS) \
-             to use the embedded bus"
-                .to_owned(),
-        ));
-    }
     match &project.store {
         StoreKind::Path(path) => Ok(folder.join(path)),
         StoreKind::Postgres(_) => Err(AppError::Project(
