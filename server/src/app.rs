@@ -10,7 +10,7 @@ use pathway_engine::Value;
 use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
 use pathway_engine::journal::Signal;
-use pathway_engine::project::{Bus as BusKind, Mode, Project, Store as StoreKind};
+use pathway_engine::project::{Bus as BusKind, Project, Store as StoreKind};
 use pathway_engine::vm::{Class, Failure};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,8 +21,9 @@ use crate::bus::EmbeddedBus;
 use crate::config::Config;
 use crate::definition::Definition;
 use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
+use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
 use crate::runner::{Parts, Runner};
-use crate::seal::{SealError, SealKey};
+use crate::seal::{self, SealError, SealKeys};
 use crate::store::{SqliteStore, Store, StoreError};
 
 /// What a server is made of.
@@ -68,6 +69,12 @@ pub enum AppError {
     /// The key that seals who asked cannot be used.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// There is no admin token.
+    #[error(transparent)]
+    Admin(#[from] AdminTokenError),
+    /// Nobody could be asked about tokens.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -109,7 +116,10 @@ impl App {
         let data = data_folder(&project, &folder)?;
         gateway::check(&project, &program).map_err(AppError::Project)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data)?);
-        let key = SealKey::load_or_create(&data)?;
+        let given = |name: &str| variables.get(name).map(|variable| variable.value.as_str());
+        let keys = SealKeys::load(given(seal::VARIABLE), &data)?;
+        let admin = AdminToken::load(given(AdminToken::VARIABLE), &data)?;
+        let identity = Arc::new(Identity::new(project.auth.as_ref())?);
         let listener = match listener {
             Some(listener) => listener,
             None => {
@@ -126,7 +136,7 @@ impl App {
             project: project.clone(),
             store: store.clone(),
             bus: bus.clone(),
-            key: key.clone(),
+            keys: keys.clone(),
             definition,
             variables,
             mocks: None,
@@ -134,6 +144,7 @@ impl App {
         .await
         .map_err(AppError::Runner)?;
         runner.consume();
+        identity.prepare();
 
         let stop = CancellationToken::new();
         let limits = Limits::default();
@@ -143,7 +154,9 @@ impl App {
             store: store.clone(),
             bus,
             commands: Arc::new(runner.clone()),
-            key,
+            identity,
+            admin,
+            keys,
             ready: watch::channel(Ok(())).1,
             stop: stop.clone(),
             limits,
@@ -190,12 +203,6 @@ fn data_folder(project: &Project, folder: &Path) -> Result<PathBuf, AppError> {
             "PostgreSQL is not supported by this version: give `store.path`".to_owned(),
         )),
     }
-}
-
-/// Whether every bearer token is believed, which must be said aloud.
-#[must_use]
-pub fn is_unverified(project: &Project) -> bool {
-    project.auth.as_ref().is_some_and(|auth| auth.mode == Mode::Unverified)
 }
 
 impl Commands for Runner {

@@ -118,7 +118,7 @@ impl World {
             project,
             store: store.clone(),
             bus: bus.clone(),
-            key: SealKey::generate().unwrap(),
+            keys: SealKey::generate().unwrap().into(),
             definition: Definition::default(),
             variables: Variables::new(),
             mocks: None,

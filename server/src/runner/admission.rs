@@ -227,7 +227,7 @@ impl Inner {
 
     /// Who asked, and their token.
     pub(super) fn open(&self, sealed: &str, plan: &Plan, run: &str) -> Result<Sealed, Failure> {
-        Sealed::open(&self.key, sealed, &plan.name, run)
+        Sealed::open(&self.keys, sealed, &plan.name, run)
             .ok_or_else(|| Failure::new(Class::Denied, "the seal on who asked does not hold"))
     }
 

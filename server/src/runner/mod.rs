@@ -40,7 +40,7 @@ pub use self::slots::Slots;
 pub use self::upstream::Upstreams;
 use crate::bus::Bus;
 use crate::definition::Definition;
-use crate::seal::SealKey;
+use crate::seal::SealKeys;
 use crate::store::{Offset, RunId, Store, StoreError};
 
 /// Runs that are in memory at once, waiting or under way.
@@ -60,7 +60,7 @@ pub struct Parts {
     /// Where records come from and go to.
     pub bus: Arc<dyn Bus>,
     /// What seals and opens who asked.
-    pub key: SealKey,
+    pub keys: SealKeys,
     /// What runs are pinned to.
     pub definition: Definition,
     /// What `${NAME}` stands for, for runs that began with an earlier definition.
@@ -132,7 +132,7 @@ struct Inner {
     project: Arc<Project>,
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
-    key: SealKey,
+    keys: SealKeys,
     variables: Variables,
     mocks: Option<Mocks>,
     slots: Slots,
@@ -175,7 +175,7 @@ impl Runner {
     /// # Errors
     /// The store cannot be read, or the HTTP client cannot be set up.
     pub async fn start(parts: Parts) -> Result<Self, String> {
-        let Parts { program, project, store, bus, key, definition, variables, mocks } = parts;
+        let Parts { program, project, store, bus, keys, definition, variables, mocks } = parts;
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
         slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
@@ -188,7 +188,7 @@ impl Runner {
             project,
             store,
             bus,
-            key,
+            keys,
             variables,
             mocks,
             slots,
