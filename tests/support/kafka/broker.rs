@@ -194,6 +194,9 @@ inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
+# A broker that comes back is let in when its former self is given up.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=250
 num.partitions=4
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
