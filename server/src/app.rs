@@ -127,6 +127,7 @@ impl App {
             store: store.clone(),
             bus: bus.clone(),
             key: key.clone(),
+            vouch: None,
             definition,
             variables,
             mocks: None,

@@ -23,6 +23,12 @@ pub enum BusError {
     /// The embedded bus is as good as its store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It cannot be reached, or takes too long; the same may be tried again.
+    #[error("{0}")]
+    Away(Arc<str>),
+    /// It will never do this.
+    #[error("{0}")]
+    Refused(Arc<str>),
 }
 
 /// What a bus answers, later.

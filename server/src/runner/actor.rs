@@ -61,6 +61,7 @@ impl Inner {
         let (mailbox, messages) = mpsc::channel(MAILBOX);
         self.actors().insert(run.public_id.clone(), mailbox.clone());
         let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
+        let finished = run.finished.clone().zip(run.source.as_ref().map(|(_, _, offset)| *offset));
         let parked = match Actor::new(self.clone(), run, mailbox) {
             Ok(actor) => actor.work(messages).await,
             Err(reason) => {
@@ -75,8 +76,12 @@ impl Inner {
                 tracing::error!(run = public_id, %error, "left as it is: its journal could not be written");
             }
             Err(error) => self.fatal(&error.to_string()),
-            Ok(true) if plan.door.park_holds => {}
+            Ok(true) if plan.door.park_holds && plan.has_journal() => {}
             Ok(_) => {
+                if let Some((finished, offset)) = finished {
+                    // Nobody waits for it where the partition was given up.
+                    let _given_up = finished.send(offset).await;
+                }
                 if let Some(next) = lane.and_then(|lane| self.lanes.leave(&lane)) {
                     self.begin(next);
                 }
@@ -221,9 +226,7 @@ impl Actor {
             let _applied = self.vm.apply(event, &mut effects);
         }
         self.observe_trace();
-        let caller = started(&self.run.events).and_then(|started| started.caller.as_ref());
-        if caller.and_then(|caller| caller.deadline).is_some_and(|deadline| deadline < Timestamp::now()) {
-            let reason = Failure::new(Class::Cancelled, "whoever asked has given up waiting");
+        if let Some(reason) = super::ending::given_up(&self.run) {
             self.tell(Kind::Cancelled { reason }, &mut effects);
         }
         effects

@@ -318,6 +318,8 @@ impl Admitting {
             started: Vec::new(),
             status: Status::Ready,
             outcome: None,
+            records: Vec::new(),
+            stream: Vec::new(),
         };
         let topic = self.topic.clone();
         let admit = Admit { topic, partition: 0, from_offset, next_offset, runs: vec![run] };

@@ -6,6 +6,11 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[cfg(test)]
+mod arrivals;
+#[cfg(test)]
+mod unkept;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -26,7 +31,7 @@ use pathway_engine::vm::{Class, Failure};
 use pathway_engine::{Value, value};
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::definition::Definition;
-use pathway_server::runner::{Parts, Runner};
+use pathway_server::runner::{Parts, Runner, Vouch};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{Filter, Run, SqliteStore, Status, Store};
 use tokio::sync::Notify;
@@ -110,7 +115,15 @@ struct World {
 }
 
 impl World {
-    async fn start(store: SqliteStore, (project, program): (Arc<Project>, Program)) -> Self {
+    async fn start(store: SqliteStore, compiled: (Arc<Project>, Program)) -> Self {
+        Self::start_with(store, compiled, None).await
+    }
+
+    async fn start_with(
+        store: SqliteStore,
+        (project, program): (Arc<Project>, Program),
+        vouch: Option<Arc<dyn Vouch>>,
+    ) -> Self {
         let store = Arc::new(store);
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
         let parts = Parts {
@@ -119,6 +132,7 @@ impl World {
             store: store.clone(),
             bus: bus.clone(),
             key: SealKey::generate().unwrap(),
+            vouch,
             definition: Definition::default(),
             variables: Variables::new(),
             mocks: None,
