@@ -154,7 +154,7 @@ impl Kafka {
         let producer = created(self.producer());
         let mut sent = Vec::new();
         for message in messages {
-            sent.push(send(&producer, message));
+            sent.push(send(&producer, &message));
         }
         for sent in sent {
             match soon("the broker to take a record", sent).await {
@@ -293,7 +293,7 @@ impl ProducerContext for Deliveries {
     }
 }
 
-fn send(producer: &ThreadedProducer<Deliveries>, message: Message) -> oneshot::Receiver<Result<(), String>> {
+fn send(producer: &ThreadedProducer<Deliveries>, message: &Message) -> oneshot::Receiver<Result<(), String>> {
     let (told, sent) = oneshot::channel();
     let mut record: BaseRecord<'_, Vec<u8>, Vec<u8>, _> =
         BaseRecord::with_opaque_to(&message.topic, Box::new(told));
