@@ -23,7 +23,7 @@ use indexmap::IndexMap;
 
 pub use address::{has_password, mask_password};
 pub use auth::{Auth, Mode, QueryToken};
-pub use bus::{Bus, Kafka, Start, Topics};
+pub use bus::{Bus, Kafka, OnGap, Start, Topics};
 pub use interpolate::{interpolate, references};
 pub use log::{Log, LogFormat, LogLevel};
 pub use rate::Rate;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use pathway_engine::compile::Program;
-use pathway_engine::project::Store;
+use pathway_engine::project::{Bus, MASK, Resolved, Store};
 
 use super::{Exit, Failure, Outcome, Session};
 use crate::app::{App, AppError, Settings, is_unverified};
@@ -88,6 +88,7 @@ pub(super) fn asked_to_stop() -> impl Future<Output = ()> {
 /// What the banner says of a project.
 struct Summary {
     pathways: Vec<String>,
+    bus: String,
     store: String,
     auth: &'static str,
 }
@@ -108,6 +109,13 @@ impl Summary {
                 None => format!("{} ({})", plan.name, plan.topic()),
             })
             .collect();
+        let bus = match &project.bus {
+            Bus::Embedded => "embedded".to_owned(),
+            Bus::Kafka(kafka) => {
+                let shown = |text: &Resolved| if text.secret { MASK.to_owned() } else { text.value.clone() };
+                format!("kafka {}, group {}", shown(&kafka.servers), shown(&kafka.group))
+            }
+        };
         let store = match &project.store {
             Store::Path(path) => path.clone(),
             Store::Postgres(_) => "PostgreSQL".to_owned(),
@@ -117,7 +125,7 @@ impl Summary {
             (_, true) => "UNVERIFIED: every token is believed; for development only",
             _ => "verified",
         };
-        Self { pathways, store, auth }
+        Self { pathways, bus, store, auth }
     }
 
     fn banner(&self, app: &App, started: Instant) -> String {
@@ -127,7 +135,7 @@ impl Summary {
             let _ok = writeln!(text, "  {name:<9} {value}");
         };
         line("listening", &format!("http://{}", app.address));
-        line("bus", "embedded");
+        line("bus", &self.bus);
         line("store", &self.store);
         line("auth", self.auth);
         for (n, pathway) in self.pathways.iter().enumerate() {

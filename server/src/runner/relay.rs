@@ -115,9 +115,9 @@ impl Inner {
             match self.bus.publish(vec![record.clone()]).await {
                 Ok(_) => return Ok(Ok(())),
                 Err(BusError::Store(error)) => return Err(error),
-                Err(BusError::Refused(why)) => return Ok(Err(why.to_string())),
+                Err(BusError::Refused(why) | BusError::TooLarge(why)) => return Ok(Err(why)),
                 Err(BusError::Away(why)) => {
-                    tracing::warn!(topic = record.topic, %why, "a record cannot be sent now; trying again");
+                    tracing::warn!(topic = record.topic, why, "a record cannot be sent now; trying again");
                     tokio::time::sleep(AGAIN).await;
                 }
             }
