@@ -4,3 +4,5 @@
 mod broker;
 mod chat;
 mod http;
+mod letters;
+mod messages;

@@ -69,6 +69,14 @@ impl Message {
         self
     }
 
+    /// Whether `record` has its key, its value and its headers, perhaps among others.
+    #[must_use]
+    pub fn is_in(&self, record: &Record) -> bool {
+        self.key == record.key
+            && self.value == record.value
+            && self.headers.iter().all(|header| record.headers.contains(header))
+    }
+
     /// With one more header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
