@@ -80,7 +80,7 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         project: Arc::new(project),
         store: store.clone(),
         bus: bus.clone(),
-        key: SealKey::generate().map_err(text)?,
+        keys: SealKey::generate().map_err(text)?.into(),
         vouch: None,
         definition: Definition::default(),
         variables: Variables::new(),

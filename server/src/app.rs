@@ -10,7 +10,7 @@ use pathway_engine::Value;
 use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
 use pathway_engine::journal::Signal;
-use pathway_engine::project::{Bus as BusKind, Mode, Project, Store as StoreKind};
+use pathway_engine::project::{Bus as BusKind, Project, Store as StoreKind};
 use pathway_engine::vm::{Class, Failure};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,8 +21,9 @@ use crate::bus::{Bus, BusError, EmbeddedBus, KafkaBus};
 use crate::config::Config;
 use crate::definition::Definition;
 use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
+use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
 use crate::runner::{Parts, Runner};
-use crate::seal::{SealError, SealKey};
+use crate::seal::{self, SealError, SealKeys};
 use crate::store::{Outlet, SqliteStore, Store, StoreError};
 
 /// What a server is made of.
@@ -72,6 +73,12 @@ pub enum AppError {
     /// The key that seals who asked cannot be used.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// There is no admin token.
+    #[error(transparent)]
+    Admin(#[from] AdminTokenError),
+    /// Nobody could be asked about tokens.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -113,7 +120,10 @@ impl App {
         let data = data_folder(&project, &folder)?;
         gateway::check(&project, &program).map_err(AppError::Project)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&data, outlet(&project))?);
-        let key = SealKey::load_or_create(&data)?;
+        let given = |name: &str| variables.get(name).map(|variable| variable.value.as_str());
+        let keys = SealKeys::load(given(seal::VARIABLE), &data)?;
+        let admin = AdminToken::load(given(AdminToken::VARIABLE), &data)?;
+        let identity = Arc::new(Identity::new(project.auth.as_ref())?);
         let listener = match listener {
             Some(listener) => listener,
             None => {
@@ -130,8 +140,8 @@ impl App {
             project: project.clone(),
             store: store.clone(),
             bus: bus.clone(),
-            key: key.clone(),
-            vouch: None,
+            keys: keys.clone(),
+            vouch: Some(identity.clone()),
             definition,
             variables,
             mocks: None,
@@ -139,6 +149,7 @@ impl App {
         .await
         .map_err(AppError::Runner)?;
         runner.consume();
+        identity.prepare();
 
         let stop = CancellationToken::new();
         let limits = Limits::default();
@@ -148,7 +159,9 @@ impl App {
             store: store.clone(),
             bus: bus.clone(),
             commands: Arc::new(runner.clone()),
-            key,
+            identity,
+            admin,
+            keys,
             ready: watch::channel(Ok(())).1,
             stop: stop.clone(),
             limits,
@@ -212,12 +225,6 @@ fn data_folder(project: &Project, folder: &Path) -> Result<PathBuf, AppError> {
             "PostgreSQL is not supported by this version: give `store.path`".to_owned(),
         )),
     }
-}
-
-/// Whether every bearer token is believed, which must be said aloud.
-#[must_use]
-pub fn is_unverified(project: &Project) -> bool {
-    project.auth.as_ref().is_some_and(|auth| auth.mode == Mode::Unverified)
 }
 
 impl Commands for Runner {

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -26,7 +27,8 @@ pub(super) async fn show(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let (run, _) = find(&gateway, &id, &headers).await?;
+    let caller = auth::of_owner(&gateway, &headers).await?;
+    let run = find(&gateway, &id, &caller).await?;
     let time = |at: i64| Timestamp::from_millisecond(at).map(|at| at.to_string()).ok();
     let mut shown = json!({
         "id": run.public_id,
@@ -51,10 +53,11 @@ pub(super) async fn show(
 pub(super) async fn events(
     State(gateway): State<Gateway>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Response, Problem> {
-    let (run, _) = find(&gateway, &id, &headers).await?;
-    stream::again(&gateway, &run, &headers).await
+    let caller = auth::of_owner_of_stream(&gateway, &head).await?;
+    let run = find(&gateway, &id, &caller).await?;
+    stream::again(&gateway, &run, &head.headers, &caller).await
 }
 
 /// `POST /api/runs/ID/cancel`
@@ -63,7 +66,8 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (run, _) = find(&gateway, &id, &headers).await?;
+    let caller = auth::of_owner(&gateway, &headers).await?;
+    let run = find(&gateway, &id, &caller).await?;
     if run.status.is_final() {
         return Err(refused(CommandError::Ended, &id));
     }
@@ -77,7 +81,8 @@ pub(super) async fn signal(
     Path((id, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (run, caller) = find(&gateway, &id, request.headers()).await?;
+    let caller = auth::of_owner(&gateway, request.headers()).await?;
+    let run = find(&gateway, &id, &caller).await?;
     if name.len() > LONGEST_NAME {
         let detail = format!("the name of a signal has at most {LONGEST_NAME} bytes");
         return Err(Problem::new(StatusCode::BAD_REQUEST, Class::Invalid, detail));
@@ -92,15 +97,14 @@ pub(super) async fn signal(
 }
 
 /// The run, if this caller may see it.
-async fn find(gateway: &Gateway, id: &str, headers: &HeaderMap) -> Result<(Run, Caller), Problem> {
-    let caller = auth::identify(Auth::Optional, gateway.parts.project.auth.as_ref(), headers)?;
+async fn find(gateway: &Gateway, id: &str, caller: &Caller) -> Result<Run, Problem> {
     let run = gateway.parts.store.run(id).await?.ok_or_else(Problem::no_run)?;
     let may = match &run.subject {
         Some(subject) => caller.subject() == Some(subject),
         // Whoever was told its id may see a run that nobody in particular started.
         None => run.parent.is_none() && serves_anyone(gateway, &run.pathway),
     };
-    if may { Ok((run, caller)) } else { Err(Problem::no_run()) }
+    if may { Ok(run) } else { Err(Problem::no_run()) }
 }
 
 /// Whether the pathway has a door for anyone.

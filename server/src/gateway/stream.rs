@@ -20,6 +20,8 @@ use pathway_engine::value;
 use pathway_engine::vm::{Extra, Failure, Outside};
 
 use super::admission::Followed;
+use super::auth::Caller;
+use super::expiry::Expiry;
 use super::sse::{self, EventId};
 use super::{Gateway, Problem, outcome};
 use crate::piece::{Piece, Said};
@@ -29,13 +31,18 @@ use crate::store::{Run, RunId, StoreError, StreamRow};
 const ROWS: u32 = 32;
 
 /// The stream of a run that a door has just started, from its beginning.
-pub(super) fn of_door(gateway: &Gateway, plan: &Arc<Plan>, run: &Run) -> Response {
-    respond(Telling::new(gateway, Some(plan.clone()), run, None))
+pub(super) fn of_door(gateway: &Gateway, plan: &Arc<Plan>, run: &Run, caller: &Caller) -> Response {
+    respond(Telling::new(gateway, Some(plan.clone()), run, caller, None))
 }
 
 /// The stream of a run that is read again. From where is said by the headers; what does not fit
 /// begins at the beginning. 204 where all was said before.
-pub(super) async fn again(gateway: &Gateway, run: &Run, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn again(
+    gateway: &Gateway,
+    run: &Run,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<Response, Problem> {
     let plan = gateway.parts.program.pathways.get(run.pathway.as_str()).cloned();
     let mut after = None;
     if let Some(seen) = EventId::last_seen(headers) {
@@ -61,7 +68,7 @@ pub(super) async fn again(gateway: &Gateway, run: &Run, headers: &HeaderMap) -> 
             }
         }
     }
-    Ok(respond(Telling::new(gateway, plan, run, after)))
+    Ok(respond(Telling::new(gateway, plan, run, caller, after)))
 }
 
 /// The id of the last event of a run that emitted nothing.
@@ -83,6 +90,7 @@ struct Telling {
     after: Option<(u32, u32)>,
     rows: VecDeque<StreamRow>,
     stage: Stage,
+    expiry: Expiry,
 }
 
 #[derive(PartialEq)]
@@ -93,7 +101,13 @@ enum Stage {
 }
 
 impl Telling {
-    fn new(gateway: &Gateway, plan: Option<Arc<Plan>>, run: &Run, after: Option<(u32, u32)>) -> Self {
+    fn new(
+        gateway: &Gateway,
+        plan: Option<Arc<Plan>>,
+        run: &Run,
+        caller: &Caller,
+        after: Option<(u32, u32)>,
+    ) -> Self {
         Self {
             gateway: gateway.clone(),
             plan,
@@ -102,6 +116,7 @@ impl Telling {
             after,
             rows: VecDeque::new(),
             stage: Stage::Opening,
+            expiry: Expiry::at(gateway, caller.expires_at),
         }
     }
 
@@ -126,6 +141,10 @@ impl Telling {
                 self.stage = Stage::Over;
                 return Ok(sse::comment("the server is stopping"));
             }
+            if self.expiry.is_reached() {
+                self.stage = Stage::Over;
+                return Ok(sse::reauth());
+            }
             if let Some(row) = self.rows.pop_front() {
                 self.after = Some((row.attempt, row.seq));
                 if let Some(event) = self.say(&row) {
@@ -146,6 +165,7 @@ impl Telling {
             tokio::select! {
                 biased;
                 () = parts.stop.cancelled() => {}
+                () = self.expiry.reached() => {}
                 changed = self.followed.changed() => changed?,
                 () = tokio::time::sleep(parts.limits.keep_alive) => return Ok(sse::comment("")),
             }

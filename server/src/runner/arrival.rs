@@ -237,7 +237,7 @@ impl Inner {
 
     /// Who asked, and their token.
     pub(super) fn open(&self, sealed: &str, plan: &Plan, run: &str) -> Result<Sealed, Failure> {
-        Sealed::open(&self.key, sealed, &plan.name, run)
+        Sealed::open(&self.keys, sealed, &plan.name, run)
             .ok_or_else(|| Failure::new(Class::Denied, "the seal on who asked does not hold"))
     }
 
@@ -251,7 +251,7 @@ impl Inner {
         let token = token.map(|token| token.reveal().to_owned());
         let sealed = Sealed { principal: principal.clone(), token };
         let sealed = sealed
-            .seal(&self.key, &plan.name, run)
+            .seal(&self.keys, &plan.name, run)
             .map_err(|_| Failure::new(Class::Bug, "who asked could not be sealed"))?;
         Ok(Asks { principal: Some(principal), sealed: Some(sealed) })
     }

@@ -43,7 +43,7 @@ impl Runner {
         let plan = plans.get(pathway).ok_or_else(|| LaunchError::Unknown(pathway.to_owned()))?;
         let run = Uuid::now_v7().to_string();
         let sealed = principal
-            .map(|principal| Sealed { principal, token: None }.seal(&self.inner.key, &plan.name, &run))
+            .map(|principal| Sealed { principal, token: None }.seal(&self.inner.keys, &plan.name, &run))
             .transpose()
             .map_err(|_| LaunchError::Seal)?;
         let envelope = Envelope {

@@ -50,7 +50,7 @@ pub use self::upstream::Upstreams;
 pub use self::vouch::{NotVouched, Vouch};
 use crate::bus::Bus;
 use crate::definition::Definition;
-use crate::seal::SealKey;
+use crate::seal::SealKeys;
 use crate::store::{Offset, RunId, Store, StoreError};
 use crate::trace::TraceContext;
 
@@ -71,7 +71,7 @@ pub struct Parts {
     /// Where records come from and go to.
     pub bus: Arc<dyn Bus>,
     /// What seals and opens who asked.
-    pub key: SealKey,
+    pub keys: SealKeys,
     /// Verifies the tokens that records carry; none: every such record is denied.
     pub vouch: Option<Arc<dyn Vouch>>,
     /// What runs are pinned to.
@@ -145,7 +145,7 @@ struct Inner {
     project: Arc<Project>,
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
-    key: SealKey,
+    keys: SealKeys,
     vouch: Option<Arc<dyn Vouch>>,
     variables: Variables,
     mocks: Option<Mocks>,
@@ -196,7 +196,7 @@ impl Runner {
     /// # Errors
     /// The store cannot be read, or the HTTP client cannot be set up.
     pub async fn start(parts: Parts) -> Result<Self, String> {
-        let Parts { program, project, store, bus, key, vouch, definition, variables, mocks } = parts;
+        let Parts { program, project, store, bus, keys, vouch, definition, variables, mocks } = parts;
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
         slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
@@ -209,7 +209,7 @@ impl Runner {
             project,
             store,
             bus,
-            key,
+            keys,
             vouch,
             variables,
             mocks,

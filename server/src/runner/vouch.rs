@@ -9,6 +9,7 @@ use pathway_engine::vm::{Class, Failure};
 
 use super::Inner;
 use super::arrival::Arrived;
+use crate::identity::{Identity, Refusal};
 
 /// Before whoever vouches is asked again, if they could not be reached.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -28,6 +29,18 @@ pub enum NotVouched {
     /// Whether it is good cannot be found out now.
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl Vouch for Identity {
+    fn vouch<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Principal, NotVouched>> {
+        Box::pin(async move {
+            match self.verify(token).await {
+                Ok(verified) => Ok(verified.principal),
+                Err(Refusal::Unavailable(why)) => Err(NotVouched::Unavailable(why.to_string())),
+                Err(refusal) => Err(NotVouched::Denied(refusal.to_string())),
+            }
+        })
+    }
 }
 
 impl Inner {

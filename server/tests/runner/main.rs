@@ -131,7 +131,7 @@ impl World {
             project,
             store: store.clone(),
             bus: bus.clone(),
-            key: SealKey::generate().unwrap(),
+            keys: SealKey::generate().unwrap().into(),
             vouch,
             definition: Definition::default(),
             variables: Variables::new(),

@@ -124,7 +124,7 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         project: Arc::new(lone.target.config.project.clone()),
         bus: Arc::new(EmbeddedBus::new(store.clone())),
         store,
-        key: SealKey::generate().map_err(internal)?,
+        keys: SealKey::generate().map_err(internal)?.into(),
         definition: Definition::default(),
         variables: Variables::new(),
         vouch: None,
