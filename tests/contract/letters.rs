@@ -25,6 +25,12 @@ fn useless(app: &Finance, topic: &str, key: &str) -> Vec<Message> {
 fn check(letter: &Record, topic: &str, sent: &Message, pathway: &str) {
     let header = |name: &str| letter.header(name).unwrap_or_default();
     assert!(sent.is_in(letter), "{letter:?} is not {sent:?}");
+    let is_json = |value: &[u8]| serde_json::from_slice::<Value>(value).is_ok();
+    match (sent.value(), letter.value.as_deref()) {
+        // What cannot be read may hold a token anywhere, where records may hold one at all.
+        (Some(value), Some(b"")) if topic.ends_with("_requests") && !is_json(value) => {}
+        (sent, kept) => assert_eq!(sent, kept, "{letter:?}"),
+    }
     assert_eq!(
         (header("pathway-source-topic").as_str(), header("pathway-dead-pathway").as_str()),
         (topic, pathway)
@@ -100,6 +106,8 @@ async fn a_record_of_many_megabytes_is_parked_and_its_key_goes_on() {
     let large = |bytes: usize| json!({"user_id": "u1", "text": "x".repeat(bytes)}).to_string();
     let good = json!({"user_id": "u1", "type": "reminder"});
     let message = || app.message("notifications").key("u1");
+    let dead = format!("{}.dlq", app.topic("notifications"));
+    kafka.make_with(&[&dead], 4, &[("max.message.bytes", "4000000")]).await;
     kafka
         .write([
             message().bytes(large(3 << 20)).header("kind", "large"),
@@ -111,13 +119,15 @@ async fn a_record_of_many_megabytes_is_parked_and_its_key_goes_on() {
     let told = app.stand_ins.until(|it| it.rows("notifications").len() == 1);
     pathway_tests::soon("the notification behind them", told).await;
     // What is too large to be copied is at least named; nothing behind it is kept back.
-    let dead = format!("{}.dlq", app.topic("notifications"));
-    kafka.make(&[&dead], 4).await;
-    let mut letters = Reader::from_start(&kafka, &[&dead]).await;
-    let mut kinds: Vec<String> =
-        letters.take(3).await.iter().filter_map(|letter| letter.header("kind")).collect();
-    kinds.sort_unstable();
-    assert_eq!(kinds, ["large", "small", "too large"]);
+    let letters = Reader::from_start(&kafka, &[&dead]).await.take(3).await;
+    let kept = |letter: &Record| (letter.header("kind").unwrap(), letter.value.as_ref().map(Vec::len));
+    let mut kept: Vec<_> = letters.iter().map(kept).collect();
+    kept.sort_unstable();
+    let sizes = [3 << 20, 17 << 20].map(|bytes| large(bytes).len());
+    let expected = [("large", Some(sizes[0])), ("small", Some(2)), ("too large", None)];
+    assert_eq!(kept, expected.map(|(kind, size)| (kind.to_owned(), size)));
+    let omitted = letters.iter().find_map(|letter| letter.header("pathway-omitted-bytes"));
+    assert_eq!(omitted, Some(sizes[1].to_string()));
 }
 
 #[tokio::test]

@@ -69,12 +69,16 @@ impl Message {
         self
     }
 
-    /// Whether `record` has its key, its value and its headers, perhaps among others.
+    /// Its value.
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
+
+    /// Whether `record` has its key and its headers, perhaps among others.
     #[must_use]
     pub fn is_in(&self, record: &Record) -> bool {
-        self.key == record.key
-            && self.value == record.value
-            && self.headers.iter().all(|header| record.headers.contains(header))
+        self.key == record.key && self.headers.iter().all(|header| record.headers.contains(header))
     }
 
     /// With one more header.
@@ -141,8 +145,19 @@ impl Kafka {
     /// # Panics
     /// If they cannot be made.
     pub async fn make(&self, topics: &[&str], partitions: i32) {
+        self.make_with(topics, partitions, &[]).await;
+    }
+
+    /// Makes topics that are configured so, unless they are there.
+    ///
+    /// # Panics
+    /// If they cannot be made.
+    pub async fn make_with(&self, topics: &[&str], partitions: i32, options: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = created(self.client().create());
-        let new = topics.iter().map(|name| NewTopic::new(name, partitions, TopicReplication::Fixed(1)));
+        let new = topics.iter().map(|name| {
+            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+            options.iter().fold(topic, |topic, (option, value)| topic.set(option, value))
+        });
         let new: Vec<_> = new.collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let made = soon("the making of topics", admin.create_topics(&new, &options)).await;
