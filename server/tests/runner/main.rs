@@ -374,3 +374,27 @@ return: "{{ steps.a.body }}"
     assert_eq!(world.runs(Some(Status::Ready)).await.len(), 1, "the one behind the circuit");
     world.runner.stop(Duration::ZERO).await;
 }
+
+#[tokio::test]
+async fn what_is_over_is_forgotten_in_time_and_what_is_parked_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let pathway = "pathway: p\non: { topic: t }\nreturn: \"{{ input.n }}\"\n";
+    let open = || SqliteStore::open(folder.path()).unwrap();
+    let world = World::start(open(), program("{}", &[pathway])).await;
+    for record in [r#"{"n": 1}"#, "{broken", r#"{"n": 2}"#, r#"{"n": 3}"#] {
+        world.publish("t", record).await;
+    }
+    world.until(Status::Succeeded, 3).await;
+    world.runner.stop(DEADLINE).await;
+    drop(world);
+
+    let world = World::start(open(), program("store: { keep: 1ms }", &[pathway])).await;
+    let forgotten = async {
+        // The newest stays, since its number tells which comes next.
+        while world.runs(Some(Status::Succeeded)).await.len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, forgotten).await.unwrap();
+    assert_eq!(world.runs(Some(Status::Parked)).await.len(), 1);
+}
