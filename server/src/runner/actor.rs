@@ -1,6 +1,6 @@
 //! One run: its VM, its journal and what is under way for it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(super) struct Actor {
     pub(super) tasks: JoinSet<()>,
     pub(super) running: HashMap<Instance, AbortHandle>,
     timers: BTreeMap<(Timestamp, u64), ()>,
+    /// Instances that have emitted and not been reset since.
+    pub(super) heard: BTreeSet<Box<str>>,
     /// To be committed.
     pub(super) change: Change,
 }
@@ -119,6 +121,7 @@ impl Actor {
             tasks: JoinSet::new(),
             running: HashMap::new(),
             timers: BTreeMap::new(),
+            heard: BTreeSet::new(),
             change: Change::default(),
         })
     }
@@ -238,6 +241,12 @@ impl Actor {
         self.rows = rows.last().map_or(0, |row| row.seq + 1);
         let emitted: Vec<Piece> =
             rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect();
+        for piece in &emitted {
+            match piece.said {
+                Said::Emitted(_) => self.heard.insert(piece.step.as_str().into()),
+                Said::Reset => self.heard.remove(piece.step.as_str()),
+            };
+        }
         let mut effects = Vec::new();
         for Unfinished { effect, sent } in self.vm.in_flight() {
             match self.lost(&effect, sent, &emitted) {

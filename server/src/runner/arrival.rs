@@ -23,6 +23,8 @@ use crate::trace::TraceContext;
 
 /// What a door without a caller's token calls whoever it trusts.
 const SERVICE: &str = "service";
+/// Bytes of a key that is taken for a correlation id.
+const LONGEST_CORRELATION: usize = 255;
 
 /// What the store has to know of a run beside the run itself.
 pub(super) struct Row {
@@ -80,6 +82,14 @@ impl<'a> Arrived<'a> {
         self.token.as_ref().filter(|_| !is_sealed)
     }
 
+    /// The correlation id where the record itself does not tell it, or cannot be read: requests are
+    /// keyed by it, as a door of ours does that has no other key.
+    fn key_of_request(&self) -> Option<&str> {
+        let door = &self.plan.door;
+        let key = self.record.key.as_deref().filter(|_| door.correlation.is_some() && door.key.is_none())?;
+        std::str::from_utf8(key).ok().filter(|key| (1..=LONGEST_CORRELATION).contains(&key.len()))
+    }
+
     /// The key of a message of our own, which is sent again under the same one.
     fn message_id(&self) -> Option<String> {
         let text = |wanted: &str| {
@@ -119,7 +129,11 @@ impl Inner {
         let field = plan.door.correlation.as_ref().and_then(|field| input.get_attr(&field.value).ok());
         let correlation = match envelope {
             Some(envelope) => envelope.correlation.clone(),
-            None => field.as_ref().and_then(Value::as_str).map_or_else(|| public_id.clone(), str::to_owned),
+            None => field
+                .as_ref()
+                .and_then(Value::as_str)
+                .or_else(|| arrived.key_of_request())
+                .map_or_else(|| public_id.clone(), str::to_owned),
         };
         let idempotency = envelope.as_ref().and_then(|envelope| {
             let key = envelope.idempotency_key.clone()?;
