@@ -13,11 +13,14 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
 use serde_json::{Value as Json, json};
 
+/// Makes a signature.
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
 /// A key that signs tokens.
 pub(crate) struct Signer {
     /// `alg` and `kid` of its tokens.
     header: Json,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>,
+    sign: Sign,
     /// What is published of it.
     pub(crate) jwk: Json,
     /// The bytes of the public half.
