@@ -81,6 +81,7 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         store: store.clone(),
         bus: bus.clone(),
         keys: SealKey::generate().map_err(text)?.into(),
+        vouch: None,
         definition: Definition::default(),
         variables: Variables::new(),
         mocks: None,

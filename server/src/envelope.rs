@@ -20,6 +20,10 @@ const SEALED: &str = "pathway-sealed";
 const IDEMPOTENCY: &str = "pathway-idempotency-key";
 /// Stable over redeliveries of a record of our own.
 pub const MESSAGE_ID: &str = "message-id";
+/// The pathway that sent a record: its message id is ours, and so used for nothing else.
+pub const FROM: &str = "pathway-from";
+/// Of a reply: by which whoever asked knows it.
+pub const CORRELATION_ID: &str = "correlation-id";
 
 /// What an HTTP door says of the run that a record is to start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

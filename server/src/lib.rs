@@ -18,3 +18,4 @@ pub mod seal;
 mod secret_file;
 pub mod store;
 pub mod telemetry;
+pub mod trace;

@@ -4,6 +4,7 @@ mod assemble;
 mod check;
 mod complaint;
 mod digest;
+mod durability;
 mod guards;
 mod order;
 mod plan;
@@ -97,6 +98,7 @@ pub fn compile(
         }
         diagnostics.extend(found);
     }
+    durability::check(&program, project, diagnostics);
     program
 }
 

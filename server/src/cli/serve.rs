@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pathway_engine::compile::Program;
 use pathway_engine::document::Auth as Policy;
-use pathway_engine::project::{Auth, Mode, Store};
+use pathway_engine::project::{Auth, Bus, MASK, Mode, Resolved, Store};
 
 use super::{Exit, Failure, Outcome, Session};
 use crate::app::{App, AppError, Settings};
@@ -108,6 +108,7 @@ fn way_of_verifying(auth: &Auth) -> String {
 /// What the banner says of a project.
 struct Summary {
     pathways: Vec<String>,
+    bus: String,
     store: String,
     auth: String,
 }
@@ -129,12 +130,19 @@ impl Summary {
                 None => format!("{} ({})", plan.name, plan.topic()),
             })
             .collect();
+        let bus = match &project.bus {
+            Bus::Embedded => "embedded".to_owned(),
+            Bus::Kafka(kafka) => {
+                let shown = |text: &Resolved| if text.secret { MASK.to_owned() } else { text.value.clone() };
+                format!("kafka {}, group {}", shown(&kafka.servers), shown(&kafka.group))
+            }
+        };
         let store = match &project.store {
             Store::Path(path) => path.clone(),
             Store::Postgres(_) => "PostgreSQL".to_owned(),
         };
         let auth = project.auth.as_ref().map_or_else(|| "none".to_owned(), way_of_verifying);
-        Self { pathways, store, auth }
+        Self { pathways, bus, store, auth }
     }
 
     fn banner(&self, app: &App, started: Instant) -> String {
@@ -144,7 +152,7 @@ impl Summary {
             let _ok = writeln!(text, "  {name:<9} {value}");
         };
         line("listening", &format!("http://{}", app.address));
-        line("bus", "embedded");
+        line("bus", &self.bus);
         line("store", &self.store);
         line("auth", &self.auth);
         for (n, pathway) in self.pathways.iter().enumerate() {

@@ -86,6 +86,11 @@ async fn read(
         Method::Get | Method::Delete => body::query(request.uri(), &[])?,
         Method::Post | Method::Put | Method::Patch => body::object(request, &parts.limits).await?,
     };
+    // Who asks is known by the request: a token in its body is of no use, and must go nowhere.
+    let input = match &plan.door.token {
+        Some(field) => value::without_field(&input, &field.value),
+        None => input,
+    };
     let id = Uuid::now_v7().to_string();
     let input = match &plan.door.correlation {
         Some(field) => value::with_field(&input, &field.value, Value::from(id.as_str())),

@@ -127,6 +127,7 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         keys: SealKey::generate().map_err(internal)?.into(),
         definition: Definition::default(),
         variables: Variables::new(),
+        vouch: None,
         mocks: lone.mocks.clone(),
     };
     Runner::start(parts).await.map_err(internal)
