@@ -87,10 +87,8 @@ impl Draft {
         for topic in TOPICS {
             dotenv.insert(format!("TOPIC_{}", topic.to_uppercase()), topic.to_owned());
         }
-        // Verification is switched on where a test is about it.
-        let environment = [("PATHWAY_AUTH__MODE", "unverified")];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let mut draft = Self { stand_ins, folder, dotenv, environment: environment.into(), kafka: None, tag };
+        let environment = BTreeMap::new();
+        let mut draft = Self { stand_ins, folder, dotenv, environment, kafka: None, tag };
         if let Some(kafka) = kafka {
             draft.move_to(kafka).await;
         }
@@ -215,6 +213,14 @@ impl Finance {
     pub async fn start(&mut self) {
         assert!(self.server.is_none(), "the server runs");
         self.server = Some(Server::launch(self.folder.path(), &self.environment, &self.log).await);
+    }
+
+    /// How a server ends that does not come to serve, and what it said.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub async fn try_start(&self) -> (std::process::ExitStatus, String) {
+        Server::spawn(self.folder.path(), &self.environment, &self.log).end().await
     }
 
     /// Kills the server as a crash would.
