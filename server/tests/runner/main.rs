@@ -148,7 +148,7 @@ impl World {
             key: None,
             value: Some(value.as_bytes().to_vec()),
             headers: Vec::new(),
-            time: 0,
+            time: now(),
         };
         self.bus.publish(vec![record]).await.unwrap();
     }
@@ -178,6 +178,11 @@ impl World {
         let records = self.store.records(topic, 0, 0, 1000, usize::MAX).await.unwrap();
         records.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
     }
+}
+
+/// Records that are as old as the epoch are forgotten at once.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 fn outcome(run: &Run) -> Outcome {
