@@ -3,7 +3,9 @@
 
 mod auth;
 mod broker;
+mod chain;
 mod chat;
 mod http;
+mod interop;
 mod letters;
 mod messages;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pathway_server::demo::{Folder, Settings, StandIns, data};
+use pathway_server::demo::{Call, Folder, Settings, StandIns, data};
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
@@ -271,6 +271,13 @@ impl Finance {
     #[must_use]
     pub fn token(&self) -> String {
         self.stand_ins.token(data::USER)
+    }
+
+    /// All calls that runs have made; who verifies tokens has calls of its own.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let calls = self.stand_ins.calls().into_iter();
+        calls.filter(|call| !call.path.starts_with("/auth/")).collect()
     }
 
     /// A request of the app's user.
