@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
@@ -22,6 +23,7 @@ use crate::config::Config;
 use crate::definition::Definition;
 use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
 use crate::runner::{Parts, Runner};
+use crate::schedule::Scheduler;
 use crate::seal::{SealError, SealKey};
 use crate::store::{SqliteStore, Store, StoreError};
 
@@ -54,6 +56,7 @@ pub struct App {
     stop: CancellationToken,
     grace: Duration,
     gateway: JoinHandle<Result<(), gateway::ServeError>>,
+    schedules: JoinHandle<()>,
 }
 
 /// Why a server does not start, or could not go on.
@@ -136,6 +139,9 @@ impl App {
         runner.consume();
 
         let stop = CancellationToken::new();
+        let now = Timestamp::now;
+        let schedules = Scheduler::load(&program, project.clone(), store.clone(), bus.clone(), now()).await?;
+        let schedules = tokio::spawn(schedules.run(now, stop.clone()));
         let limits = Limits::default();
         let gateway = Gateway::new(gateway::Parts {
             project,
@@ -149,7 +155,7 @@ impl App {
             limits,
         });
         let gateway = tokio::spawn(gateway.serve(listener));
-        Ok(Self { address, runner, store, stop, grace: limits.grace, gateway })
+        Ok(Self { address, runner, store, stop, grace: limits.grace, gateway, schedules })
     }
 
     /// Ready when the server can do its work no longer.
@@ -171,7 +177,7 @@ impl App {
     pub async fn stop(self) {
         self.stop.cancel();
         let runner = self.runner.stop(self.grace);
-        let (_gateway, ()) = tokio::join!(self.gateway, runner);
+        let (_gateway, _schedules, ()) = tokio::join!(self.gateway, self.schedules, runner);
     }
 }
 

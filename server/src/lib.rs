@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod loading;
 pub mod piece;
 pub mod runner;
+pub mod schedule;
 pub mod seal;
 pub mod store;
 pub mod telemetry;

@@ -98,14 +98,15 @@ impl Summary {
         let pathways = program
             .pathways
             .values()
-            .map(|plan| match &plan.door.http {
-                Some(http) => format!(
+            .map(|plan| match (&plan.door.http, plan.door.schedules.first()) {
+                (Some(http), _) => format!(
                     "{} ({} {})",
                     plan.name,
                     format!("{:?}", http.method).to_uppercase(),
                     http.path.value
                 ),
-                None => format!("{} ({})", plan.name, plan.topic()),
+                (None, Some(schedule)) => format!("{} ({})", plan.name, schedule.name),
+                (None, None) => format!("{} ({})", plan.name, plan.topic()),
             })
             .collect();
         let store = match &project.store {

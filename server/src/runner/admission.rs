@@ -144,7 +144,10 @@ impl Inner {
             None => facts.text(field?).ok().flatten(),
             Some(_) => None,
         };
-        let lane = text(plan.door.key.as_ref());
+        let lane = envelope.as_ref().and_then(|envelope| envelope.lane.clone());
+        let lane = lane.filter(|_| problem.is_none()).or_else(|| text(plan.door.key.as_ref()));
+        // Nobody waits for what a schedule started.
+        let of_http = envelope.as_ref().filter(|envelope| envelope.tick.is_none());
         let dedupe_id = text(plan.door.id.as_ref());
         let field = plan.door.correlation.as_ref().and_then(|field| input.get_attr(&field.value).ok());
         let correlation = match &envelope {
@@ -168,7 +171,7 @@ impl Inner {
                 depth: 0,
                 sealed: envelope.as_ref().and_then(|envelope| envelope.sealed.clone()),
                 refused: problem,
-                caller: envelope.as_ref().map(|envelope| Caller {
+                caller: of_http.map(|envelope| Caller {
                     deadline: envelope.deadline.and_then(|at| Timestamp::from_millisecond(at).ok()),
                 }),
                 principal,
@@ -198,7 +201,7 @@ impl Inner {
             plan: plan.clone(),
             lane: lane.map(|key| (plan.name.to_string(), key)),
             correlation,
-            from_http: envelope.is_some(),
+            from_http: of_http.is_some(),
             source: Some((topic.to_owned(), partition, record.offset)),
             parent: None,
             room: None,

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::store::StoreError;
 
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0003.sql")];
 
 /// Brings the schema up to date.
 pub(super) fn migrate(connection: &mut Connection, place: &Path) -> Result<(), StoreError> {
