@@ -1,10 +1,5 @@
 //! Schedules: which ticks start runs, over restarts, overlaps and a bus that is away.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -142,7 +137,7 @@ impl World {
                 observed.recv().await.unwrap();
             }
         };
-        tokio::time::timeout(DEADLINE, wait).await.expect("the runs did not get there in time")
+        tokio::time::timeout(DEADLINE, wait).await.unwrap()
     }
 
     /// What the runs that are over returned.
