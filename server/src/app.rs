@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::EmbeddedBus;
 use crate::config::Config;
 use crate::definition::Definition;
-use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
+use crate::gateway::{self, Capacity, CommandError, Commands, Gateway, Limits};
 use crate::runner::{Parts, Runner};
 use crate::schedule::Scheduler;
 use crate::seal::{SealError, SealKey};
@@ -149,6 +149,7 @@ impl App {
             store: store.clone(),
             bus,
             commands: Arc::new(runner.clone()),
+            capacity: Arc::new(runner.clone()),
             key,
             ready: watch::channel(Ok(())).1,
             stop: stop.clone(),
@@ -202,6 +203,16 @@ fn data_folder(project: &Project, folder: &Path) -> Result<PathBuf, AppError> {
 #[must_use]
 pub fn is_unverified(project: &Project) -> bool {
     project.auth.as_ref().is_some_and(|auth| auth.mode == Mode::Unverified)
+}
+
+impl Capacity for Runner {
+    fn queued(&self, pathway: &str) -> usize {
+        Self::queued(self, pathway)
+    }
+
+    fn opens_after(&self, service: &str) -> Option<Duration> {
+        self.upstreams().opens_after(service)
+    }
 }
 
 impl Commands for Runner {

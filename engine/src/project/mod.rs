@@ -78,6 +78,8 @@ pub struct Project {
 pub struct PathwayDefaults {
     /// Steps in flight in one run.
     pub max_parallel: u32,
+    /// Runs that may wait to begin before doors take no more.
+    pub max_queue: u32,
     /// Of a run.
     pub timeout: Duration,
 }
@@ -108,7 +110,7 @@ impl Default for Project {
             admin: (Ipv4Addr::LOCALHOST, 8001).into(),
             max_runs: 64,
             max_parallel: 256,
-            pathway: PathwayDefaults { max_parallel: 10, timeout: Duration::from_secs(300) },
+            pathway: PathwayDefaults { max_parallel: 10, max_queue: 1000, timeout: Duration::from_secs(300) },
             service: ServiceDefaults { timeout: Duration::from_secs(120), retry: Retry::default() },
             bus: Bus::Embedded,
             store: Store::Path("./data".to_owned()),
@@ -229,6 +231,10 @@ impl PathwayDefaults {
         let slots = fields.take("max_parallel");
         if let Some(count) = slots.and_then(|node| reader.count(node, "`max_parallel`", 1..=10_000)) {
             self.max_parallel = count;
+        }
+        let queue = fields.take("max_queue");
+        if let Some(count) = queue.and_then(|node| reader.count(node, "`max_queue`", 1..=100_000)) {
+            self.max_queue = count;
         }
         if let Some(time) = fields.take("timeout").and_then(|node| reader.duration(node, "`timeout`")) {
             self.timeout = time;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::auth::Caller;
-use super::{Gateway, Problem, outcome};
+use super::{Gateway, Problem, capacity, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
 use crate::facts::Facts;
@@ -24,7 +24,8 @@ pub(super) struct Asked {
     pub(super) input: Value,
     pub(super) caller: Caller,
     pub(super) idempotency_key: Option<String>,
-    /// When a run that has not begun shall not begin any more, from now.
+    /// When a run that has not begun shall not begin any more, from now; none: the caller does
+    /// not wait for it.
     pub(super) deadline: Option<Duration>,
 }
 
@@ -95,6 +96,7 @@ impl Asked {
         if let Some(known) = self.known(gateway, plan).await? {
             return Ok(Followed::new(&**store, known.public_id));
         }
+        capacity::check(&gateway.parts, plan, self.deadline.is_some())?;
         let record = self.record(gateway, plan)?;
         let followed = Followed::new(&**store, self.id.clone());
         gateway.parts.bus.publish(vec![record]).await.map_err(|error| Problem::from_bus(&error))?;

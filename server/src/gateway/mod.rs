@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod auth;
 mod body;
+mod capacity;
 mod commands;
 mod cors;
 mod door;
@@ -38,6 +39,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use capacity::Capacity;
 pub use commands::{CommandError, Commands};
 pub use health::Readiness;
 pub use problem::Problem;
@@ -60,6 +62,8 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// What callers may do to their runs.
     pub commands: Arc<dyn Commands>,
+    /// How busy those are who do the work.
+    pub capacity: Arc<dyn Capacity>,
     /// Seals who asked.
     pub key: SealKey,
     /// What `/readyz` says.

@@ -12,6 +12,7 @@ mod finish;
 mod lanes;
 mod launch;
 mod mocks;
+mod queue;
 mod resume;
 mod slots;
 mod upstream;
@@ -36,6 +37,7 @@ use self::actor::Message;
 use self::lanes::{Lane, Lanes};
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
+use self::queue::Queue;
 pub use self::slots::Slots;
 pub use self::upstream::Upstreams;
 use crate::bus::Bus;
@@ -138,6 +140,7 @@ struct Inner {
     slots: Slots,
     upstreams: Upstreams,
     lanes: Lanes,
+    queue: Queue,
     room: Arc<Semaphore>,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
@@ -184,6 +187,7 @@ impl Runner {
         }
         let upstreams = Upstreams::new(&project, slots.clone()).map_err(|error| error.to_string())?;
         let inner = Arc::new(Inner {
+            queue: Queue::new(&program),
             program,
             project,
             store,
@@ -228,6 +232,12 @@ impl Runner {
     #[must_use]
     pub fn upstreams(&self) -> &Upstreams {
         &self.inner.upstreams
+    }
+
+    /// Runs of `pathway` that wait to begin.
+    #[must_use]
+    pub fn queued(&self, pathway: &str) -> usize {
+        self.inner.queue.len(pathway)
     }
 
     /// Runs under way.
@@ -296,6 +306,7 @@ impl Inner {
 
     /// Lets a run begin when its lane is free.
     fn enter(self: &Arc<Self>, run: Admitted) {
+        self.queue.enter(&run.plan.name);
         let ready = match run.lane.clone() {
             Some(lane) => self.lanes.enter(lane, run),
             None => Some(run),
