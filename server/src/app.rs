@@ -142,7 +142,7 @@ impl App {
         let now = Timestamp::now;
         let schedules = Scheduler::load(&program, project.clone(), store.clone(), bus.clone(), now()).await?;
         let schedules = tokio::spawn(schedules.run(now, stop.clone()));
-        let limits = Limits::default();
+        let limits = Limits::of(&project.http);
         let gateway = Gateway::new(gateway::Parts {
             project,
             program: Arc::new(program),

@@ -7,6 +7,7 @@
 mod address;
 mod auth;
 mod bus;
+mod http;
 mod inherit;
 mod interpolate;
 mod log;
@@ -24,6 +25,7 @@ use indexmap::IndexMap;
 pub use address::{has_password, mask_password};
 pub use auth::{Auth, Mode, QueryToken};
 pub use bus::{Bus, Kafka, Start, Topics};
+pub use http::Http;
 pub use interpolate::{interpolate, references};
 pub use log::{Log, LogFormat, LogLevel};
 pub use rate::Rate;
@@ -65,6 +67,8 @@ pub struct Project {
     pub auth: Option<Auth>,
     /// Origins of browsers that may call.
     pub origins: Vec<String>,
+    /// What one client of the gateway can take.
+    pub http: Http,
     /// What is logged.
     pub log: Log,
     /// Upstreams.
@@ -117,6 +121,7 @@ impl Default for Project {
             topics: Topics::default(),
             auth: None,
             origins: Vec::new(),
+            http: Http::default(),
             log: Log::default(),
             services: IndexMap::new(),
             vars: IndexMap::new(),
@@ -126,7 +131,7 @@ impl Default for Project {
 
 impl Project {
     /// The keys of the project file.
-    pub const KEYS: [&'static str; 14] = [
+    pub const KEYS: [&'static str; 15] = [
         "pathways",
         "listen",
         "admin",
@@ -138,6 +143,7 @@ impl Project {
         "topics",
         "auth",
         "cors",
+        "http",
         "log",
         "services",
         "vars",
@@ -184,6 +190,9 @@ impl Project {
         }
         if let Some(node) = fields.take("cors").filter(|node| is_given(node)) {
             project.cors(node, reader);
+        }
+        if let Some(node) = fields.take("http").filter(|node| is_given(node)) {
+            project.http = Http::read(node, reader);
         }
         if let Some(node) = fields.take("log").filter(|node| is_given(node)) {
             project.log = Log::read(node, reader);

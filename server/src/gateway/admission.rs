@@ -27,6 +27,8 @@ pub(super) struct Asked {
     /// When a run that has not begun shall not begin any more, from now; none: the caller does
     /// not wait for it.
     pub(super) deadline: Option<Duration>,
+    /// The trace that it is part of, as headers of a record.
+    pub(super) trace: Vec<(String, Vec<u8>)>,
 }
 
 /// A run that is there, or will be.
@@ -85,7 +87,7 @@ impl Asked {
             topic: parts.project.topics.real(&plan.topic()).to_owned(),
             key: Some(key.flatten().unwrap_or_else(|| self.id.clone()).into_bytes()),
             value: Some(value::to_json(&self.input).into_bytes()),
-            headers: envelope.to_headers(),
+            headers: [envelope.to_headers(), self.trace.clone()].concat(),
             time: now,
         })
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::admission::{Asked, Followed};
 use super::prefer::Prefer;
-use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream};
+use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream, trace};
 
 /// The header that names the run of an answer.
 pub(super) const RUN: HeaderName = HeaderName::from_static("pathway-run");
@@ -75,6 +75,7 @@ async fn read(
     let parts = &gateway.parts;
     let caller = auth::identify(http.auth, parts.project.auth.as_ref(), request.headers())?;
     let idempotency_key = idempotency::key(request.headers())?;
+    let trace = trace::headers(request.headers());
     let input = match http.method {
         Method::Get | Method::Delete => body::query(request.uri())?,
         Method::Post | Method::Put | Method::Patch => body::object(request, &parts.limits).await?,
@@ -86,7 +87,7 @@ async fn read(
     };
     // Who waits no longer has no use for a run that has not begun; who asks later does.
     let deadline = (mode != Mode::Accept && !prefer.is_given()).then_some(http.timeout);
-    Ok(Asked { id, input, caller, idempotency_key, deadline })
+    Ok(Asked { id, input, caller, idempotency_key, deadline, trace })
 }
 
 async fn wait(

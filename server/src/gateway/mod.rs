@@ -19,11 +19,13 @@ mod outcome;
 mod patience;
 mod prefer;
 mod problem;
+mod refusal;
 mod request;
 mod runs;
 mod serve;
 mod sse;
 mod stream;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +35,7 @@ use axum::extract::Request;
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::document::HttpDoor;
-use pathway_engine::project::Project;
+use pathway_engine::project::{Http, Project};
 use pathway_engine::vm::Method;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -103,6 +105,20 @@ impl Default for Limits {
             admission: Duration::from_secs(5),
             connections: 10_000,
             grace: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Limits {
+    /// What a project says, and the defaults.
+    #[must_use]
+    pub fn of(http: &Http) -> Self {
+        Self {
+            body: usize::try_from(http.max_body).unwrap_or(usize::MAX),
+            reading: http.timeout,
+            keep_alive: http.keep_alive,
+            connections: http.max_connections as usize,
+            ..Self::default()
         }
     }
 }
