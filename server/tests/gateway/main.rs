@@ -8,6 +8,7 @@
 
 mod auth;
 mod bodies;
+mod capacity;
 mod doors;
 mod http;
 mod idempotency;
