@@ -46,6 +46,10 @@ pub enum Slot {
     Chunk,
     /// `emitted`
     Emitted,
+    /// `record`
+    Record,
+    /// `query`
+    Query,
     /// A name that has no value there: none.
     Nothing,
 }

@@ -20,7 +20,7 @@ impl Serve {
     pub(super) fn run(&self, session: &Session) -> Outcome {
         let started = Instant::now();
         let (config, program) = session.open()?;
-        if program.pathways.is_empty() {
+        if program.pathways.is_empty() && program.feeds.is_empty() {
             return Err(Failure::new(Exit::Config, "the project has no pathways")
                 .help("write one into `pathways/`, or make an example with `pathway init`"));
         }
@@ -88,6 +88,7 @@ pub(super) fn asked_to_stop() -> impl Future<Output = ()> {
 /// What the banner says of a project.
 struct Summary {
     pathways: Vec<String>,
+    feeds: Vec<String>,
     store: String,
     auth: &'static str,
 }
@@ -108,6 +109,8 @@ impl Summary {
                 None => format!("{} ({})", plan.name, plan.topic()),
             })
             .collect();
+        let feeds = program.feeds.values();
+        let feeds = feeds.map(|feed| format!("{} (GET {})", feed.name.value, feed.path.value)).collect();
         let store = match &project.store {
             Store::Path(path) => path.clone(),
             Store::Postgres(_) => "PostgreSQL".to_owned(),
@@ -117,7 +120,7 @@ impl Summary {
             (_, true) => "UNVERIFIED: every token is believed; for development only",
             _ => "verified",
         };
-        Self { pathways, store, auth }
+        Self { pathways, feeds, store, auth }
     }
 
     fn banner(&self, app: &App, started: Instant) -> String {
@@ -130,8 +133,10 @@ impl Summary {
         line("bus", "embedded");
         line("store", &self.store);
         line("auth", self.auth);
-        for (n, pathway) in self.pathways.iter().enumerate() {
-            line(if n == 0 { "pathways" } else { "" }, pathway);
+        for (what, routes) in [("pathways", &self.pathways), ("feeds", &self.feeds)] {
+            for (n, route) in routes.iter().enumerate() {
+                line(if n == 0 { what } else { "" }, route);
+            }
         }
         format!(
             "pathway {} is ready after {} ms\n{text}",

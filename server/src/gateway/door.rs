@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::admission::{Asked, Followed};
 use super::prefer::Prefer;
-use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream};
+use super::{Gateway, Problem, answer, auth, body, expiry, idempotency, problem, stream};
 
 /// The header that names the run of an answer.
 pub(super) const RUN: HeaderName = HeaderName::from_static("pathway-run");
@@ -52,7 +52,7 @@ async fn serve(
             let admitted = asked.admitted(&mut followed, gateway, plan);
             match tokio::time::timeout(http.timeout, admitted).await {
                 Err(_elapsed) => Err(answer::late(&asked.id)),
-                Ok(run) => run.map(|run| stream::of_door(gateway, plan, &run)),
+                Ok(run) => run.map(|run| stream::of_door(gateway, plan, &run, expiry::of(&asked.caller))),
             }
         }
     };

@@ -7,11 +7,14 @@
 
 mod admission;
 mod answer;
+mod attach;
 mod auth;
 mod body;
 mod commands;
 mod cors;
 mod door;
+mod expiry;
+mod feed;
 mod health;
 mod idempotency;
 mod outcome;
@@ -39,9 +42,12 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use commands::{CommandError, Commands};
+pub use feed::FeedCounts;
 pub use health::Readiness;
 pub use problem::Problem;
 pub use serve::{ServeError, check};
+
+use feed::Feeds;
 
 use crate::bus::Bus;
 use crate::seal::SealKey;
@@ -107,17 +113,24 @@ impl Default for Limits {
 #[derive(Debug, Clone)]
 pub struct Gateway {
     parts: Arc<Parts>,
+    feeds: Arc<Feeds>,
 }
 
 impl Gateway {
     /// A gateway of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { feeds: Arc::new(Feeds::new(&parts)), parts: Arc::new(parts) }
     }
 
-    /// Its routes: the doors of all pathways, and its own.
-    pub fn router(&self) -> Router {
+    /// How a feed is doing; none where there is no feed of that name.
+    #[must_use]
+    pub fn feed_counts(&self, feed: &str) -> Option<FeedCounts> {
+        self.feeds.counts(feed)
+    }
+
+    /// Its routes: the doors of all pathways, feeds, and its own.
+    fn router(&self) -> Router {
         let mut router = Router::new()
             .route("/health", get(health::health))
             .route("/livez", get(health::health))
@@ -130,7 +143,13 @@ impl Gateway {
         for plan in self.parts.program.pathways.values() {
             if let Some(http) = &plan.door.http {
                 router = router.route(&http.path.value, self.door(plan, http));
+                if let Some(path) = &http.attach {
+                    router = router.route(&path.value, self.attach(plan));
+                }
             }
+        }
+        for (path, feed) in self.feeds.routes(self) {
+            router = router.route(path, feed);
         }
         let router = router
             .fallback(problem::no_route)
@@ -153,5 +172,10 @@ impl Gateway {
         };
         let (gateway, plan) = (self.clone(), plan.clone());
         on(filter, move |request: Request| door::enter(gateway.clone(), plan.clone(), request))
+    }
+
+    fn attach(&self, plan: &Arc<Plan>) -> MethodRouter {
+        let (gateway, plan) = (self.clone(), plan.clone());
+        get(move |request: Request| attach::enter(gateway.clone(), plan.clone(), request))
     }
 }

@@ -14,7 +14,8 @@ use serde_json::json;
 
 use super::auth::Caller;
 use super::commands::CommandError;
-use super::{Gateway, Problem, answer, auth, body, outcome, stream};
+use super::stream::Words;
+use super::{Gateway, Problem, answer, auth, body, expiry, outcome, stream};
 use crate::store::Run;
 
 /// Bytes of the name of a signal.
@@ -53,8 +54,8 @@ pub(super) async fn events(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (run, _) = find(&gateway, &id, &headers).await?;
-    stream::again(&gateway, &run, &headers).await
+    let (run, caller) = find(&gateway, &id, &headers).await?;
+    stream::again(&gateway, &run, Words::Door, &headers, expiry::of(&caller)).await
 }
 
 /// `POST /api/runs/ID/cancel`
@@ -95,12 +96,16 @@ pub(super) async fn signal(
 async fn find(gateway: &Gateway, id: &str, headers: &HeaderMap) -> Result<(Run, Caller), Problem> {
     let caller = auth::identify(Auth::Optional, gateway.parts.project.auth.as_ref(), headers)?;
     let run = gateway.parts.store.run(id).await?.ok_or_else(Problem::no_run)?;
-    let may = match &run.subject {
+    if is_visible(gateway, &run, &caller) { Ok((run, caller)) } else { Err(Problem::no_run()) }
+}
+
+/// Whether this caller may see that run.
+pub(super) fn is_visible(gateway: &Gateway, run: &Run, caller: &Caller) -> bool {
+    match &run.subject {
         Some(subject) => caller.subject() == Some(subject),
         // Whoever was told its id may see a run that nobody in particular started.
         None => run.parent.is_none() && serves_anyone(gateway, &run.pathway),
-    };
-    if may { Ok((run, caller)) } else { Err(Problem::no_run()) }
+    }
 }
 
 /// Whether the pathway has a door for anyone.

@@ -86,9 +86,10 @@ impl Gateway {
             check_loopback(listener.local_addr()?).map_err(ServeError::Project)?;
             tracing::warn!("TOKENS ARE NOT VERIFIED: whoever reaches this port can be anybody");
         }
-        let router = self.router();
         let connections = Arc::new(Semaphore::new(parts.limits.connections));
         let (tasks, kill) = (TaskTracker::new(), CancellationToken::new());
+        self.feeds.start(&parts, &tasks).await;
+        let router = self.router();
         loop {
             let accepted = tokio::select! {
                 biased;

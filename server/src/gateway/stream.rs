@@ -21,21 +21,41 @@ use pathway_engine::vm::{Extra, Failure, Outside};
 
 use super::admission::Followed;
 use super::sse::{self, EventId};
-use super::{Gateway, Problem, outcome};
+use super::{Gateway, Problem, expiry, outcome};
 use crate::piece::{Piece, Said};
 use crate::store::{Run, RunId, StoreError, StreamRow};
 
 /// Rows that are read at a time.
 const ROWS: u32 = 32;
 
+/// In whose words a stream is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// As the HTTP door says it.
+    Door,
+    /// As it is on the reply's topic, if there is one.
+    Reply,
+}
+
 /// The stream of a run that a door has just started, from its beginning.
-pub(super) fn of_door(gateway: &Gateway, plan: &Arc<Plan>, run: &Run) -> Response {
-    respond(Telling::new(gateway, Some(plan.clone()), run, None))
+pub(super) fn of_door(
+    gateway: &Gateway,
+    plan: &Arc<Plan>,
+    run: &Run,
+    closes_at: Option<Timestamp>,
+) -> Response {
+    respond(Telling::new(gateway, Some(plan.clone()), run, Words::Door, None), closes_at)
 }
 
 /// The stream of a run that is read again. From where is said by the headers; what does not fit
 /// begins at the beginning. 204 where all was said before.
-pub(super) async fn again(gateway: &Gateway, run: &Run, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn again(
+    gateway: &Gateway,
+    run: &Run,
+    words: Words,
+    headers: &HeaderMap,
+    closes_at: Option<Timestamp>,
+) -> Result<Response, Problem> {
     let plan = gateway.parts.program.pathways.get(run.pathway.as_str()).cloned();
     let mut after = None;
     if let Some(seen) = EventId::last_seen(headers) {
@@ -61,17 +81,20 @@ pub(super) async fn again(gateway: &Gateway, run: &Run, headers: &HeaderMap) -> 
             }
         }
     }
-    Ok(respond(Telling::new(gateway, plan, run, after)))
+    Ok(respond(Telling::new(gateway, plan, run, words, after), closes_at))
 }
 
 /// The id of the last event of a run that emitted nothing.
 const FIRST: EventId = EventId(1, 0);
 
-fn respond(telling: Telling) -> Response {
-    sse::response(stream::unfold(telling, |mut telling| async move {
-        let event = telling.next().await?;
-        Some((event, telling))
-    }))
+fn respond(telling: Telling, closes_at: Option<Timestamp>) -> Response {
+    sse::response(expiry::until(
+        closes_at,
+        stream::unfold(telling, |mut telling| async move {
+            let event = telling.next().await?;
+            Some((event, telling))
+        }),
+    ))
 }
 
 /// A stream that is being told.
@@ -79,6 +102,7 @@ struct Telling {
     gateway: Gateway,
     plan: Option<Arc<Plan>>,
     run: RunId,
+    words: Words,
     followed: Followed,
     after: Option<(u32, u32)>,
     rows: VecDeque<StreamRow>,
@@ -93,11 +117,18 @@ enum Stage {
 }
 
 impl Telling {
-    fn new(gateway: &Gateway, plan: Option<Arc<Plan>>, run: &Run, after: Option<(u32, u32)>) -> Self {
+    fn new(
+        gateway: &Gateway,
+        plan: Option<Arc<Plan>>,
+        run: &Run,
+        words: Words,
+        after: Option<(u32, u32)>,
+    ) -> Self {
         Self {
             gateway: gateway.clone(),
             plan,
             run: run.id,
+            words,
             followed: Followed::new(&*gateway.parts.store, run.public_id.clone()),
             after,
             rows: VecDeque::new(),
@@ -166,7 +197,12 @@ impl Telling {
             Said::Reset => return Some(sse::reset(id)),
             Said::Emitted(value) => value,
         };
-        Some(match evaluate(self.form().and_then(|form| form.emit.as_ref()), Extra::Emitted(value.clone())) {
+        let (form, replies) = self.form();
+        let emit = form.and_then(|form| form.emit.as_ref());
+        if emit.is_none() && replies {
+            return None;
+        }
+        Some(match evaluate(emit, Extra::Emitted(value.clone())) {
             Ok(said) => sse::data(id, &value::to_json(&said.unwrap_or(value))),
             Err(failure) => self.end(Err(failure)),
         })
@@ -174,7 +210,7 @@ impl Telling {
 
     /// The last event.
     fn end(&mut self, outcome: Result<Value, Failure>) -> Bytes {
-        let form = self.form();
+        let (form, _) = self.form();
         let said = match &outcome {
             Ok(_) => evaluate(form.and_then(|form| form.done.as_ref()), Extra::Nothing),
             Err(failure) => {
@@ -201,10 +237,15 @@ impl Telling {
         sse::data(id, json)
     }
 
-    /// What the run's own door says; none: everything as it is.
-    fn form(&self) -> Option<&Form> {
-        let http = self.plan.as_ref()?.door.http.as_ref()?;
-        (http.mode == Mode::Stream).then_some(&http.form)
+    /// How it is said, where that is given, and whether that is a reply's form, in which what has
+    /// no form is not said.
+    fn form(&self) -> (Option<&Form>, bool) {
+        let Some(door) = self.plan.as_ref().map(|plan| &plan.door) else { return (None, false) };
+        if let (Words::Reply, Some(reply)) = (self.words, &door.reply) {
+            return (Some(&reply.form), true);
+        }
+        let http = door.http.as_ref().filter(|http| http.mode == Mode::Stream);
+        (http.map(|http| &http.form), false)
     }
 }
 
