@@ -6,9 +6,13 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod attach;
 mod auth;
 mod bodies;
 mod doors;
+mod event_source;
+mod feed_bus;
+mod feeds;
 mod http;
 mod idempotency;
 mod runs;
