@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pathway_engine::document::Feed;
 use pathway_engine::project::Topics;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use super::FeedCounts;
 use super::mark;
-use super::reader::{Next, Place, Readers};
-use super::ring::Ring;
+use super::reader::Next;
 use super::saying::{self, Skipped};
+use super::shelf::Shelf;
 use crate::bus::{Batch, Positions};
 
 /// How far a hub has got with its topic.
@@ -32,38 +31,19 @@ pub(super) struct Hub {
     /// What the topic is called on the bus.
     topic: String,
     stage: watch::Sender<Stage>,
-    shared: Mutex<Shared>,
+    shelf: Mutex<Shelf>,
     told: AtomicU64,
     skipped: AtomicU64,
     has_complained: AtomicBool,
 }
 
-#[derive(Debug)]
-struct Shared {
-    ring: Ring,
-    readers: Readers,
-    /// Up to where the topic was read.
-    positions: Positions,
-    /// Where the topic ended when the hub began to read it.
-    end: Positions,
-    /// Events before this are kept no longer.
-    floor: Positions,
-}
-
 impl Hub {
     pub(super) fn new(feed: Arc<Feed>, topics: &Topics) -> Self {
-        let shared = Shared {
-            ring: Ring::new(feed.replay),
-            readers: Readers::default(),
-            positions: Positions::new(),
-            end: Positions::new(),
-            floor: Positions::new(),
-        };
         Self {
             topic: topics.real(&feed.topic.value).to_owned(),
-            feed,
             stage: watch::Sender::new(Stage::New),
-            shared: Mutex::new(shared),
+            shelf: Mutex::new(Shelf::new(feed.replay)),
+            feed,
             told: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             has_complained: AtomicBool::new(false),
@@ -82,12 +62,12 @@ impl Hub {
         FeedCounts {
             told: self.told.load(Ordering::Relaxed),
             skipped: self.skipped.load(Ordering::Relaxed),
-            readers: self.shared().readers.count(),
+            readers: self.shelf().readers(),
         }
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ready when it was tried to find where the feed begins.
@@ -123,18 +103,13 @@ impl Hub {
 
     /// From here on the topic is read: it begins at `begin`, and what is new is from `end` on.
     pub(super) fn settle(&self, begin: &Positions, end: &Positions) {
-        let shared = &mut *self.shared();
-        shared.positions.extend(begin);
-        shared.end.clone_from(end);
-        for (partition, offset) in begin {
-            shared.floor.entry(*partition).or_insert(*offset);
-        }
+        self.shelf().settle(begin, end);
         self.stage.send_replace(Stage::Settled);
     }
 
     /// Up to where the topic was read.
     pub(super) fn positions(&self) -> Positions {
-        self.shared().positions.clone()
+        self.shelf().positions().clone()
     }
 
     /// Makes events of records, each once for all who read it.
@@ -152,15 +127,12 @@ impl Hub {
                 }
             };
             self.told.fetch_add(1, Ordering::Relaxed);
-            let shared = &mut *self.shared();
-            let key = event.key.clone();
-            shared.positions.clone_from(&positions);
-            shared.ring.push(event, Instant::now());
-            shared.shed();
-            shared.readers.wake(&key);
+            let mut shelf = self.shelf();
+            shelf.advance(positions.clone());
+            shelf.put(event);
         }
         positions.insert(batch.partition, batch.next_offset);
-        self.shared().positions = positions;
+        self.shelf().advance(positions);
     }
 
     fn skip(&self, skipped: &Skipped, partition: i32, offset: i64) {
@@ -177,44 +149,15 @@ impl Hub {
 
     /// Whether who saw all before `seen` was told the last event of `key`.
     pub(super) fn is_over(&self, key: &str, seen: &Positions) -> bool {
-        let shared = self.shared();
-        let newest = shared.ring.newest_of(key).filter(|event| event.is_last);
-        mark::reaches(&shared.positions, seen)
-            && newest.is_some_and(|event| seen.get(&event.partition).is_some_and(|next| *next > event.offset))
+        self.shelf().is_over(key, seen)
     }
 
     /// Begins to read the events of `key`: after those that were `seen`, as far as they are kept;
     /// else, and where that cannot be, those of records that are new.
     pub(super) fn join(self: Arc<Self>, key: &str, seen: Option<Positions>) -> Reader {
         let key: Arc<str> = key.into();
-        let shared = &mut *self.shared();
-        shared.shed();
-        let mut now = shared.end.clone();
-        mark::advance(&mut now, &shared.positions);
-        let place = match seen.filter(|seen| mark::reaches(&now, seen)) {
-            Some(seen) => {
-                let has_gap =
-                    seen.iter().any(|(n, from)| shared.floor.get(n).is_some_and(|kept| from < kept));
-                Place::new(shared.ring.first(), Some(seen), has_gap)
-            }
-            None => {
-                let is_behind = !mark::reaches(&shared.positions, &now);
-                Place::new(shared.ring.end(), is_behind.then_some(now), false)
-            }
-        };
-        let (number, bell) = shared.readers.add(&key, place);
-        Reader { hub: self.clone(), key, number, bell }
-    }
-}
-
-impl Shared {
-    /// Lets go of what is to be kept no longer.
-    fn shed(&mut self) {
-        let now = Instant::now();
-        while let Some((number, event)) = self.ring.shed(now) {
-            self.readers.save(number, &event);
-            self.floor.insert(event.partition, event.offset + 1);
-        }
+        let (number, bell) = self.shelf().join(&key, seen);
+        Reader { hub: self, key, number, bell }
     }
 }
 
@@ -230,8 +173,7 @@ pub(super) struct Reader {
 impl Reader {
     /// What comes next, without waiting.
     fn take(&self) -> Next {
-        let shared = &mut *self.hub.shared();
-        shared.readers.take(&self.key, self.number, &shared.ring, &shared.positions)
+        self.hub.shelf().take(&self.key, self.number)
     }
 
     /// What comes next. Safe to cancel.
@@ -249,6 +191,6 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.hub.shared().readers.remove(&self.key, self.number);
+        self.hub.shelf().leave(&self.key, self.number);
     }
 }

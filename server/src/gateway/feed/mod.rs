@@ -1,7 +1,7 @@
 //! Feeds: the records of a topic as events, for those whom they are for.
 //!
 //! Each feed has one [`Hub`], which reads the topic once for all readers and makes each event
-//! once. What was said is kept for a while in a [`ring`](ring::Ring), and every reader is a place
+//! once. What was said is kept for a while in a [`Ring`](ring::Ring), and every reader is a place
 //! in it: readers take events at their own pace, so a slow one costs nobody else anything, and one
 //! that comes back goes on where it was.
 
@@ -13,6 +13,7 @@ mod pump;
 mod reader;
 mod ring;
 mod saying;
+mod shelf;
 mod telling;
 
 use std::sync::Arc;
