@@ -80,7 +80,8 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         project: Arc::new(project),
         store: store.clone(),
         bus: bus.clone(),
-        key: SealKey::generate().map_err(text)?,
+        keys: SealKey::generate().map_err(text)?.into(),
+        vouch: None,
         definition: Definition::default(),
         variables: Variables::new(),
         mocks: None,
@@ -169,6 +170,8 @@ async fn admit(store: &dyn Store) -> Result<Vec<RunId>, String> {
         started: payload(0, n),
         status: Status::Ready,
         outcome: None,
+        records: Vec::new(),
+        stream: Vec::new(),
     });
     let admit = Admit {
         topic: "t".into(),

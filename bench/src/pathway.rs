@@ -75,6 +75,7 @@ pub(crate) fn run(plan: &Arc<Plan>, id: &str, input: Value) -> Result<Value, Str
         depth: 0,
         sealed: None,
         refused: None,
+        trace: None,
         caller: None,
     };
     let event = Event { at: Now::UNIX_EPOCH, kind: Kind::Started(started) };

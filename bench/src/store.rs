@@ -167,6 +167,8 @@ fn new_run(offset: Offset, payload: usize) -> NewRun {
         started: varied(payload, offset),
         status: Status::Ready,
         outcome: None,
+records: Vec::new(),
+stream: Vec::new(),
     }
 }
 

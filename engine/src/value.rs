@@ -98,6 +98,16 @@ pub fn with_field(value: &Value, field: &str, item: Value) -> Value {
     Value::from_pairs(others.chain([(Value::from(field), item)]))
 }
 
+/// `value`, if it is a map, without `field`.
+#[must_use]
+pub fn without_field(value: &Value, field: &str) -> Value {
+    let pairs = value.as_object().filter(|_| is_map(value)).and_then(|map| map.try_iter_pairs());
+    match pairs {
+        Some(pairs) => Value::from_pairs(pairs.filter(|(key, _)| key.as_str() != Some(field))),
+        None => value.clone(),
+    }
+}
+
 /// Whether `value` nests deeper than [`MAX_DEPTH`] or holds more than [`MAX_COUNT`] values.
 #[must_use]
 pub fn too_deep(value: &Value) -> bool {

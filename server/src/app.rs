@@ -10,20 +10,21 @@ use pathway_engine::Value;
 use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
 use pathway_engine::journal::Signal;
-use pathway_engine::project::{Bus as BusKind, Mode, Project, Store as StoreKind};
+use pathway_engine::project::{Bus as BusKind, Project, Store as StoreKind};
 use pathway_engine::vm::{Class, Failure};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::EmbeddedBus;
+use crate::bus::{Bus, BusError, EmbeddedBus, KafkaBus};
 use crate::config::Config;
 use crate::definition::Definition;
 use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
+use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
 use crate::runner::{Parts, Runner};
-use crate::seal::{SealError, SealKey};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::seal::{self, SealError, SealKeys};
+use crate::store::{Outlet, SqliteStore, Store, StoreError};
 
 /// What a server is made of.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub struct App {
     pub runner: Runner,
     /// Its store.
     pub store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
     stop: CancellationToken,
     grace: Duration,
     gateway: JoinHandle<Result<(), gateway::ServeError>>,
@@ -65,9 +67,18 @@ pub enum AppError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The bus cannot be used.
+    #[error(transparent)]
+    Bus(#[from] BusError),
     /// The key that seals who asked cannot be used.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// There is no admin token.
+    #[error(transparent)]
+    Admin(#[from] AdminTokenError),
+    /// Nobody could be asked about tokens.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -108,8 +119,11 @@ impl App {
         let Settings { project, program, definition, variables, folder, listener } = settings;
         let data = data_folder(&project, &folder)?;
         gateway::check(&project, &program).map_err(AppError::Project)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data)?);
-        let key = SealKey::load_or_create(&data)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&data, outlet(&project))?);
+        let given = |name: &str| variables.get(name).map(|variable| variable.value.as_str());
+        let keys = SealKeys::load(given(seal::VARIABLE), &data)?;
+        let admin = AdminToken::load(given(AdminToken::VARIABLE), &data)?;
+        let identity = Arc::new(Identity::new(project.auth.as_ref())?);
         let listener = match listener {
             Some(listener) => listener,
             None => {
@@ -119,14 +133,15 @@ impl App {
         };
         let address =
             listener.local_addr().map_err(|source| AppError::Listen { address: project.listen, source })?;
-        let bus = Arc::new(EmbeddedBus::new(store.clone()));
+        let bus = open_bus(&project, &store)?;
         let project = Arc::new(project);
         let runner = Runner::start(Parts {
             program: program.clone(),
             project: project.clone(),
             store: store.clone(),
             bus: bus.clone(),
-            key: key.clone(),
+            keys: keys.clone(),
+            vouch: Some(identity.clone()),
             definition,
             variables,
             mocks: None,
@@ -134,6 +149,7 @@ impl App {
         .await
         .map_err(AppError::Runner)?;
         runner.consume();
+        identity.prepare();
 
         let stop = CancellationToken::new();
         let limits = Limits::default();
@@ -141,15 +157,17 @@ impl App {
             project,
             program: Arc::new(program),
             store: store.clone(),
-            bus,
+            bus: bus.clone(),
             commands: Arc::new(runner.clone()),
-            key,
+            identity,
+            admin,
+            keys,
             ready: watch::channel(Ok(())).1,
             stop: stop.clone(),
             limits,
         });
         let gateway = tokio::spawn(gateway.serve(listener));
-        Ok(Self { address, runner, store, stop, grace: limits.grace, gateway })
+        Ok(Self { address, runner, store, bus, stop, grace: limits.grace, gateway })
     }
 
     /// Ready when the server can do its work no longer.
@@ -172,30 +190,41 @@ impl App {
         self.stop.cancel();
         let runner = self.runner.stop(self.grace);
         let (_gateway, ()) = tokio::join!(self.gateway, runner);
+        self.bus.close().await;
+    }
+}
+
+/// Where what runs send goes first.
+fn outlet(project: &Project) -> Outlet {
+    match project.bus {
+        BusKind::Embedded => Outlet::Topics,
+        BusKind::Kafka(_) => Outlet::Outbox,
+    }
+}
+
+/// The bus, as the project says.
+fn open_bus(project: &Project, store: &Arc<dyn Store>) -> Result<Arc<dyn Bus>, AppError> {
+    match &project.bus {
+        BusKind::Embedded => Ok(Arc::new(EmbeddedBus::new(store.clone()))),
+        BusKind::Kafka(kafka) => {
+            let bus = KafkaBus::new(kafka, store.clone(), store.id().to_owned());
+            match bus {
+                Ok(bus) => Ok(Arc::new(bus)),
+                Err(BusError::Refused(why)) => Err(AppError::Project(why)),
+                Err(error) => Err(error.into()),
+            }
+        }
     }
 }
 
 /// The folder of the store, where the project says.
 fn data_folder(project: &Project, folder: &Path) -> Result<PathBuf, AppError> {
-    if matches!(project.bus, BusKind::Kafka(_)) {
-        return Err(AppError::Project(
-            "Kafka is not supported by this version: leave `bus.kafka.servers` empty (KAFKA_BOOTSTRAP_SERVERS) \
-             to use the embedded bus"
-                .to_owned(),
-        ));
-    }
     match &project.store {
         StoreKind::Path(path) => Ok(folder.join(path)),
         StoreKind::Postgres(_) => Err(AppError::Project(
             "PostgreSQL is not supported by this version: give `store.path`".to_owned(),
         )),
     }
-}
-
-/// Whether every bearer token is believed, which must be said aloud.
-#[must_use]
-pub fn is_unverified(project: &Project) -> bool {
-    project.auth.as_ref().is_some_and(|auth| auth.mode == Mode::Unverified)
 }
 
 impl Commands for Runner {

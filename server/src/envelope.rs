@@ -9,7 +9,7 @@ use pathway_engine::journal::Principal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::seal::{SealError, SealKey};
+use crate::seal::{SealError, SealKeys};
 use crate::store::Millis;
 
 const PATHWAY: &str = "pathway-name";
@@ -20,6 +20,10 @@ const SEALED: &str = "pathway-sealed";
 const IDEMPOTENCY: &str = "pathway-idempotency-key";
 /// Stable over redeliveries of a record of our own.
 pub const MESSAGE_ID: &str = "message-id";
+/// The pathway that sent a record: its message id is ours, and so used for nothing else.
+pub const FROM: &str = "pathway-from";
+/// Of a reply: by which whoever asked knows it.
+pub const CORRELATION_ID: &str = "correlation-id";
 
 /// What an HTTP door says of the run that a record is to start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,15 +63,15 @@ impl Sealed {
     ///
     /// # Errors
     /// A principal that JSON cannot hold, or no randomness.
-    pub fn seal(&self, key: &SealKey, pathway: &str, run: &str) -> Result<String, SealError> {
+    pub fn seal(&self, keys: &SealKeys, pathway: &str, run: &str) -> Result<String, SealError> {
         let plain = serde_json::to_string(self).map_err(|_| SealError::Malformed)?;
-        key.seal(&plain, &[pathway, run])
+        keys.seal(&plain, &[pathway, run])
     }
 
     /// Opens what was sealed for this run; none where the seal does not hold.
     #[must_use]
-    pub fn open(key: &SealKey, sealed: &str, pathway: &str, run: &str) -> Option<Self> {
-        let plain = key.open(sealed, &[pathway, run]).ok()?;
+    pub fn open(keys: &SealKeys, sealed: &str, pathway: &str, run: &str) -> Option<Self> {
+        let plain = keys.open(sealed, &[pathway, run]).ok()?;
         serde_json::from_str(plain.reveal()).ok()
     }
 }

@@ -6,8 +6,8 @@
 //! cannot be moved to another run, pathway or time.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,9 +17,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use pathway_engine::project::Secret;
 
+use crate::secret_file;
+
 const KEY_LEN: usize = 32;
 const VERSION: &str = "v1.";
 const FILE: &str = "seal.key";
+/// The variable that gives the keys of a group, instead of the file of one process.
+pub const VARIABLE: &str = "PATHWAY_SEAL_KEYS";
 
 /// Why something was not sealed, opened or used as a key. Says nothing about the secret.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,6 +40,11 @@ pub enum SealError {
     /// Not a key.
     #[error("a seal key is {KEY_LEN} bytes as base64url without padding")]
     Key,
+    /// Not keys, in [`VARIABLE`].
+    #[error(
+        "`{VARIABLE}` cannot be used: keys are {KEY_LEN} bytes each as base64url without padding, separated by commas"
+    )]
+    Keys,
     /// The key's file cannot be used.
     #[error("cannot use the seal key `{path}`: {source}")]
     File {
@@ -106,7 +115,7 @@ impl SealKey {
                 .map_err(|error| unusable(io::Error::new(io::ErrorKind::InvalidData, error))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = Self::generate()?;
-                write_private(&path, key.text.reveal()).map_err(unusable)?;
+                secret_file::write(&path, key.text.reveal()).map_err(unusable)?;
                 Ok(key)
             }
             Err(error) => Err(unusable(error)),
@@ -163,6 +172,17 @@ impl SealKeys {
         Ok(Self { first, others: keys.collect::<Result<_, _>>()? })
     }
 
+    /// The keys that [`VARIABLE`] gives, else the one of a data folder.
+    ///
+    /// # Errors
+    /// If they are no keys, or as [`SealKey::load_or_create`].
+    pub fn load(given: Option<&str>, folder: &Path) -> Result<Self, SealError> {
+        match given.filter(|text| !text.trim().is_empty()) {
+            Some(text) => Self::parse(text).map_err(|_malformed| SealError::Keys),
+            None => SealKey::load_or_create(folder).map(Self::from),
+        }
+    }
+
     /// Seals with the first key.
     ///
     /// # Errors
@@ -200,19 +220,6 @@ fn unambiguous(associated: &[&str]) -> Vec<u8> {
         bytes.extend_from_slice(part.as_bytes());
     }
     bytes
-}
-
-/// Writes a file that is there in full or not at all.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&unfinished)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]
@@ -300,6 +307,20 @@ mod tests {
         let stranger = SealKey::generate().unwrap().seal("token", &[]).unwrap();
         assert!(matches!(keys.open(&stranger, &[]), Err(SealError::Refused)));
         assert!(matches!(SealKeys::parse(""), Err(SealError::Key)));
+    }
+
+    #[test]
+    fn keys_that_are_given_hold_instead_of_the_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let given = SealKey::generate().unwrap();
+        let keys = SealKeys::load(Some(given.to_text().reveal()), folder.path()).unwrap();
+        assert!(given.open(&keys.seal("token", &[]).unwrap(), &[]).is_ok());
+        assert!(!path.exists());
+        let wrong = SealKeys::load(Some("hunter2"), folder.path()).unwrap_err();
+        assert!(matches!(wrong, SealError::Keys) && !wrong.to_string().contains("hunter2"));
+        SealKeys::load(Some(" "), folder.path()).unwrap();
+        assert!(path.exists());
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(super) fn assemble(
         max_parallel,
         max_runs: pathway.max_runs,
         timeout: pathway.timeout.unwrap_or(project.pathway.timeout),
+        without_journal: pathway.without_journal,
         vars: pathway.vars.into_iter().filter_map(|(_, tree)| tree).collect(),
         constants: constants.clone(),
         blocks: assembler.blocks,

@@ -4,6 +4,7 @@ mod assemble;
 mod check;
 mod complaint;
 mod digest;
+mod durability;
 mod feed;
 mod guards;
 mod order;
@@ -115,6 +116,7 @@ pub fn compile(
         }
         diagnostics.extend(found);
     }
+    durability::check(&program, project, diagnostics);
     program
 }
 

@@ -37,6 +37,8 @@ pub struct Plan {
     pub max_runs: Option<u32>,
     /// Of a run, from its first step, waiting not counted.
     pub timeout: Duration,
+    /// Where it says that its runs have no journal, if it does: after a crash they begin anew.
+    pub(crate) without_journal: Option<Span>,
     /// Computed once per run, in order; [`crate::expression::Slot::Var`] counts these first.
     pub(crate) vars: Vec<Tree>,
     /// The project's variables, which follow.
@@ -168,6 +170,20 @@ impl Plan {
                 wakes.map(|waker| (&*step.path, &*waker.path))
             })
         })
+    }
+
+    /// Whether what happens to a run is kept. A run without a journal begins anew after a crash.
+    #[must_use]
+    pub fn has_journal(&self) -> bool {
+        self.without_journal.is_none()
+    }
+
+    /// Whether a run may end within its first event, or as soon as what it publishes and emits is
+    /// recorded: no step waits for anything outside.
+    #[must_use]
+    pub fn may_end_at_once(&self) -> bool {
+        let waits = |step: &Step| matches!(step.verb, "http" | "call" | "wait");
+        !self.blocks.iter().flat_map(|block| &block.steps).any(waits)
     }
 
     /// The pathways that its steps call.

@@ -25,6 +25,10 @@ pub struct Door {
     pub id: Option<Expression>,
     /// Who it is about.
     pub subject: Option<Expression>,
+    /// Field that may carry the caller's bearer token: it is verified, sealed and cut out.
+    pub token: Option<Spanned<String>>,
+    /// What comes without token or principal is served as the service.
+    pub trusts_producers: bool,
     /// Field that carries the correlation id.
     pub correlation: Option<Spanned<String>>,
     /// A parked run keeps its lane.
@@ -108,13 +112,14 @@ const METHODS: [(&str, Method); 5] = [
 const MODES: [(&str, Mode); 3] = [("wait", Mode::Wait), ("accept", Mode::Accept), ("stream", Mode::Stream)];
 const AUTHS: [(&str, Auth); 4] =
     [("user", Auth::User), ("optional", Auth::Optional), ("none", Auth::None), ("service", Auth::Service)];
+const TRUST: [(&str, bool); 1] = [("producers", true)];
 const PARK: [(&str, bool); 2] = [("go_on", false), ("hold", true)];
 
 impl Door {
     /// Reads `on:`.
     pub fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let mut fields = Fields::of(node, "`on`", reader.diagnostics)?;
-        for name in ["token", "trust", "schedule"] {
+        for name in ["schedule"] {
             if let Some(entry) = fields.take_entry(name) {
                 reader.diagnostics.push(not_yet(&entry.key));
             }
@@ -123,6 +128,9 @@ impl Door {
         let key = fields.take("key").map(|node| reader.bare(node, "`key`"));
         let id = fields.take("id").map(|node| reader.optional(node, "`id`"));
         let subject = fields.take("subject").map(|node| reader.optional(node, "`subject`"));
+        let token = fields.take("token").map(|node| scalar::word(node, "`token`", reader.diagnostics));
+        let trust =
+            fields.take("trust").map(|node| scalar::choice(node, "`trust`", &TRUST, reader.diagnostics));
         let correlation =
             fields.take("correlation").map(|node| scalar::word(node, "`correlation`", reader.diagnostics));
         let park = fields.take("park").map(|node| scalar::choice(node, "`park`", &PARK, reader.diagnostics));
@@ -137,6 +145,8 @@ impl Door {
             key: optional(key)?,
             id: optional(id)?,
             subject: optional(subject)?,
+            token: optional(token)?,
+            trusts_producers: optional(trust)?.unwrap_or(false),
             correlation: optional(correlation)?,
             park_holds: optional(park)?.unwrap_or(false),
             reply: optional(reply)?,

@@ -12,6 +12,9 @@ use crate::source::{Node, Span, Spanned};
 const NOT_A_PATHWAY: Code = Code("PW0226");
 const NO_STEPS: Code = Code("PW0227");
 
+/// Whether runs have no journal.
+const DURABILITY: [(&str, bool); 2] = [("journal", false), ("none", true)];
+
 /// A pathway as written, every part typed.
 #[derive(Debug)]
 pub struct Pathway {
@@ -31,6 +34,8 @@ pub struct Pathway {
     pub max_runs: Option<u32>,
     /// Of a run.
     pub timeout: Option<Duration>,
+    /// Where it says that its runs have no journal, if it does.
+    pub without_journal: Option<Span>,
     /// Computed once per run, in order; none: it could not be read.
     pub vars: Vec<(Spanned<String>, Option<Tree>)>,
     /// Its steps and its return.
@@ -67,9 +72,10 @@ impl Pathway {
         let (max_parallel, max_runs) = (count("max_parallel", reader), count("max_runs", reader));
         let timeout =
             fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
-        if let Some(entry) = fields.take_entry("durability") {
-            reader.diagnostics.push(super::step::not_yet(&entry.key));
-        }
+        let durability = fields.take("durability").and_then(|node| {
+            let without = scalar::choice(node, "`durability`", &DURABILITY, reader.diagnostics)?;
+            Some(without.then_some(node.span))
+        });
         let vars = fields.take("vars").map(|node| vars(node, reader));
         let has_body = node.get("steps").is_some() || node.get("return").is_some();
         let body = Block::from_fields(&mut fields, reader);
@@ -89,6 +95,7 @@ impl Pathway {
             max_parallel: max_parallel.flatten(),
             max_runs: max_runs.flatten(),
             timeout: timeout.flatten(),
+            without_journal: durability.flatten(),
             vars: vars.unwrap_or_default(),
             body: body?,
             on_error: on_error.flatten(),

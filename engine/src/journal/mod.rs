@@ -76,6 +76,9 @@ pub struct Started {
     /// Who called it through a door, and their token, sealed; opened by the server only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
+    /// The place in a trace that it belongs to, as a `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// Why it cannot run at all: what was to start it could not be read, or may not start it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Failure>,

@@ -7,6 +7,9 @@ use crate::document::Fields;
 use crate::source::Node;
 
 const NOTHING_VERIFIES: Code = Code("PW0616");
+const SHORT_SECRET: Code = Code("PW0640");
+/// Bytes of a shared secret: as many as the hash that is signed with it (RFC 7518).
+const SECRET_BYTES: usize = 32;
 
 /// How the tokens of callers are verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Auth {
     pub secret: Option<Secret>,
     /// A URL that knows whether a token is good.
     pub introspect: Option<String>,
+    /// What is sent to `introspect` beside the token, as header `apikey`.
+    pub apikey: Option<Secret>,
     /// `aud` that a token must have.
     pub audience: Option<String>,
     /// `role` that a token must have.
@@ -62,11 +67,12 @@ impl Auth {
                 .unwrap_or_default(),
             issuer: fields.take("issuer").and_then(|node| reader.open_url(node, "`issuer`")),
             jwks: fields.take("jwks").and_then(|node| reader.open_url(node, "`jwks`")),
-            secret: fields
-                .take("secret")
-                .and_then(|node| reader.filled(node, "`secret`"))
-                .map(|secret| Secret::new(secret.value)),
+            secret: fields.take("secret").and_then(|node| shared_secret(node, reader)),
             introspect: fields.take("introspect").and_then(|node| reader.open_url(node, "`introspect`")),
+            apikey: fields
+                .take("apikey")
+                .and_then(|node| reader.filled(node, "`apikey`"))
+                .map(|key| Secret::new(key.value)),
             audience: fields
                 .take("audience")
                 .and_then(|node| reader.open(node, "`audience`"))
@@ -88,4 +94,16 @@ impl Auth {
         }
         Some(auth)
     }
+}
+
+fn shared_secret(node: &Node, reader: &mut Reader<'_>) -> Option<Secret> {
+    let secret = reader.filled(node, "`secret`")?.value;
+    if secret.len() < SECRET_BYTES {
+        reader.push(
+            Diagnostic::warning(SHORT_SECRET, "the shared secret is short enough to be guessed")
+                .at(node.span, format!("less than {SECRET_BYTES} bytes"))
+                .help(format!("share {SECRET_BYTES} random bytes or more, or verify with `jwks`")),
+        );
+    }
+    Some(Secret::new(secret))
 }

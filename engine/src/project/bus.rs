@@ -9,6 +9,40 @@ use crate::document::Fields;
 use crate::source::{Kind, Node, Spanned};
 
 const BAD_TOPIC: Code = Code("PW0614");
+const OWN_OPTION: Code = Code("PW0650");
+
+/// Options of the Kafka client that what Pathway promises rests on, and what to do instead.
+const OWN: [(&str, &str); 25] = [
+    ("bootstrap.servers", "give `servers`"),
+    ("metadata.broker.list", "give `servers`"),
+    ("client.id", "give `client_id`"),
+    ("group.id", "give `group`"),
+    ("auto.offset.reset", "say with `start` where a new group begins, and with `on_gap` what a gap means"),
+    ("enable.auto.commit", COMMITS),
+    ("auto.commit.enable", COMMITS),
+    ("auto.commit.interval.ms", COMMITS),
+    ("enable.auto.offset.store", COMMITS),
+    ("offset.store.method", COMMITS),
+    ("offset.store.path", COMMITS),
+    ("offset.store.sync.interval.ms", COMMITS),
+    ("enable.partition.eof", "leave it out: the ends of partitions are looked up where they matter"),
+    ("enable.idempotence", PRODUCER),
+    ("enable.gapless.guarantee", PRODUCER),
+    ("acks", PRODUCER),
+    ("request.required.acks", PRODUCER),
+    ("queuing.strategy", PRODUCER),
+    ("delivery.report.only.error", PRODUCER),
+    ("transactional.id", "leave it out: Kafka's transactions are not used"),
+    ("transaction.timeout.ms", "leave it out: Kafka's transactions are not used"),
+    ("log.queue", "leave it out: say under `log` what is logged"),
+    ("enabled.events", "leave it out"),
+    ("test.mock.num.brokers", "leave it out"),
+    ("opaque", "leave it out"),
+];
+const COMMITS: &str =
+    "leave it out: an offset is committed when the store has the runs of all records before it";
+const PRODUCER: &str =
+    "leave it out: every record is acknowledged by all replicas, and sent once and in order";
 
 /// Where topics live.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +65,10 @@ pub struct Kafka {
     pub group: Resolved,
     /// Where a group without committed offsets begins.
     pub start: Start,
+    /// What to do where records were deleted before they were read.
+    pub on_gap: OnGap,
+    /// Whether to go on from offsets that another store has committed.
+    pub take_over: bool,
     /// Anything else, in the words of the Kafka client.
     pub options: Vec<(String, Resolved)>,
 }
@@ -43,6 +81,16 @@ pub enum Start {
     Earliest,
     /// After the newest record.
     Latest,
+}
+
+/// What to do where records were deleted before they were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnGap {
+    /// Go on at the oldest that is kept, and say so.
+    #[default]
+    Continue,
+    /// Leave that partition alone until a human has looked at it.
+    Halt,
 }
 
 impl Bus {
@@ -66,6 +114,8 @@ impl Kafka {
             client_id: Resolved::open("pathway"),
             group: Resolved::open("pathway"),
             start: Start::default(),
+            on_gap: OnGap::default(),
+            take_over: false,
             options: Vec::new(),
         };
         for entry in reader.entries(node, "`kafka`") {
@@ -76,13 +126,25 @@ impl Kafka {
                     let words = [("earliest", Start::Earliest), ("latest", Start::Latest)];
                     kafka.start = reader.choice(value, &what, &words).unwrap_or_default();
                 }
+                "on_gap" => {
+                    let words = [("continue", OnGap::Continue), ("halt", OnGap::Halt)];
+                    kafka.on_gap = reader.choice(value, &what, &words).unwrap_or_default();
+                }
+                "take_over" => kafka.take_over = reader.flag(value, &what).unwrap_or_default(),
                 "servers" => kafka.servers = reader.filled(value, &what).unwrap_or_default(),
                 "client_id" => kafka.client_id = reader.filled(value, &what).unwrap_or(kafka.client_id),
                 "group" => kafka.group = reader.filled(value, &what).unwrap_or(kafka.group),
                 // The client's own options have dots; `_` may stand for them.
                 _ => {
-                    if let Some(text) = option(value, &what, reader) {
-                        kafka.options.push((key.replace('_', "."), text));
+                    let name = key.replace('_', ".");
+                    if let Some((_, why)) = OWN.iter().find(|(own, _)| *own == name) {
+                        reader.push(
+                            Diagnostic::error(OWN_OPTION, format!("`{key}` is not for a project to set"))
+                                .at(entry.key.span, "set by Pathway itself")
+                                .help(*why),
+                        );
+                    } else if let Some(text) = option(value, &what, reader) {
+                        kafka.options.push((name, text));
                     }
                 }
             }

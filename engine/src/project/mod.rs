@@ -23,7 +23,7 @@ use indexmap::IndexMap;
 
 pub use address::{has_password, mask_password};
 pub use auth::{Auth, Mode, QueryToken};
-pub use bus::{Bus, Kafka, Start, Topics};
+pub use bus::{Bus, Kafka, OnGap, Start, Topics};
 pub use interpolate::{interpolate, references};
 pub use log::{Log, LogFormat, LogLevel};
 pub use rate::Rate;
@@ -59,6 +59,8 @@ pub struct Project {
     pub bus: Bus,
     /// Where runs are kept.
     pub store: Store,
+    /// How long runs that are over, and records, are kept.
+    pub keep: Duration,
     /// What topics are called on the bus.
     pub topics: Topics,
     /// How callers are known; none: only doors without a caller are served.
@@ -112,6 +114,7 @@ impl Default for Project {
             service: ServiceDefaults { timeout: Duration::from_secs(120), retry: Retry::default() },
             bus: Bus::Embedded,
             store: Store::Path("./data".to_owned()),
+            keep: Duration::from_secs(7 * 24 * 3600),
             topics: Topics::default(),
             auth: None,
             origins: Vec::new(),
@@ -170,9 +173,8 @@ impl Project {
         if let Some(node) = fields.take("bus").filter(|node| is_given(node)) {
             project.bus = Bus::read(node, reader);
         }
-        if let Some(store) = fields.take("store").filter(|n| is_given(n)).and_then(|n| Store::read(n, reader))
-        {
-            project.store = store;
+        if let Some(node) = fields.take("store").filter(|node| is_given(node)) {
+            project.store(node, reader);
         }
         if let Some(node) = fields.take("topics") {
             project.topics = Topics::read(node, reader);
@@ -206,6 +208,17 @@ impl Project {
         }
         if let Some(node) = fields.take("service") {
             self.service.read(node, reader);
+        }
+        fields.finish(reader.diagnostics);
+    }
+
+    fn store(&mut self, node: &Node, reader: &mut Reader<'_>) {
+        let Some(mut fields) = Fields::of(node, "`store`", reader.diagnostics) else { return };
+        if let Some(keep) = fields.take("keep").and_then(|node| reader.duration(node, "`keep`")) {
+            self.keep = keep;
+        }
+        if let Some(store) = Store::read(&mut fields, reader) {
+            self.store = store;
         }
         fields.finish(reader.diagnostics);
     }
@@ -253,11 +266,9 @@ impl ServiceDefaults {
 }
 
 impl Store {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "`store`", reader.diagnostics)?;
+    fn read(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let path = fields.take("path").and_then(|node| reader.open(node, "`path`"));
         let postgres = fields.take("postgres").and_then(|node| reader.filled(node, "`postgres`"));
-        fields.finish(reader.diagnostics);
         match postgres {
             Some(url) => Some(Self::Postgres(Secret::new(url.value))),
             None => path.map(|path| Self::Path(path.value)),

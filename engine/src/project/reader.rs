@@ -86,6 +86,11 @@ impl Reader<'_> {
         scalar::duration(&node, what, self.diagnostics)
     }
 
+    pub(super) fn flag(&mut self, node: &Node, what: &str) -> Option<bool> {
+        let node = self.plain(node, what)?;
+        scalar::boolean(&node, what, self.diagnostics)
+    }
+
     pub(super) fn choice<T: Copy>(
         &mut self,
         node: &Node,

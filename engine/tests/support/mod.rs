@@ -127,6 +127,7 @@ pub fn started(input: Value, seed: u64) -> Started {
         depth: 0,
         sealed: None,
         refused: None,
+        trace: None,
         caller: None,
     }
 }

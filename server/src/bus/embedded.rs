@@ -6,9 +6,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     Answer, Batch, Bus, BusError, Consumer, EMBEDDED_PARTITION, NewRecord, Offset, Partition, Positions,
-    Reach, Record, Start, Subscription, Work,
+    Reach, Record, Start, Subscription, Truth, Work,
 };
-use crate::store::{Millis, Store, Watch};
+use crate::store::{Admit, Millis, Store, Watch};
 
 /// Records looked at together when a time is searched for.
 const SEARCHED: u32 = 1000;
@@ -75,10 +75,14 @@ impl Bus for EmbeddedBus {
     fn consume(&self, topics: Vec<Work>) -> Answer<'_, Box<dyn Consumer>> {
         Box::pin(async move {
             let (assign, assigned) = mpsc::unbounded_channel();
-            for Work { topic, .. } in topics {
+            for Work { topic, truth } in topics {
                 let position = self.store.next_offset(&topic, EMBEDDED_PARTITION).await?.unwrap_or(0);
+                let done = watch::Sender::new(position);
+                if truth == Truth::Bus {
+                    tokio::spawn(commit(self.store.clone(), topic.clone(), done.subscribe()));
+                }
                 // The receiver is right here.
-                drop(assign.send(self.reader(&topic, position)));
+                drop(assign.send(Share { reader: self.reader(&topic, position), done }));
             }
             Ok(Box::new(Member { assigned, _assign: assign }) as Box<dyn Consumer>)
         })
@@ -100,16 +104,16 @@ impl Bus for EmbeddedBus {
 /// The only member there is: everything is its to work on.
 #[derive(Debug)]
 struct Member {
-    assigned: mpsc::UnboundedReceiver<Reader>,
+    assigned: mpsc::UnboundedReceiver<Share>,
     /// Kept, so that waiting for more never ends.
-    _assign: mpsc::UnboundedSender<Reader>,
+    _assign: mpsc::UnboundedSender<Share>,
 }
 
 impl Consumer for Member {
     fn assigned(&mut self) -> Answer<'_, Box<dyn Partition>> {
         Box::pin(async move {
             match self.assigned.recv().await {
-                Some(reader) => Ok(Box::new(reader) as Box<dyn Partition>),
+                Some(share) => Ok(Box::new(share) as Box<dyn Partition>),
                 None => std::future::pending().await,
             }
         })
@@ -157,9 +161,16 @@ impl Subscription for Reader {
     }
 }
 
-impl Partition for Reader {
+/// A topic that is worked on.
+#[derive(Debug)]
+struct Share {
+    reader: Reader,
+    done: watch::Sender<Offset>,
+}
+
+impl Partition for Share {
     fn topic(&self) -> &str {
-        &self.topic
+        &self.reader.topic
     }
 
     fn number(&self) -> i32 {
@@ -167,9 +178,25 @@ impl Partition for Reader {
     }
 
     fn next_batch(&mut self, max: u32, max_bytes: usize) -> Answer<'_, Option<Batch>> {
-        Box::pin(async move { self.next(max, max_bytes).await.map(Some) })
+        Box::pin(async move { self.reader.next(max, max_bytes).await.map(Some) })
     }
 
-    /// Admission moved the store on already.
-    fn done(&self, _next: Offset) {}
+    fn done(&self, next: Offset) {
+        self.done.send_replace(next);
+    }
+}
+
+/// Keeps what is done of a topic of which the store knows nothing else, until the work on it ends.
+async fn commit(store: Arc<dyn Store>, topic: String, mut done: watch::Receiver<Offset>) {
+    let mut from_offset = *done.borrow_and_update();
+    while done.changed().await.is_ok() {
+        let next_offset = *done.borrow_and_update();
+        let (topic, partition) = (topic.clone(), EMBEDDED_PARTITION);
+        let admit = Admit { topic, partition, from_offset, next_offset, runs: Vec::new() };
+        if let Err(error) = store.admit(admit).await {
+            tracing::error!(%error, "what is done of a topic is not kept");
+            return;
+        }
+        from_offset = next_offset;
+    }
 }

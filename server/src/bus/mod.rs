@@ -1,6 +1,7 @@
 //! Topics: where records are published and from where runs are admitted.
 
 mod embedded;
+mod kafka;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 pub use embedded::EmbeddedBus;
+pub use kafka::KafkaBus;
 
 use crate::store::{Millis, StoreError};
 pub use crate::store::{NewRecord, Offset, Record};
@@ -23,6 +25,23 @@ pub enum BusError {
     /// The embedded bus is as good as its store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It cannot be reached, or did not answer in time: it may work later.
+    #[error("{0}")]
+    Away(String),
+    /// A record is larger than it takes.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It will never do this.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl BusError {
+    /// Whether the same may work later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Away(_))
+    }
 }
 
 /// What a bus answers, later.
@@ -83,6 +102,17 @@ pub trait Bus: fmt::Debug + Send + Sync {
     /// Publishes records; ready when they are durable. One offset per record, in order.
     fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>>;
 
+    /// As [`Bus::publish`], with an answer of its own for each record, in order.
+    fn publish_each(&self, records: Vec<NewRecord>) -> BoxFuture<'_, Vec<Result<Offset, BusError>>> {
+        let count = records.len();
+        Box::pin(async move {
+            match self.publish(records).await {
+                Ok(offsets) => offsets.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error); count],
+            }
+        })
+    }
+
     /// Reads all of a topic, which need not exist yet, for oneself alone. Where it begins is
     /// settled when this is ready.
     fn subscribe(&self, topic: &str, start: Start) -> Answer<'_, Box<dyn Subscription>>;
@@ -95,6 +125,11 @@ pub trait Bus: fmt::Debug + Send + Sync {
 
     /// Whether it can be reached and work has been given out.
     fn reach(&self) -> watch::Receiver<Reach>;
+
+    /// Ready when all consumers and subscriptions that were dropped have ended, or took too long.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// A reader of a topic, with a position of its own.

@@ -4,11 +4,13 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use pathway_engine::compile::Program;
-use pathway_engine::project::Store;
+use pathway_engine::project::{Auth, Bus, MASK, Mode, Resolved, Store};
 
 use super::{Exit, Failure, Outcome, Session};
-use crate::app::{App, AppError, Settings, is_unverified};
+use crate::app::{App, AppError, Settings};
 use crate::config::Config;
+use crate::identity::AdminTokenError;
+use crate::seal::SealError;
 use crate::store::StoreError;
 
 /// Serves the project: gateway and worker in one process
@@ -55,7 +57,9 @@ async fn serve(session: &Session, config: Config, program: Program, started: Ins
 
 fn refused(error: &AppError) -> Failure {
     let exit = match error {
-        AppError::Project(_) => Exit::Config,
+        AppError::Project(_) | AppError::Seal(SealError::Keys) | AppError::Admin(AdminTokenError::Given) => {
+            Exit::Config
+        }
         AppError::Store(StoreError::InUse { .. }) | AppError::Listen { .. } => Exit::Temporary,
         _ => Exit::Internal,
     };
@@ -85,12 +89,28 @@ pub(super) fn asked_to_stop() -> impl Future<Output = ()> {
     }
 }
 
+/// How tokens are verified.
+fn way_of_verifying(auth: &Auth) -> String {
+    if auth.mode == Mode::Unverified {
+        return "UNVERIFIED: every token is believed; for development only".to_owned();
+    }
+    let ways = [
+        auth.jwks.as_ref().map(|url| format!("the keys at {url}")),
+        auth.introspect.as_ref().map(|url| format!("asking {url}")),
+        auth.secret
+            .as_ref()
+            .map(|_| "a SHARED SECRET: whoever knows it can make tokens of anybody".to_owned()),
+    ];
+    format!("verified with {}", ways.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
 /// What the banner says of a project.
 struct Summary {
     pathways: Vec<String>,
     feeds: Vec<String>,
+    bus: String,
     store: String,
-    auth: &'static str,
+    auth: String,
 }
 
 impl Summary {
@@ -111,16 +131,19 @@ impl Summary {
             .collect();
         let feeds = program.feeds.values();
         let feeds = feeds.map(|feed| format!("{} (GET {})", feed.name.value, feed.path.value)).collect();
+        let bus = match &project.bus {
+            Bus::Embedded => "embedded".to_owned(),
+            Bus::Kafka(kafka) => {
+                let shown = |text: &Resolved| if text.secret { MASK.to_owned() } else { text.value.clone() };
+                format!("kafka {}, group {}", shown(&kafka.servers), shown(&kafka.group))
+            }
+        };
         let store = match &project.store {
             Store::Path(path) => path.clone(),
             Store::Postgres(_) => "PostgreSQL".to_owned(),
         };
-        let auth = match (&project.auth, is_unverified(project)) {
-            (None, _) => "none",
-            (_, true) => "UNVERIFIED: every token is believed; for development only",
-            _ => "verified",
-        };
-        Self { pathways, feeds, store, auth }
+        let auth = project.auth.as_ref().map_or_else(|| "none".to_owned(), way_of_verifying);
+        Self { pathways, feeds, bus, store, auth }
     }
 
     fn banner(&self, app: &App, started: Instant) -> String {
@@ -130,9 +153,9 @@ impl Summary {
             let _ok = writeln!(text, "  {name:<9} {value}");
         };
         line("listening", &format!("http://{}", app.address));
-        line("bus", "embedded");
+        line("bus", &self.bus);
         line("store", &self.store);
-        line("auth", self.auth);
+        line("auth", &self.auth);
         for (what, routes) in [("pathways", &self.pathways), ("feeds", &self.feeds)] {
             for (n, route) in routes.iter().enumerate() {
                 line(if n == 0 { what } else { "" }, route);

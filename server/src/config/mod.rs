@@ -32,12 +32,18 @@ use overlay::Overlay;
 use pattern::Pattern;
 use variables::Table;
 
+use crate::identity::AdminToken;
+use crate::seal;
+
 const UNREADABLE: Code = Code("PW0620");
 const NOT_UTF8: Code = Code("PW0621");
 const DOTENV: Code = Code("PW0622");
 const TWICE: Code = Code("PW0623");
 const OUTSIDE: Code = Code("PW0627");
 const NO_MATCH: Code = Code("PW0628");
+
+/// Variables that no file of the project names: the server reads them itself.
+const SERVERS_OWN: [&str; 2] = [seal::VARIABLE, AdminToken::VARIABLE];
 
 /// The name of the project file.
 pub const FILE: &str = "pathway.yaml";
@@ -107,6 +113,9 @@ impl Config {
         over.variables(&mut table);
         for flag in &request.flags {
             over.flag(flag, &mut table);
+        }
+        for name in SERVERS_OWN {
+            table.mention(&format!("${{{name}}}"), &mut diagnostics);
         }
         let variables = table.variables();
         let project = Project::read(&tree, &variables, &mut diagnostics);

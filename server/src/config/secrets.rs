@@ -2,12 +2,16 @@
 
 use pathway_engine::project::has_password;
 
+use crate::seal;
+
 const WORDS: [&str; 4] = ["KEY", "SECRET", "TOKEN", "PASSWORD"];
 
 /// Whether one of the words of `name` says that it is secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
-    name.split(|c: char| !c.is_alphanumeric())
-        .any(|word| WORDS.iter().any(|secret| secret.eq_ignore_ascii_case(word)))
+    name == seal::VARIABLE
+        || name
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| WORDS.iter().any(|secret| secret.eq_ignore_ascii_case(word)))
 }
 
 /// Whether a variable must never be shown.
@@ -21,7 +25,15 @@ mod tests {
 
     #[test]
     fn words_tell() {
-        for name in ["API_KEY", "KEY", "jwt_secret", "SUPABASE_ANON_KEY", "DB_PASSWORD_OLD", "x-api-key"] {
+        for name in [
+            "API_KEY",
+            "KEY",
+            "jwt_secret",
+            "SUPABASE_ANON_KEY",
+            "DB_PASSWORD_OLD",
+            "x-api-key",
+            "PATHWAY_SEAL_KEYS",
+        ] {
             assert!(is_secret_name(name), "{name}");
         }
         for name in ["KEYBOARD", "MONKEY", "TOKENS_PER_CALL", "SUPABASE_URL", ""] {

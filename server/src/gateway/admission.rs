@@ -66,7 +66,7 @@ impl Asked {
         let key = plan.door.key.as_ref().map(|key| self.facts().text(key)).transpose().map_err(unreadable)?;
         let sealed = self.caller.principal.clone().map(|principal| {
             let sealed = Sealed { principal, token: self.caller.token.clone() };
-            sealed.seal(&parts.key, &plan.name, &self.id)
+            sealed.seal(&parts.keys, &plan.name, &self.id)
         });
         let now = Timestamp::now().as_millisecond();
         let envelope = Envelope {

@@ -11,8 +11,9 @@ use pathway_engine::schema::Violation;
 use pathway_engine::vm::{Class, Failure};
 
 use super::auth::Caller;
+use super::credentials::{ACCESS_TOKEN, TICKET};
 use super::stream::Words;
-use super::{Gateway, Problem, auth, body, expiry, problem, runs, stream};
+use super::{Gateway, Problem, auth, body, problem, runs, stream};
 use crate::store::{Run, StoreError};
 
 /// The parameter that names the run.
@@ -25,8 +26,9 @@ pub(super) async fn enter(gateway: Gateway, plan: Arc<Plan>, request: Request) -
 
 async fn join(gateway: &Gateway, plan: &Plan, request: Request) -> Result<Response, Problem> {
     let Some(http) = &plan.door.http else { return Err(problem::no_route(request.uri().clone()).await) };
-    let caller = auth::identify(http.auth, gateway.parts.project.auth.as_ref(), request.headers())?;
-    let query = body::query(request.uri())?;
+    let (head, _) = request.into_parts();
+    let caller = auth::of_stream(gateway, http.auth, &head).await?;
+    let query = body::query(&head.uri, &[TICKET, ACCESS_TOKEN])?;
     let id = query.get_attr(CORRELATION).ok();
     let id = id.as_ref().and_then(|id| id.as_str()).filter(|id| !id.is_empty()).ok_or_else(missing)?;
     let waiting = tokio::time::timeout(http.timeout, appears(gateway, plan, &caller, id));
@@ -36,7 +38,7 @@ async fn join(gateway: &Gateway, plan: &Plan, request: Request) -> Result<Respon
         Err(_elapsed) => find(gateway, plan, &caller, id).await?,
     };
     let run = run.ok_or_else(Problem::no_run)?;
-    stream::again(gateway, &run, Words::Reply, request.headers(), expiry::of(&caller)).await
+    stream::again(gateway, &run, Words::Reply, &head.headers, &caller).await
 }
 
 /// The run, as soon as it is there. One that is somebody else's is never there.

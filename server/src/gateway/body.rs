@@ -39,11 +39,12 @@ pub(super) async fn object(request: Request, limits: &Limits) -> Result<Value, P
     Err(Problem::of(&Failure::violated(Class::Invalid, "the input", vec![violation])))
 }
 
-/// The parameters of a query, all text.
-pub(super) fn query(uri: &Uri) -> Result<Value, Problem> {
+/// The parameters of a query but those named, all text.
+pub(super) fn query(uri: &Uri, without: &[&str]) -> Result<Value, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, Class::Invalid, detail);
     let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_malformed| bad("the query is malformed".to_owned()))?;
+    pairs.retain(|(name, _)| !without.contains(&name.as_str()));
     pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
     let twice = pairs.windows(2).find_map(|two| match two {
         [(a, _), (b, _)] if a == b => Some(a),

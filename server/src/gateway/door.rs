@@ -14,8 +14,9 @@ use pathway_engine::vm::{Class, Method};
 use uuid::Uuid;
 
 use super::admission::{Asked, Followed};
+use super::credentials::{ACCESS_TOKEN, TICKET};
 use super::prefer::Prefer;
-use super::{Gateway, Problem, answer, auth, body, expiry, idempotency, problem, stream};
+use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream};
 
 /// The header that names the run of an answer.
 pub(super) const RUN: HeaderName = HeaderName::from_static("pathway-run");
@@ -52,7 +53,7 @@ async fn serve(
             let admitted = asked.admitted(&mut followed, gateway, plan);
             match tokio::time::timeout(http.timeout, admitted).await {
                 Err(_elapsed) => Err(answer::late(&asked.id)),
-                Ok(run) => run.map(|run| stream::of_door(gateway, plan, &run, expiry::of(&asked.caller))),
+                Ok(run) => run.map(|run| stream::of_door(gateway, plan, &run, &asked.caller)),
             }
         }
     };
@@ -73,11 +74,24 @@ async fn read(
     request: Request,
 ) -> Result<Asked, Problem> {
     let parts = &gateway.parts;
-    let caller = auth::identify(http.auth, parts.project.auth.as_ref(), request.headers())?;
+    let streams = http.mode == Mode::Stream && http.method == Method::Get;
+    let (head, content) = request.into_parts();
+    let caller = match streams {
+        true => auth::of_stream(gateway, http.auth, &head).await?,
+        false => auth::of_request(gateway, http.auth, &head.headers).await?,
+    };
+    let request = Request::from_parts(head, content);
     let idempotency_key = idempotency::key(request.headers())?;
     let input = match http.method {
-        Method::Get | Method::Delete => body::query(request.uri())?,
+        // Who calls is no input: it would be kept with the run.
+        Method::Get if streams => body::query(request.uri(), &[TICKET, ACCESS_TOKEN])?,
+        Method::Get | Method::Delete => body::query(request.uri(), &[])?,
         Method::Post | Method::Put | Method::Patch => body::object(request, &parts.limits).await?,
+    };
+    // Who asks is known by the request: a token in its body is of no use, and must go nowhere.
+    let input = match &plan.door.token {
+        Some(field) => value::without_field(&input, &field.value),
+        None => input,
     };
     let id = Uuid::now_v7().to_string();
     let input = match &plan.door.correlation {

@@ -1,39 +1,34 @@
-//! When what a caller may see ends: with their token.
+//! The end of a stream whose caller is no longer known: their token has expired.
 
 use std::time::Duration;
 
-use axum::body::Bytes;
-use futures_util::{Stream, StreamExt as _};
-use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep_until};
+use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::auth::Caller;
+use super::Gateway;
 
-/// When the streams of this caller are to be closed; none: whenever they end.
-pub(super) fn of(caller: &Caller) -> Option<Timestamp> {
-    let claims = caller.principal.as_ref()?.claims.as_ref()?;
-    let seconds = f64::try_from(claims.get_attr("exp").ok()?).ok()?;
-    // What is no time of this calendar is no end either.
-    let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
-    Timestamp::from_duration(since).ok()
-}
+/// When a stream ends, whatever there is left to say; it may be never.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expiry(Option<Instant>);
 
-/// These events, as long as it is not `closes_at`.
-pub(super) fn until(
-    closes_at: Option<Timestamp>,
-    events: impl Stream<Item = Bytes> + Send + 'static,
-) -> impl Stream<Item = Bytes> + Send + 'static {
-    let closes = async move {
-        match closes_at.and_then(instant) {
-            Some(at) => sleep_until(at).await,
+impl Expiry {
+    /// At `expires_at` by the clock that tokens are verified by.
+    pub(super) fn at(gateway: &Gateway, expires_at: Option<Timestamp>) -> Self {
+        let now = gateway.parts.identity.now();
+        let left = expires_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        Self(left.and_then(|left| Instant::now().checked_add(left)))
+    }
+
+    /// Ready when it is time.
+    pub(super) async fn reached(self) {
+        match self.0 {
+            Some(at) => tokio::time::sleep_until(at).await,
             None => std::future::pending().await,
         }
-    };
-    events.take_until(closes)
-}
+    }
 
-/// The same time on the clock that timers go by.
-fn instant(at: Timestamp) -> Option<Instant> {
-    let left: Duration = Timestamp::now().duration_until(at).try_into().unwrap_or_default();
-    Instant::now().checked_add(left)
+    /// Whether it is time.
+    pub(super) fn is_reached(self) -> bool {
+        self.0.is_some_and(|at| at <= Instant::now())
+    }
 }

@@ -12,6 +12,7 @@ mod auth;
 mod body;
 mod commands;
 mod cors;
+mod credentials;
 mod door;
 mod expiry;
 mod feed;
@@ -26,6 +27,7 @@ mod runs;
 mod serve;
 mod sse;
 mod stream;
+mod ticket;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +52,8 @@ pub use serve::{ServeError, check};
 use feed::Feeds;
 
 use crate::bus::Bus;
-use crate::seal::SealKey;
+use crate::identity::{AdminToken, Identity};
+use crate::seal::SealKeys;
 use crate::store::Store;
 
 /// What a gateway works with.
@@ -66,8 +69,12 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// What callers may do to their runs.
     pub commands: Arc<dyn Commands>,
-    /// Seals who asked.
-    pub key: SealKey,
+    /// Knows users by their tokens.
+    pub identity: Arc<Identity>,
+    /// Opens the doors for services.
+    pub admin: AdminToken,
+    /// Seal who asked, and tickets.
+    pub keys: SealKeys,
     /// What `/readyz` says.
     pub ready: watch::Receiver<Readiness>,
     /// Ends the server: cancelled, it accepts nothing more and its streams end.
@@ -135,6 +142,7 @@ impl Gateway {
             .route("/health", get(health::health))
             .route("/livez", get(health::health))
             .route("/readyz", get(health::ready))
+            .route("/api/stream-tickets", post(ticket::issue))
             .route("/api/runs/{id}", get(runs::show))
             .route("/api/runs/{id}/events", get(runs::events))
             .route("/api/runs/{id}/cancel", post(runs::cancel))

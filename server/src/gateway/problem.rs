@@ -79,11 +79,14 @@ impl Problem {
         problem
     }
 
-    /// The caller is not known and must be.
+    /// The caller is not known and must be. The detail is ours: no quotes, nothing of the request.
     pub(super) fn unauthorized(detail: &str, had_token: bool) -> Self {
-        let challenge = if had_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };
-        Self::new(StatusCode::UNAUTHORIZED, Class::Denied, detail)
-            .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+        let challenge = match had_token {
+            true => format!("Bearer error=\"invalid_token\", error_description=\"{detail}\""),
+            false => "Bearer".to_owned(),
+        };
+        let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+        Self::new(StatusCode::UNAUTHORIZED, Class::Denied, detail).header(WWW_AUTHENTICATE, challenge)
     }
 
     /// There is nothing that this caller may see.

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::auth::Caller;
 use super::commands::CommandError;
 use super::stream::Words;
-use super::{Gateway, Problem, answer, auth, body, expiry, outcome, stream};
+use super::{Gateway, Problem, answer, auth, body, outcome, stream};
 use crate::store::Run;
 
 /// Bytes of the name of a signal.
@@ -27,7 +28,8 @@ pub(super) async fn show(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let (run, _) = find(&gateway, &id, &headers).await?;
+    let caller = auth::of_owner(&gateway, &headers).await?;
+    let run = find(&gateway, &id, &caller).await?;
     let time = |at: i64| Timestamp::from_millisecond(at).map(|at| at.to_string()).ok();
     let mut shown = json!({
         "id": run.public_id,
@@ -52,10 +54,11 @@ pub(super) async fn show(
 pub(super) async fn events(
     State(gateway): State<Gateway>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Result<Response, Problem> {
-    let (run, caller) = find(&gateway, &id, &headers).await?;
-    stream::again(&gateway, &run, Words::Door, &headers, expiry::of(&caller)).await
+    let caller = auth::of_owner_of_stream(&gateway, &head).await?;
+    let run = find(&gateway, &id, &caller).await?;
+    stream::again(&gateway, &run, Words::Door, &head.headers, &caller).await
 }
 
 /// `POST /api/runs/ID/cancel`
@@ -64,7 +67,8 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (run, _) = find(&gateway, &id, &headers).await?;
+    let caller = auth::of_owner(&gateway, &headers).await?;
+    let run = find(&gateway, &id, &caller).await?;
     if run.status.is_final() {
         return Err(refused(CommandError::Ended, &id));
     }
@@ -78,7 +82,8 @@ pub(super) async fn signal(
     Path((id, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (run, caller) = find(&gateway, &id, request.headers()).await?;
+    let caller = auth::of_owner(&gateway, request.headers()).await?;
+    let run = find(&gateway, &id, &caller).await?;
     if name.len() > LONGEST_NAME {
         let detail = format!("the name of a signal has at most {LONGEST_NAME} bytes");
         return Err(Problem::new(StatusCode::BAD_REQUEST, Class::Invalid, detail));
@@ -93,10 +98,9 @@ pub(super) async fn signal(
 }
 
 /// The run, if this caller may see it.
-async fn find(gateway: &Gateway, id: &str, headers: &HeaderMap) -> Result<(Run, Caller), Problem> {
-    let caller = auth::identify(Auth::Optional, gateway.parts.project.auth.as_ref(), headers)?;
+async fn find(gateway: &Gateway, id: &str, caller: &Caller) -> Result<Run, Problem> {
     let run = gateway.parts.store.run(id).await?.ok_or_else(Problem::no_run)?;
-    if is_visible(gateway, &run, &caller) { Ok((run, caller)) } else { Err(Problem::no_run()) }
+    if is_visible(gateway, &run, caller) { Ok(run) } else { Err(Problem::no_run()) }
 }
 
 /// Whether this caller may see that run.

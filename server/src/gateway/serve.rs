@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use pathway_engine::compile::Program;
+use pathway_engine::compile::{Plan, Program};
 use pathway_engine::document::Auth;
 use pathway_engine::project::{Mode, Project};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::patience::Patient;
-use super::{Gateway, Limits, auth};
+use super::{Gateway, Limits};
 
 /// Bytes of a request's head, and of what is read or written ahead.
 const BUFFER: usize = 64 << 10;
@@ -47,20 +47,16 @@ pub fn check(project: &Project, program: &Program) -> Result<(), String> {
     if mode == Some(Mode::Unverified) {
         return check_loopback(project.listen);
     }
-    for plan in program.pathways.values() {
-        let Some(http) = &plan.door.http else { continue };
-        match (http.auth, mode) {
-            (Auth::User | Auth::Optional, Some(_)) => return Err(auth::UNSUPPORTED.to_owned()),
-            (Auth::User, None) => {
-                return Err(format!(
-                    "the HTTP door of `{}` is for users, but the project has no `auth`",
-                    plan.name
-                ));
-            }
-            _ => {}
+    let is_for_users =
+        |plan: &&Arc<Plan>| plan.door.http.as_ref().is_some_and(|http| http.auth == Auth::User);
+    let door = program.pathways.values().find(is_for_users).map(|plan| ("HTTP door of", &*plan.name));
+    let feed = program.feeds.values().find(|feed| feed.auth == Auth::User);
+    match door.or_else(|| feed.map(|feed| ("feed", feed.name.value.as_str()))) {
+        Some((what, name)) if mode.is_none() => {
+            Err(format!("the {what} `{name}` is for users, but the project has no `auth`"))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_loopback(address: SocketAddr) -> Result<(), String> {

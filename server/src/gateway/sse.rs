@@ -6,6 +6,9 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt as _};
 
+/// The header of a client that has read a stream before.
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 /// The place of an event in the stream of a run: attempt and sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EventId(pub(super) u32, pub(super) u32);
@@ -13,7 +16,7 @@ pub(super) struct EventId(pub(super) u32, pub(super) u32);
 impl EventId {
     /// The one that a reader saw last; none where it saw none, or none of ours.
     pub(super) fn last_seen(headers: &HeaderMap) -> Option<Self> {
-        let text = headers.get(HeaderName::from_static("last-event-id"))?.to_str().ok()?;
+        let text = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
         let (attempt, seq) = text.trim().split_once('.')?;
         Some(Self(attempt.parse().ok()?, seq.parse().ok()?))
     }
@@ -43,6 +46,11 @@ pub(super) fn data(id: EventId, json: &str) -> Bytes {
 /// What came before is void: the step begins again.
 pub(super) fn reset(id: EventId) -> Bytes {
     Bytes::from(format!("id: {}.{}\nevent: reset\ndata: {{}}\n\n", id.0, id.1))
+}
+
+/// The caller is no longer known: the client may open the stream again with a new token.
+pub(super) fn reauth() -> Bytes {
+    Bytes::from_static(b": the token has expired\nevent: reauth\ndata: {}\n\n")
 }
 
 /// A comment, which clients pass over.

@@ -20,8 +20,10 @@ use pathway_engine::value;
 use pathway_engine::vm::{Extra, Failure, Outside};
 
 use super::admission::Followed;
+use super::auth::Caller;
+use super::expiry::Expiry;
 use super::sse::{self, EventId};
-use super::{Gateway, Problem, expiry, outcome};
+use super::{Gateway, Problem, outcome};
 use crate::piece::{Piece, Said};
 use crate::store::{Run, RunId, StoreError, StreamRow};
 
@@ -38,13 +40,8 @@ pub(super) enum Words {
 }
 
 /// The stream of a run that a door has just started, from its beginning.
-pub(super) fn of_door(
-    gateway: &Gateway,
-    plan: &Arc<Plan>,
-    run: &Run,
-    closes_at: Option<Timestamp>,
-) -> Response {
-    respond(Telling::new(gateway, Some(plan.clone()), run, Words::Door, None), closes_at)
+pub(super) fn of_door(gateway: &Gateway, plan: &Arc<Plan>, run: &Run, caller: &Caller) -> Response {
+    respond(Telling::new(gateway, Some(plan.clone()), run, Words::Door, caller, None))
 }
 
 /// The stream of a run that is read again. From where is said by the headers; what does not fit
@@ -54,7 +51,7 @@ pub(super) async fn again(
     run: &Run,
     words: Words,
     headers: &HeaderMap,
-    closes_at: Option<Timestamp>,
+    caller: &Caller,
 ) -> Result<Response, Problem> {
     let plan = gateway.parts.program.pathways.get(run.pathway.as_str()).cloned();
     let mut after = None;
@@ -81,20 +78,17 @@ pub(super) async fn again(
             }
         }
     }
-    Ok(respond(Telling::new(gateway, plan, run, words, after), closes_at))
+    Ok(respond(Telling::new(gateway, plan, run, words, caller, after)))
 }
 
 /// The id of the last event of a run that emitted nothing.
 const FIRST: EventId = EventId(1, 0);
 
-fn respond(telling: Telling, closes_at: Option<Timestamp>) -> Response {
-    sse::response(expiry::until(
-        closes_at,
-        stream::unfold(telling, |mut telling| async move {
-            let event = telling.next().await?;
-            Some((event, telling))
-        }),
-    ))
+fn respond(telling: Telling) -> Response {
+    sse::response(stream::unfold(telling, |mut telling| async move {
+        let event = telling.next().await?;
+        Some((event, telling))
+    }))
 }
 
 /// A stream that is being told.
@@ -107,6 +101,7 @@ struct Telling {
     after: Option<(u32, u32)>,
     rows: VecDeque<StreamRow>,
     stage: Stage,
+    expiry: Expiry,
 }
 
 #[derive(PartialEq)]
@@ -122,6 +117,7 @@ impl Telling {
         plan: Option<Arc<Plan>>,
         run: &Run,
         words: Words,
+        caller: &Caller,
         after: Option<(u32, u32)>,
     ) -> Self {
         Self {
@@ -133,6 +129,7 @@ impl Telling {
             after,
             rows: VecDeque::new(),
             stage: Stage::Opening,
+            expiry: Expiry::at(gateway, caller.expires_at),
         }
     }
 
@@ -157,6 +154,10 @@ impl Telling {
                 self.stage = Stage::Over;
                 return Ok(sse::comment("the server is stopping"));
             }
+            if self.expiry.is_reached() {
+                self.stage = Stage::Over;
+                return Ok(sse::reauth());
+            }
             if let Some(row) = self.rows.pop_front() {
                 self.after = Some((row.attempt, row.seq));
                 if let Some(event) = self.say(&row) {
@@ -177,6 +178,7 @@ impl Telling {
             tokio::select! {
                 biased;
                 () = parts.stop.cancelled() => {}
+                () = self.expiry.reached() => {}
                 changed = self.followed.changed() => changed?,
                 () = tokio::time::sleep(parts.limits.keep_alive) => return Ok(sse::comment("")),
             }

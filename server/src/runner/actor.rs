@@ -1,6 +1,6 @@
 //! One run: its VM, its journal and what is under way for it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(super) struct Actor {
     pub(super) tasks: JoinSet<()>,
     pub(super) running: HashMap<Instance, AbortHandle>,
     timers: BTreeMap<(Timestamp, u64), ()>,
+    /// Instances that have emitted and not been reset since.
+    pub(super) heard: BTreeSet<Box<str>>,
     /// To be committed.
     pub(super) change: Change,
 }
@@ -61,6 +63,7 @@ impl Inner {
         let (mailbox, messages) = mpsc::channel(MAILBOX);
         self.actors().insert(run.public_id.clone(), mailbox.clone());
         let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
+        let finished = run.finished.clone().zip(run.source.as_ref().map(|(_, _, offset)| *offset));
         let parked = match Actor::new(self.clone(), run, mailbox) {
             Ok(actor) => actor.work(messages).await,
             Err(reason) => {
@@ -75,8 +78,12 @@ impl Inner {
                 tracing::error!(run = public_id, %error, "left as it is: its journal could not be written");
             }
             Err(error) => self.fatal(&error.to_string()),
-            Ok(true) if plan.door.park_holds => {}
+            Ok(true) if plan.door.park_holds && plan.has_journal() => {}
             Ok(_) => {
+                if let Some((finished, offset)) = finished {
+                    // Nobody waits for it where the partition was given up.
+                    let _given_up = finished.send(offset).await;
+                }
                 if let Some(next) = lane.and_then(|lane| self.lanes.leave(&lane)) {
                     self.begin(next);
                 }
@@ -114,6 +121,7 @@ impl Actor {
             tasks: JoinSet::new(),
             running: HashMap::new(),
             timers: BTreeMap::new(),
+            heard: BTreeSet::new(),
             change: Change::default(),
         })
     }
@@ -221,9 +229,7 @@ impl Actor {
             let _applied = self.vm.apply(event, &mut effects);
         }
         self.observe_trace();
-        let caller = started(&self.run.events).and_then(|started| started.caller.as_ref());
-        if caller.and_then(|caller| caller.deadline).is_some_and(|deadline| deadline < Timestamp::now()) {
-            let reason = Failure::new(Class::Cancelled, "whoever asked has given up waiting");
+        if let Some(reason) = super::ending::given_up(&self.run) {
             self.tell(Kind::Cancelled { reason }, &mut effects);
         }
         effects
@@ -235,6 +241,12 @@ impl Actor {
         self.rows = rows.last().map_or(0, |row| row.seq + 1);
         let emitted: Vec<Piece> =
             rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect();
+        for piece in &emitted {
+            match piece.said {
+                Said::Emitted(_) => self.heard.insert(piece.step.as_str().into()),
+                Said::Reset => self.heard.remove(piece.step.as_str()),
+            };
+        }
         let mut effects = Vec::new();
         for Unfinished { effect, sent } in self.vm.in_flight() {
             match self.lost(&effect, sent, &emitted) {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Observed;
 use super::actor::Actor;
+use super::outgoing::Outgoing;
 use crate::piece::{Piece, Said};
 use crate::store::{Append, NewEvent, NewRecord, NewRun, StatusChange, StoreError, StreamRow};
 
@@ -51,7 +52,11 @@ impl Actor {
         let run = self.run.public_id.clone();
         let shown = value.clone();
         self.inner.observe(|| Observed::Emitted { run, value: shown });
-        self.reply_emitted(&value);
+        let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
+        self.change.records.extend(outgoing.emitted(&value, self.rows));
+        if !self.heard.contains(instance) {
+            self.heard.insert(instance.into());
+        }
         self.say(instance, attempt, Said::Emitted(value));
     }
 
@@ -74,6 +79,9 @@ impl Actor {
             return Ok(());
         }
         let change = std::mem::take(&mut self.change);
+        if !self.run.plan.has_journal() {
+            return self.inner.send_records(&self.run, change.records, None).await;
+        }
         let mut events = Vec::with_capacity(change.events.len());
         for event in &change.events {
             let payload = self.inner.encode(&self.run.plan, &self.run.public_id, event);

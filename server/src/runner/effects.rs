@@ -12,15 +12,14 @@ use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
 use super::mocks;
+use super::outgoing::{Outgoing, derived_id};
 use super::slots::{RunSlots, Share};
 use super::upstream::Call;
 use super::{Inner, Observed};
-use crate::envelope::MESSAGE_ID;
 use crate::piece::Said;
-use crate::store::{NewRecord, NewRun, Status, StoreError};
+use crate::store::{NewRun, Status, StoreError};
+use crate::trace::TraceContext;
 
-/// Bytes of a record that a step may publish.
-const LARGEST_RECORD: usize = 1 << 20;
 /// How deep pathways may call each other.
 const DEEPEST: u32 = 16;
 /// Pieces of a stream that may wait to be recorded.
@@ -50,7 +49,7 @@ impl Actor {
         if let Some(task) = self.running.remove(instance) {
             task.abort();
         }
-        let child = child_id(&self.run.public_id, instance);
+        let child = derived_id(&self.run.public_id, instance);
         let reason = Failure::new(Class::Cancelled, "the run that called it goes on without it");
         self.inner.tell(&child, Message::Cancel(reason)).await;
     }
@@ -79,22 +78,12 @@ impl Actor {
         value: &Value,
         headers: &[(String, String)],
     ) -> Outcome {
-        let bytes = pathway_engine::value::to_json(value).into_bytes();
-        if bytes.len() > LARGEST_RECORD {
-            let message = format!("the record has {} bytes, more than {LARGEST_RECORD}", bytes.len());
-            return Outcome::Failure(Failure::new(Class::Invalid, message));
-        }
-        let id = child_id(&self.run.public_id, instance);
-        let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
-        let headers =
-            std::iter::once((MESSAGE_ID.to_owned(), id.clone().into_bytes())).chain(headers).collect();
-        self.change.records.push(NewRecord {
-            topic: self.inner.project.topics.real(topic).to_owned(),
-            key: key.map(|key| key.as_bytes().to_vec()),
-            value: Some(bytes),
-            headers,
-            time: Timestamp::now().as_millisecond(),
-        });
+        let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
+        let (id, record) = match outgoing.published(instance, topic, key, value, headers) {
+            Ok(published) => published,
+            Err(failure) => return Outcome::Failure(failure),
+        };
+        self.change.records.push(record);
         let (run, topic, value) = (self.run.public_id.clone(), topic.to_owned(), value.clone());
         self.inner.observe(|| Observed::Published { run, topic, value });
         Outcome::Answer(Value::from_pairs([("id", id)]))
@@ -110,7 +99,7 @@ impl Actor {
     ) {
         let (pieces, arriving) = mpsc::channel(PIECES);
         let emits = request.stream.emit;
-        if emits && attempt > 1 {
+        if emits && self.heard.remove(&*instance) {
             self.say(&instance, attempt, Said::Reset);
         }
         let work = Work {
@@ -122,6 +111,7 @@ impl Actor {
             key: idempotency_key(&self.run.public_id, &instance),
             token: self.token.clone(),
             slots: self.slots.clone(),
+            trace: self.run.trace.map(|trace| trace.child(&format!("{instance}/{attempt}"))),
             label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
         };
         let task = self.tasks.spawn(async move {
@@ -141,7 +131,7 @@ impl Actor {
         for effect in effects {
             let Effect::Child { instance, pathway, input, .. } = effect else { continue };
             let Some(plan) = self.inner.program.pathways.get(pathway) else { continue };
-            let public_id = child_id(&self.run.public_id, instance);
+            let public_id = derived_id(&self.run.public_id, instance);
             let event = self.child_started(&public_id, input);
             self.change.children.push(NewRun {
                 public_id: public_id.clone(),
@@ -157,6 +147,8 @@ impl Actor {
                 started: self.inner.encode(plan, &public_id, &event),
                 status: Status::Ready,
                 outcome: None,
+                records: Vec::new(),
+                stream: Vec::new(),
             });
         }
     }
@@ -178,6 +170,7 @@ impl Actor {
                 attempt: 1,
                 depth,
                 sealed: None,
+                trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
                 refused,
                 caller: None,
             }),
@@ -191,7 +184,7 @@ impl Actor {
         attempt: u32,
         hash: RequestHash,
     ) -> Result<(), StoreError> {
-        let public_id = child_id(&self.run.public_id, &instance);
+        let public_id = derived_id(&self.run.public_id, &instance);
         let watch = self.inner.store.watch_run(&public_id);
         let store = self.inner.store.clone();
         let mailbox = self.mailbox.clone();
@@ -228,6 +221,7 @@ struct Work {
     hash: RequestHash,
     key: String,
     token: Option<Arc<crate::seal::Secret>>,
+    trace: Option<TraceContext>,
     slots: Arc<RunSlots>,
     label: Arc<str>,
 }
@@ -255,6 +249,7 @@ impl Work {
             request,
             idempotency_key: &self.key,
             token: self.token.as_deref(),
+            trace: self.trace,
             run: &self.slots,
             label: self.label.clone(),
         };
@@ -308,12 +303,6 @@ impl Work {
         };
         let _over = self.mailbox.send(Message::Performed(performed)).await;
     }
-}
-
-/// The public id of what an execution of a step makes: a child, or a message.
-fn child_id(run: &str, instance: &str) -> String {
-    let namespace = Uuid::parse_str(run).unwrap_or_default();
-    Uuid::new_v5(&namespace, instance.as_bytes()).to_string()
 }
 
 fn idempotency_key(run: &str, instance: &str) -> String {

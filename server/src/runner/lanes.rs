@@ -31,6 +31,11 @@ impl Lanes {
         }
     }
 
+    /// Whether nothing is under way in a lane.
+    pub(super) fn is_free(&self, lane: &Lane) -> bool {
+        !self.lock().contains_key(lane)
+    }
+
     /// Closes a lane behind a run that is parked and holds it.
     pub(super) fn hold(&self, lane: Lane) {
         self.lock().entry(lane).or_default();

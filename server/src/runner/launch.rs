@@ -5,7 +5,8 @@ use pathway_engine::Value;
 use pathway_engine::journal::Principal;
 use uuid::Uuid;
 
-use super::Runner;
+use super::arrival::Arrived;
+use super::{Runner, intake};
 use crate::envelope::{Envelope, Sealed};
 use crate::store::{Admission, Admit, Record, StoreError};
 
@@ -42,7 +43,7 @@ impl Runner {
         let plan = plans.get(pathway).ok_or_else(|| LaunchError::Unknown(pathway.to_owned()))?;
         let run = Uuid::now_v7().to_string();
         let sealed = principal
-            .map(|principal| Sealed { principal, token: None }.seal(&self.inner.key, &plan.name, &run))
+            .map(|principal| Sealed { principal, token: None }.seal(&self.inner.keys, &plan.name, &run))
             .transpose()
             .map_err(|_| LaunchError::Seal)?;
         let envelope = Envelope {
@@ -59,11 +60,12 @@ impl Runner {
             headers: envelope.to_headers(),
             time: Timestamp::now().as_millisecond(),
         };
-        let (mut new, mut admitted) = self.inner.read(plan, SOURCE, 0, &record);
-        new.offset = None;
+        let arrived = Arrived::new(plan, (SOURCE, 0), &record, intake::input(&record));
+        let (row, mut admitted) = self.inner.run_of(&arrived);
         admitted.source = None;
         // Only what an HTTP door's caller caused fails without being parked.
         admitted.from_http = plan.door.http.is_some();
+        let new = self.inner.row(row, &admitted, None);
         let admit =
             Admit { topic: SOURCE.to_owned(), partition: 0, from_offset: 0, next_offset: 0, runs: vec![new] };
         match self.inner.store.admit(admit).await?.into_iter().next() {

@@ -6,16 +6,26 @@
 
 mod actor;
 mod admission;
+mod arrival;
+mod at_once;
 mod change;
 mod effects;
+mod ending;
 mod finish;
+mod intake;
 mod lanes;
 mod launch;
 mod mocks;
+mod outgoing;
+mod relay;
 mod resume;
+mod retention;
 mod slots;
+mod unkept;
 mod upstream;
 mod vault;
+mod vouch;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,13 +48,15 @@ pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
 pub use self::slots::Slots;
 pub use self::upstream::Upstreams;
+pub use self::vouch::{NotVouched, Vouch};
 use crate::bus::Bus;
 use crate::definition::Definition;
-use crate::seal::SealKey;
+use crate::seal::SealKeys;
 use crate::store::{Offset, RunId, Store, StoreError};
+use crate::trace::TraceContext;
 
 /// Runs that are in memory at once, waiting or under way.
-const ROOM: usize = 20_000;
+const ROOM: u32 = 20_000;
 /// What observers may lag behind before they miss something.
 const OBSERVED: usize = 4096;
 
@@ -60,7 +72,9 @@ pub struct Parts {
     /// Where records come from and go to.
     pub bus: Arc<dyn Bus>,
     /// What seals and opens who asked.
-    pub key: SealKey,
+    pub keys: SealKeys,
+    /// Verifies the tokens that records carry; none: every such record is denied.
+    pub vouch: Option<Arc<dyn Vouch>>,
     /// What runs are pinned to.
     pub definition: Definition,
     /// What `${NAME}` stands for, for runs that began with an earlier definition.
@@ -132,7 +146,8 @@ struct Inner {
     project: Arc<Project>,
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
-    key: SealKey,
+    keys: SealKeys,
+    vouch: Option<Arc<dyn Vouch>>,
     variables: Variables,
     mocks: Option<Mocks>,
     slots: Slots,
@@ -145,6 +160,9 @@ struct Inner {
     stop: CancellationToken,
     /// Ends tasks that did not stop in time.
     kill: CancellationToken,
+    /// Ends the relay once nothing is left to send.
+    flush: CancellationToken,
+    relays: TaskTracker,
     tasks: TaskTracker,
     failed: watch::Sender<Option<String>>,
 }
@@ -163,6 +181,10 @@ struct Admitted {
     source: Option<(String, i32, Offset)>,
     /// Public id of the run that called it.
     parent: Option<String>,
+    /// Told the offset of its record when it is over, if the store does not know it.
+    finished: Option<mpsc::Sender<Offset>>,
+    /// The trace that it belongs to.
+    trace: Option<TraceContext>,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among the runs in memory.
@@ -175,7 +197,7 @@ impl Runner {
     /// # Errors
     /// The store cannot be read, or the HTTP client cannot be set up.
     pub async fn start(parts: Parts) -> Result<Self, String> {
-        let Parts { program, project, store, bus, key, definition, variables, mocks } = parts;
+        let Parts { program, project, store, bus, keys, vouch, definition, variables, mocks } = parts;
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
         slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
@@ -188,17 +210,20 @@ impl Runner {
             project,
             store,
             bus,
-            key,
+            keys,
+            vouch,
             variables,
             mocks,
             slots,
             upstreams,
             lanes: Lanes::default(),
-            room: Arc::new(Semaphore::new(ROOM)),
+            room: Arc::new(Semaphore::new(ROOM as usize)),
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
+            flush: CancellationToken::new(),
+            relays: TaskTracker::new(),
             tasks: TaskTracker::new(),
             failed: watch::Sender::new(None),
         });
@@ -210,6 +235,10 @@ impl Runner {
     /// Begins to admit from the topics of all pathways.
     pub fn consume(&self) {
         self.inner.tasks.spawn(self.inner.clone().consume());
+        self.inner.tasks.spawn(self.inner.clone().forget());
+        let relay = self.inner.clone().relay();
+        let kill = self.inner.kill.clone();
+        self.inner.relays.spawn(async move { kill.run_until_cancelled(relay).await });
     }
 
     /// Everything that happens from now on.
@@ -260,9 +289,16 @@ impl Runner {
     pub async fn stop(&self, grace: Duration) {
         self.inner.stop.cancel();
         self.inner.tasks.close();
-        if tokio::time::timeout(grace, self.inner.tasks.wait()).await.is_err() {
+        self.inner.relays.close();
+        let ended = async {
+            self.inner.tasks.wait().await;
+            self.inner.flush.cancel();
+            self.inner.relays.wait().await;
+        };
+        if tokio::time::timeout(grace, ended).await.is_err() {
             self.inner.kill.cancel();
             self.inner.tasks.wait().await;
+            self.inner.relays.wait().await;
         }
     }
 }

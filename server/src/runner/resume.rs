@@ -10,6 +10,7 @@ use super::actor::started;
 use super::{Admitted, Inner};
 use crate::definition::Definition;
 use crate::store::{Run, RunId, Status, Store, StoreError, Watch};
+use crate::trace::TraceContext;
 
 /// Runs read at once.
 const PAGE: u32 = 500;
@@ -73,10 +74,12 @@ impl Inner {
             correlation: run.correlation.unwrap_or_else(|| run.public_id.clone()),
             from_http: started(&events).is_some_and(|started| started.caller.is_some()),
             room: None,
+            finished: None,
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
             plan,
             public_id: run.public_id,
+            trace: started(&events).and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
             events,
         }))
     }

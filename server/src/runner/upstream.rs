@@ -18,6 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use super::slots::{RunSlots, Share, Slots};
 use crate::effects::http::{Context, HttpClient, Limits, Target, counts_against_circuit};
 use crate::seal::Secret;
+use crate::trace::TraceContext;
 
 /// Calls wait for a place in a service's rate at most this long.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -48,6 +49,8 @@ pub struct Call<'a> {
     pub request: &'a HttpRequest,
     /// Equal over all attempts.
     pub idempotency_key: &'a str,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
     /// The caller's token.
     pub token: Option<&'a Secret>,
     /// The run's slots, given back while the service's circuit is open.
@@ -148,8 +151,12 @@ impl Upstreams {
                     .map_err(|_| Failure::new(Class::RateLimited, format!("too many calls to `{name}`")))?;
                 sleep_until(at).await;
             }
-            let context =
-                Context { idempotency_key: call.idempotency_key, traceparent: None, now: Timestamp::now() };
+            let traceparent = call.trace.map(|trace| trace.to_string());
+            let context = Context {
+                idempotency_key: call.idempotency_key,
+                traceparent: traceparent.as_deref(),
+                now: Timestamp::now(),
+            };
             let answer = self.client.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
             return answer;

@@ -21,7 +21,7 @@ impl Inner {
             return plain;
         }
         let text = String::from_utf8_lossy(&plain);
-        match self.key.seal(&text, &["event", &plan.name, run]) {
+        match self.keys.seal(&text, &["event", &plan.name, run]) {
             Ok(sealed) => serde_json::to_vec(&Sealed { sealed }).unwrap_or_default(),
             Err(error) => {
                 // Better a run that cannot be taken up than a secret on the disk.
@@ -35,8 +35,10 @@ impl Inner {
     pub(super) fn decode(&self, plan: &Plan, run: &str, bytes: &[u8]) -> Result<Event, String> {
         match serde_json::from_slice::<Sealed>(bytes) {
             Ok(Sealed { sealed }) => {
-                let plain =
-                    self.key.open(&sealed, &["event", &plan.name, run]).map_err(|error| error.to_string())?;
+                let plain = self
+                    .keys
+                    .open(&sealed, &["event", &plan.name, run])
+                    .map_err(|error| error.to_string())?;
                 Event::decode(plain.reveal().as_bytes()).map_err(|error| error.to_string())
             }
             Err(_) => Event::decode(bytes).map_err(|error| error.to_string()),

@@ -92,6 +92,10 @@ pub struct NewRun {
     pub status: Status,
     /// Of a run that is parked or finished already.
     pub outcome: Option<Vec<u8>>,
+    /// What it has sent already.
+    pub records: Vec<NewRecord>,
+    /// What it has streamed already.
+    pub stream: Vec<StreamRow>,
 }
 
 /// Turns records into runs, once.
@@ -232,6 +236,24 @@ pub struct Appended {
     pub offsets: Vec<Offset>,
     /// One answer per child.
     pub children: Vec<Admission>,
+}
+
+/// Where the records go that runs send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlet {
+    /// To topics in this store.
+    Topics,
+    /// To the outbox, from where they are sent to a bus elsewhere.
+    Outbox,
+}
+
+/// What became of records in the outbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settle {
+    /// They are on the bus: the first and the last number of each stretch.
+    pub sent: Vec<(i64, i64)>,
+    /// The bus will never take them, and why.
+    pub refused: Vec<(i64, String)>,
 }
 
 /// What to forget.

@@ -22,12 +22,12 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 pub use change::{
-    Admission, Admit, Append, Appended, DuplicateOf, Idempotency, NewEvent, NewRecord, NewRun, Prune, Pruned,
-    Status, StatusChange, StreamRow,
+    Admission, Admit, Append, Appended, DuplicateOf, Idempotency, NewEvent, NewRecord, NewRun, Outlet, Prune,
+    Pruned, Settle, Status, StatusChange, StreamRow,
 };
 pub use error::{Conflict, StoreError};
 pub use sqlite::SqliteStore;
-pub use view::{Counts, Event, Filter, Position, Record, Run};
+pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run};
 pub use watch::Watch;
 
 /// Milliseconds since 1970, UTC.
@@ -54,6 +54,9 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 ///
 /// A change whose future is dropped before it is ready may have happened or not.
 pub trait Store: fmt::Debug + Send + Sync {
+    /// By which others know this store from another.
+    fn id(&self) -> &str;
+
     /// Inserts runs and moves the source's next offset. One answer per run, in order.
     fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>>;
 
@@ -65,6 +68,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Puts records on topics of the embedded bus. One offset per record, in order.
     fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>>;
+
+    /// Notes what became of records in the outbox.
+    fn settle(&self, change: Settle) -> Answer<'_, ()>;
 
     /// Keeps the text that `digest` names; runs are admitted only for definitions that are kept.
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()>;
@@ -117,6 +123,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The offset of the next record to admit; none: nothing was admitted from there yet.
     fn next_offset(&self, topic: &str, partition: i32) -> Answer<'_, Option<Offset>>;
 
+    /// Records in the outbox numbered above `after`: at most `limit`, and no more than
+    /// `max_bytes` unless the first alone is larger.
+    fn outbox(&self, after: i64, limit: u32, max_bytes: usize) -> Answer<'_, Vec<Outgoing>>;
+
     /// How many runs there are.
     fn counts(&self) -> Answer<'_, Counts>;
 
@@ -126,6 +136,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Tells when records are published on a topic.
     fn watch_topic(&self, topic: &str) -> Watch;
+
+    /// Tells when records are added to the outbox.
+    fn watch_outbox(&self) -> Watch;
 
     /// Ready with the reason when the store can no longer write. The process is to stop.
     fn stopped(&self) -> BoxFuture<'static, Arc<str>>;

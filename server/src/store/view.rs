@@ -1,6 +1,6 @@
 //! What is read.
 
-use super::{Millis, Offset, RunId, Status};
+use super::{Millis, NewRecord, Offset, RunId, Status};
 
 /// Where a record is, or was.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -72,6 +72,17 @@ pub struct Record {
     pub headers: Vec<(String, Vec<u8>)>,
     /// When it was made.
     pub time: Millis,
+}
+
+/// A record that is on its way to a bus outside of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its number: records are sent in this order.
+    pub id: i64,
+    /// The record.
+    pub record: NewRecord,
+    /// Why the bus will never take it, if it said so.
+    pub refused: Option<String>,
 }
 
 /// Which runs to list.

@@ -16,6 +16,8 @@ use super::StoreError;
 pub(super) enum Subject {
     /// Records of a topic.
     Topic(String),
+    /// Records that are to be sent elsewhere.
+    Outbox,
     /// A run, by its public id.
     Run(String),
 }

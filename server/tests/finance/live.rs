@@ -368,7 +368,8 @@ async fn what_cannot_be_read_is_kept_and_stops_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_for_which_nobody_vouches_is_denied() {
     let mut live = Live::start().await;
-    let ask = json!({"userId": data::USER, "totalIncome": 5, "period": "monthly", "correlation_id": "c1"});
+    let ask = json!({"userId": data::USER, "totalIncome": 5, "period": "monthly", "correlation_id": "c1",
+        "supabase_access_token": "forged"});
     live.publish("budget_requests", [bytes(&ask)]).await;
     let ended = live.ended(vec!["budget"]).await;
     assert_eq!(ended[0].1, Err(Class::Denied));

@@ -109,6 +109,7 @@ impl Play {
             depth: 0,
             sealed: None,
             refused: None,
+            trace: None,
             caller: None,
         });
         loop {

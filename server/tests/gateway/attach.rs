@@ -57,7 +57,7 @@ impl World {
     /// A run of ann with this id, from elsewhere.
     async fn begins(&mut self, pathway: &str, id: &str) -> Admitted {
         let principal = Principal { sub: "ann".to_owned(), role: None, claims: None, has_token: false };
-        let sealed = Sealed { principal, token: None }.seal(&self.key, pathway, id).unwrap();
+        let sealed = Sealed { principal, token: None }.seal(&self.keys, pathway, id).unwrap();
         let envelope = Envelope {
             pathway: pathway.to_owned(),
             run: id.to_owned(),

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A stream that is open.
 pub(crate) struct EventSource {
     response: Response,
-    /// The comments before the last event.
+    /// The comments before the last event, and the names of events that have one.
     pub(crate) comments: Vec<String>,
 }
 
@@ -68,8 +68,10 @@ impl EventSource {
             let block = text.strip_suffix("\n\n").unwrap();
             assert!(!block.contains("\n\n"), "more than one event in a write: {text:?}");
             if let Some(comment) = block.strip_prefix(':') {
-                assert!(!comment.contains('\n'), "{text:?}");
+                let (comment, event) = comment.split_once('\n').unwrap_or((comment, ""));
                 self.comments.push(comment.trim().to_owned());
+                let name = event.strip_suffix("\ndata: {}").unwrap_or(event);
+                self.comments.extend(name.strip_prefix("event: ").map(str::to_owned));
                 continue;
             }
             let (id, data) = block.split_once('\n').unwrap();

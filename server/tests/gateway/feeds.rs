@@ -363,6 +363,7 @@ async fn a_stream_ends_with_its_token() {
     let mut ann = EventSource::open(request).await;
     world.order("ann", 1).await;
     assert_eq!(ann.rest().await, items(1..2));
+    assert_eq!(ann.comments, ["the token has expired", "reauth"]);
     assert!(Timestamp::now().as_second() >= soon);
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::{File, Program, Surroundings, compile};
 use pathway_engine::diagnostic::{Diagnostics, Format, render};
@@ -20,8 +21,9 @@ use pathway_engine::vm::{Class, Failure};
 use pathway_server::bus::{self, Bus, EmbeddedBus, NewRecord, Start};
 use pathway_server::envelope::{Envelope, Sealed, input_hash};
 use pathway_server::gateway::{CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError};
+use pathway_server::identity::{AdminToken, Clock, Identity};
 use pathway_server::piece::{Piece, Said};
-use pathway_server::seal::SealKey;
+use pathway_server::seal::{SealKey, SealKeys};
 use pathway_server::store::{
     Admission, Admit, Append, Idempotency, NewRun, Record, RunId, SqliteStore, Status, StatusChange, Store,
     StreamRow,
@@ -32,6 +34,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// The token of services.
+pub(crate) const ADMIN: &str = "the-token-of-the-operators";
 
 pub(crate) const UNVERIFIED: &str = "auth: { mode: unverified }\ncors: { origins: [\"http://app.test\"] }\n";
 
@@ -92,7 +97,7 @@ pub(crate) enum Runner {
 pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) key: SealKey,
+    pub(crate) keys: SealKeys,
     pub(crate) ready: watch::Sender<Readiness>,
     pub(crate) stop: CancellationToken,
     pub(crate) commands: Arc<Recorded>,
@@ -109,8 +114,20 @@ impl World {
     }
 
     pub(crate) async fn start_with(project: &str, pathways: &[&str], runner: Runner, limits: Limits) -> Self {
+        Self::start_at(project, pathways, runner, limits, Arc::new(Timestamp::now)).await
+    }
+
+    /// With a clock that tokens and tickets are verified by.
+    pub(crate) async fn start_at(
+        project: &str,
+        pathways: &[&str],
+        runner: Runner,
+        limits: Limits,
+        clock: Clock,
+    ) -> Self {
         let (project, program) = compiled(project, pathways);
         let (project, program) = (Arc::new(project), Arc::new(program));
+        let identity = Arc::new(Identity::with_clock(project.auth.as_ref(), clock).unwrap());
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
         let read = watch::Sender::new(0);
@@ -118,7 +135,7 @@ impl World {
             Runner::EchoFirst => Arc::new(LateBus { bus: bus.clone(), read: read.subscribe() }),
             _ => bus.clone(),
         };
-        let key = SealKey::generate().unwrap();
+        let keys = SealKeys::from(SealKey::generate().unwrap());
         let (ready, ready_receiver) = watch::channel(Ok(()));
         let stop = CancellationToken::new();
         let commands = Arc::new(Recorded::default());
@@ -128,7 +145,9 @@ impl World {
             store: store.clone(),
             bus: gateway_bus,
             commands: commands.clone(),
-            key: key.clone(),
+            identity,
+            admin: AdminToken::new(ADMIN).unwrap(),
+            keys: keys.clone(),
             ready: ready_receiver,
             stop: stop.clone(),
             limits,
@@ -143,7 +162,7 @@ impl World {
                     correlation: plan.door.correlation.as_ref().map(|field| field.value.clone()),
                     topic: project.topics.real(&plan.topic()).to_owned(),
                     store: store.clone(),
-                    key: key.clone(),
+                    keys: keys.clone(),
                     read: read.clone(),
                 };
                 tokio::spawn(admission.run(bus.clone(), runner, sender.clone()));
@@ -151,7 +170,7 @@ impl World {
         }
         let client = Client::builder().no_proxy().build().unwrap();
         let served = Some(served);
-        Self { url, store, key, ready, stop, commands, client, gateway, parts, served, admitted }
+        Self { url, store, keys, ready, stop, commands, client, gateway, parts, served, admitted }
     }
 
     /// Stops the gateway.
@@ -214,7 +233,7 @@ impl World {
     /// Who asked for a run, unsealed.
     pub(crate) fn sealed(&self, run: &Admitted) -> Sealed {
         let sealed = run.envelope.sealed.as_deref().unwrap();
-        Sealed::open(&self.key, sealed, &run.envelope.pathway, &run.public_id).unwrap()
+        Sealed::open(&self.keys, sealed, &run.envelope.pathway, &run.public_id).unwrap()
     }
 }
 
@@ -296,7 +315,7 @@ struct Admitting {
     correlation: Option<String>,
     topic: String,
     store: Arc<dyn Store>,
-    key: SealKey,
+    keys: SealKeys,
     read: watch::Sender<i64>,
 }
 
@@ -323,7 +342,7 @@ impl Admitting {
         let input: Json = serde_json::from_slice(record.value.as_deref().unwrap()).unwrap();
         let sealed = envelope.sealed.as_deref();
         let sealed =
-            sealed.map(|sealed| Sealed::open(&self.key, sealed, &envelope.pathway, &envelope.run).unwrap());
+            sealed.map(|sealed| Sealed::open(&self.keys, sealed, &envelope.pathway, &envelope.run).unwrap());
         let run = NewRun {
             public_id: envelope.run.clone(),
             pathway: self.pathway.clone(),
@@ -341,6 +360,8 @@ impl Admitting {
             started: Vec::new(),
             status: Status::Ready,
             outcome: None,
+            records: Vec::new(),
+            stream: Vec::new(),
         };
         let topic = self.topic.clone();
         let admit = Admit { topic, partition: 0, from_offset, next_offset, runs: vec![run] };

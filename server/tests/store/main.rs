@@ -9,6 +9,8 @@ mod disk;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod retention;

@@ -51,6 +51,8 @@ pub(crate) fn new_run(offset: Offset) -> NewRun {
         started: format!("input-{offset}").into_bytes(),
         status: Status::Ready,
         outcome: None,
+        records: Vec::new(),
+        stream: Vec::new(),
     }
 }
 

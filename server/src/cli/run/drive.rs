@@ -124,9 +124,10 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         project: Arc::new(lone.target.config.project.clone()),
         bus: Arc::new(EmbeddedBus::new(store.clone())),
         store,
-        key: SealKey::generate().map_err(internal)?,
+        keys: SealKey::generate().map_err(internal)?.into(),
         definition: Definition::default(),
         variables: Variables::new(),
+        vouch: None,
         mocks: lone.mocks.clone(),
     };
     Runner::start(parts).await.map_err(internal)

@@ -10,11 +10,9 @@ use pathway_engine::vm::{Class, Failure};
 use uuid::Uuid;
 
 use super::super::auth::Caller;
+use super::super::credentials::{ACCESS_TOKEN, TICKET};
 use super::super::{Problem, body};
 use super::saying;
-
-/// Parameters by which callers say who they are: not for expressions.
-const CREDENTIALS: [&str; 2] = ["access_token", "ticket"];
 
 /// The key whose events this caller gets.
 pub(super) fn key(feed: &Feed, caller: &Caller, uri: &Uri) -> Result<String, Problem> {
@@ -31,13 +29,7 @@ pub(super) fn key(feed: &Feed, caller: &Caller, uri: &Uri) -> Result<String, Pro
 
 /// The query, checked and with its defaults.
 fn query(feed: &Feed, uri: &Uri) -> Result<Value, Problem> {
-    let given = body::query(uri)?;
-    let names = given.try_iter().into_iter().flatten();
-    let names = names.filter(|name| !name.as_str().is_some_and(|name| CREDENTIALS.contains(&name)));
-    let query = Value::from_pairs(names.map(|name| {
-        let value = given.get_item(&name).unwrap_or_default();
-        (name, value)
-    }));
+    let query = body::query(uri, &[TICKET, ACCESS_TOKEN])?;
     let Some(schema) = &feed.query else { return Ok(query) };
     schema.check(&query).map_err(|violations| {
         let status = Some(StatusCode::BAD_REQUEST.as_u16());

@@ -6,33 +6,32 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::response::Response;
 use futures_util::stream;
-use jiff::Timestamp;
 use tokio::time::sleep;
 
-use super::super::{Gateway, expiry, sse};
+use super::super::expiry::Expiry;
+use super::super::{Gateway, sse};
 use super::hub::{Hub, Reader};
 use super::reader::Next;
 use crate::bus::Positions;
 
-/// Tells a caller the events of `key`, after those that were `seen`, until `closes_at`.
+/// Tells a caller the events of `key`, after those that were `seen`.
 pub(super) fn respond(
     gateway: &Gateway,
     hub: Arc<Hub>,
     key: String,
     seen: Option<Positions>,
-    closes_at: Option<Timestamp>,
+    expiry: Expiry,
 ) -> Response {
     // Where the head is written already, nothing that is published from now on may be missed.
     let stage = match hub.is_settled() {
         true => Stage::Reading(hub.join(&key, seen)),
         false => Stage::Joining(hub, key, seen),
     };
-    let telling = Telling { gateway: gateway.clone(), is_open: false, stage };
-    let events = stream::unfold(telling, |mut telling| async move {
+    let telling = Telling { gateway: gateway.clone(), is_open: false, stage, expiry };
+    sse::response(stream::unfold(telling, |mut telling| async move {
         let event = telling.next().await?;
         Some((event, telling))
-    });
-    sse::response(expiry::until(closes_at, events))
+    }))
 }
 
 struct Telling {
@@ -40,6 +39,7 @@ struct Telling {
     /// Whether anything was written.
     is_open: bool,
     stage: Stage,
+    expiry: Expiry,
 }
 
 enum Stage {
@@ -64,7 +64,7 @@ impl Telling {
                         self.stage = Stage::Joining(hub, key, seen);
                         Some(sse::comment(""))
                     }
-                    Waited::Stopping => Some(stopping()),
+                    Waited::ToTheEnd(said) => Some(said),
                 }
             }
             Stage::Reading(reader) => self.read(reader).await,
@@ -76,7 +76,7 @@ impl Telling {
             Waited::For(Next::Event(bytes, is_last)) => (bytes, is_last),
             Waited::For(Next::Gap) => (sse::comment("older events are kept no longer"), false),
             Waited::For(Next::Nothing) | Waited::InVain => (sse::comment(""), false),
-            Waited::Stopping => (stopping(), true),
+            Waited::ToTheEnd(said) => (said, true),
         };
         if !is_over {
             self.stage = Stage::Reading(reader);
@@ -90,15 +90,12 @@ impl Telling {
         let what = pin!(what);
         tokio::select! {
             biased;
-            () = parts.stop.cancelled() => Waited::Stopping,
+            () = parts.stop.cancelled() => Waited::ToTheEnd(sse::comment("the server is stopping")),
+            () = self.expiry.reached() => Waited::ToTheEnd(sse::reauth()),
             found = what => Waited::For(found),
             () = sleep(parts.limits.keep_alive) => Waited::InVain,
         }
     }
-}
-
-fn stopping() -> Bytes {
-    sse::comment("the server is stopping")
 }
 
 /// What came of waiting.
@@ -106,6 +103,6 @@ enum Waited<T> {
     For(T),
     /// Nothing came in the time after which a comment keeps the stream open.
     InVain,
-    /// The server stops.
-    Stopping,
+    /// The stream is to end, with this.
+    ToTheEnd(Bytes),
 }

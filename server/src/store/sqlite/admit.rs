@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::blob::{self, Stored};
-use super::source;
 use super::writer::{Change, Context};
+use super::{append, publish, source};
 use crate::store::watch::Subject;
 use crate::store::{Admission, Admit, Conflict, DuplicateOf, NewRun, RunId, StoreError};
 
@@ -86,7 +86,10 @@ pub(super) fn insert(
             outcome.blob(),
         ])?;
     if inserted == 1 {
-        return Ok(Admission::Inserted(RunId(connection.last_insert_rowid())));
+        let id = RunId(connection.last_insert_rowid());
+        append::insert_stream(connection, id, &run.stream)?;
+        publish::send(context, &run.records)?;
+        return Ok(Admission::Inserted(id));
     }
     blob::release(connection, started.blob().into_iter().chain(outcome.blob()))?;
     Ok(find_duplicate(connection, run, source)?)

@@ -24,7 +24,7 @@ impl Change for Append {
         if self.status.is_some() || !self.stream.is_empty() {
             context.changed.push(Subject::Run(public_id));
         }
-        let offsets = publish::insert(context, &self.records)?;
+        let offsets = publish::send(context, &self.records)?;
         let parent = Origin::Parent(self.run);
         let children =
             self.children.iter().map(|run| admit::insert(context, run, parent)).collect::<Result<_, _>>()?;
@@ -96,7 +96,11 @@ fn insert_events(
     Ok(())
 }
 
-fn insert_stream(connection: &Connection, run: RunId, rows: &[StreamRow]) -> Result<(), StoreError> {
+pub(super) fn insert_stream(
+    connection: &Connection,
+    run: RunId,
+    rows: &[StreamRow],
+) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }

@@ -63,7 +63,8 @@ pub(super) fn release(connection: &Connection, blobs: impl IntoIterator<Item = i
             AND NOT EXISTS (SELECT 1 FROM run WHERE outcome_blob = ?1)
             AND NOT EXISTS (SELECT 1 FROM event WHERE payload_blob = ?1)
             AND NOT EXISTS (SELECT 1 FROM stream WHERE value_blob = ?1)
-            AND NOT EXISTS (SELECT 1 FROM record WHERE value_blob = ?1)",
+            AND NOT EXISTS (SELECT 1 FROM record WHERE value_blob = ?1)
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE value_blob = ?1)",
     )?;
     for blob in blobs {
         delete.execute(params![blob])?;

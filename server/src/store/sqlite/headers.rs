@@ -1,6 +1,9 @@
 //! Record headers as one column: for each, the length of the name (u32, little endian), the
 //! name, the length of the value, the value. No headers are null.
 
+use rusqlite::types::Type;
+use rusqlite::{Error, Row};
+
 /// Headers, in order; names may repeat.
 pub(super) type Headers = Vec<(String, Vec<u8>)>;
 
@@ -29,6 +32,12 @@ pub(super) fn decode(column: Option<&[u8]>) -> Option<Headers> {
         headers.push((name, take(&mut rest)?.to_vec()));
     }
     Some(headers)
+}
+
+/// The headers in a column of a row.
+pub(super) fn read(row: &Row<'_>, column: usize) -> rusqlite::Result<Headers> {
+    decode(row.get_ref(column)?.as_blob_or_null()?)
+        .ok_or_else(|| Error::FromSqlConversionFailure(column, Type::Blob, "broken headers".into()))
 }
 
 fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::store::StoreError;
 
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// Brings the schema up to date.
 pub(super) fn migrate(connection: &mut Connection, place: &Path) -> Result<(), StoreError> {
@@ -45,4 +45,9 @@ fn upgrade(connection: &mut Connection, known: i64) -> rusqlite::Result<i64> {
     transaction.execute("INSERT OR REPLACE INTO meta VALUES ('schema_version', ?1)", params![known])?;
     transaction.commit()?;
     Ok(found)
+}
+
+/// By which others know this store from another.
+pub(super) fn store_id(connection: &Connection) -> rusqlite::Result<String> {
+    connection.query_row("SELECT value FROM meta WHERE name = 'store_id'", [], |row| row.get(0))
 }

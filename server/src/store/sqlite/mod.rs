@@ -6,6 +6,7 @@ mod blob;
 mod define;
 mod headers;
 mod migrate;
+mod outbox;
 mod prune;
 mod publish;
 mod reader;
@@ -33,8 +34,8 @@ use self::writer::Writer;
 use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Counts, Event, Filter, NewRecord, Offset, Prune, Pruned,
-    Record, Run, RunId, Store, StoreError, StreamRow,
+    Admission, Admit, Answer, Append, Appended, Counts, Event, Filter, NewRecord, Offset, Outgoing, Outlet,
+    Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow,
 };
 
 /// How long to wait for a lock that another tool holds on the database.
@@ -45,6 +46,7 @@ const STATEMENTS: usize = 64;
 /// A store in a data folder, which it holds, or in memory. Dropping it waits until what was
 /// handed in is durable.
 pub struct SqliteStore {
+    id: String,
     writer: Writer,
     /// None: in memory.
     pool: Option<Arc<Pool>>,
@@ -58,12 +60,21 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in `folder`, which is made if there is none.
+    /// Opens the store in `folder`, which is made if there is none; topics are in it too.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open_with`].
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, Outlet::Topics)
+    }
+
+    /// Opens the store in `folder`, which is made if there is none; what runs send goes to
+    /// `outlet`.
     ///
     /// # Errors
     /// If another process holds the folder, if a newer version wrote the store, or if it cannot
     /// be read or written.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+    pub fn open_with(folder: &Path, outlet: Outlet) -> Result<Self, StoreError> {
         let held = Folder::hold(folder)?;
         let path = held.database()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -71,10 +82,10 @@ impl SqliteStore {
             .and_then(durable)
             .map_err(|source| cannot_open(folder, source))?;
         migrate::migrate(&mut connection, folder)?;
-        Self::start(connection, folder, Some(held), Some(Pool::new(path)))
+        Self::start(connection, outlet, folder, Some(held), Some(Pool::new(path)))
     }
 
-    /// A store that ends with the process.
+    /// A store that ends with the process, with topics in it.
     ///
     /// # Errors
     /// If there is no memory or thread for it.
@@ -83,19 +94,21 @@ impl SqliteStore {
         let mut connection =
             Connection::open_in_memory().and_then(tuned).map_err(|source| cannot_open(place, source))?;
         migrate::migrate(&mut connection, place)?;
-        Self::start(connection, place, None, None)
+        Self::start(connection, Outlet::Topics, place, None, None)
     }
 
     fn start(
         connection: Connection,
+        outlet: Outlet,
         place: &Path,
         folder: Option<Folder>,
         pool: Option<Pool>,
     ) -> Result<Self, StoreError> {
         let hub = Arc::<Hub>::default();
-        let writer = Writer::start(connection, folder, Arc::clone(&hub))
+        let id = migrate::store_id(&connection).map_err(|source| cannot_open(place, source))?;
+        let writer = Writer::start(connection, outlet, folder, Arc::clone(&hub))
             .map_err(|source| cannot_open(place, source))?;
-        Ok(Self { writer, pool: pool.map(Arc::new), hub })
+        Ok(Self { id, writer, pool: pool.map(Arc::new), hub })
     }
 
     fn read<T: Send + 'static>(
@@ -132,6 +145,10 @@ fn tuned(connection: Connection) -> rusqlite::Result<Connection> {
 }
 
 impl Store for SqliteStore {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>> {
         self.writer.submit(change)
     }
@@ -146,6 +163,10 @@ impl Store for SqliteStore {
 
     fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>> {
         self.writer.submit(Publish(records))
+    }
+
+    fn settle(&self, change: Settle) -> Answer<'_, ()> {
+        self.writer.submit(change)
     }
 
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
@@ -228,6 +249,10 @@ impl Store for SqliteStore {
         self.read(move |connection| records::next_offset(connection, &topic, partition))
     }
 
+    fn outbox(&self, after: i64, limit: u32, max_bytes: usize) -> Answer<'_, Vec<Outgoing>> {
+        self.read(move |connection| outbox::after(connection, after, limit, max_bytes))
+    }
+
     fn counts(&self) -> Answer<'_, Counts> {
         self.read(runs::counts)
     }
@@ -238,6 +263,10 @@ impl Store for SqliteStore {
 
     fn watch_topic(&self, topic: &str) -> Watch {
         self.hub.watch(Subject::Topic(topic.to_owned()))
+    }
+
+    fn watch_outbox(&self) -> Watch {
+        self.hub.watch(Subject::Outbox)
     }
 
     fn stopped(&self) -> BoxFuture<'static, Arc<str>> {

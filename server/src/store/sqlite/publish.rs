@@ -3,12 +3,12 @@
 use rusqlite::params;
 
 use super::blob::Stored;
-use super::headers;
 use super::source;
 use super::writer::{Change, Context};
+use super::{headers, outbox};
 use crate::bus::EMBEDDED_PARTITION;
 use crate::store::watch::Subject;
-use crate::store::{NewRecord, Offset, StoreError};
+use crate::store::{NewRecord, Offset, Outlet, StoreError};
 
 /// Records to publish.
 pub(super) struct Publish(pub(super) Vec<NewRecord>);
@@ -21,8 +21,17 @@ impl Change for Publish {
     }
 }
 
+/// Publishes what runs send: on a topic here, or through the outbox. One offset per record, where
+/// it is known.
+pub(super) fn send(context: &mut Context<'_>, records: &[NewRecord]) -> Result<Vec<Offset>, StoreError> {
+    match context.outlet {
+        Outlet::Topics => insert(context, records),
+        Outlet::Outbox => outbox::insert(context, records).map(|()| Vec::new()),
+    }
+}
+
 /// Inserts records at the ends of their topics.
-pub(super) fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result<Vec<Offset>, StoreError> {
+fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result<Vec<Offset>, StoreError> {
     let connection = context.connection;
     let mut offsets = Vec::with_capacity(records.len());
     for run in records.chunk_by(|one, next| one.topic == next.topic) {

@@ -1,7 +1,6 @@
 //! Reading records.
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, Error, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{headers, source};
 use crate::store::{Offset, Record};
@@ -34,9 +33,13 @@ pub(super) fn from(
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    let headers = headers::decode(row.get_ref(3)?.as_blob_or_null()?)
-        .ok_or_else(|| Error::FromSqlConversionFailure(3, Type::Blob, "broken headers".into()))?;
-    Ok(Record { offset: row.get(0)?, time: row.get(1)?, key: row.get(2)?, headers, value: row.get(4)? })
+    Ok(Record {
+        offset: row.get(0)?,
+        time: row.get(1)?,
+        key: row.get(2)?,
+        headers: headers::read(row, 3)?,
+        value: row.get(4)?,
+    })
 }
 
 fn size(record: &Record) -> usize {

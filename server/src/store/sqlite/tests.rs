@@ -46,6 +46,8 @@ fn run(offset: i64, started: Vec<u8>) -> NewRun {
         started,
         status: Status::Ready,
         outcome: None,
+        records: Vec::new(),
+        stream: Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::store::folder::Folder;
 use crate::store::watch::{Hub, Subject};
-use crate::store::{Answer, StoreError};
+use crate::store::{Answer, Outlet, StoreError};
 
 /// Changes in one transaction.
 const BATCH: usize = 256;
@@ -22,6 +22,8 @@ const QUEUE: usize = 1024;
 /// A change that is being applied.
 pub(super) struct Context<'a> {
     pub(super) connection: &'a Connection,
+    /// Where the records go that runs send.
+    pub(super) outlet: Outlet,
     /// What to notify if it is committed.
     pub(super) changed: &'a mut Vec<Subject>,
 }
@@ -85,13 +87,14 @@ impl Writer {
     /// Starts the thread. It holds `folder` until it ends.
     pub(super) fn start(
         connection: Connection,
+        outlet: Outlet,
         folder: Option<Folder>,
         hub: Arc<Hub>,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (stop, stopped) = watch::channel(None);
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || {
-            write(&connection, jobs, &hub, &stop);
+            write(&connection, outlet, jobs, &hub, &stop);
             drop(connection);
             drop(folder);
         })?;
@@ -135,6 +138,7 @@ impl Drop for Writer {
 
 fn write(
     connection: &Connection,
+    outlet: Outlet,
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
     hub: &Hub,
     stop: &watch::Sender<Option<Arc<str>>>,
@@ -142,7 +146,7 @@ fn write(
     let mut batch = Vec::with_capacity(BATCH);
     let mut changed = Vec::new();
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let committed = transact(connection, &mut batch, &mut changed);
+        let committed = transact(connection, outlet, &mut batch, &mut changed);
         if let Err(StoreError::Stopped(reason)) = &committed {
             stop.send_replace(Some(Arc::clone(reason)));
             jobs.close();
@@ -161,6 +165,7 @@ fn write(
 
 fn transact(
     connection: &Connection,
+    outlet: Outlet,
     batch: &mut [Box<dyn Job>],
     changed: &mut Vec<Subject>,
 ) -> Result<(), StoreError> {
@@ -168,7 +173,7 @@ fn transact(
     let outcome = batch.iter_mut().try_for_each(|job| {
         let before = changed.len();
         execute(connection, "SAVEPOINT change")?;
-        job.apply(&mut Context { connection, changed })?;
+        job.apply(&mut Context { connection, outlet, changed })?;
         if job.is_refused() {
             changed.truncate(before);
             execute(connection, "ROLLBACK TO change")?;

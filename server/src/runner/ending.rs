@@ -1,0 +1,72 @@
+//! What the end of a run means: its status, and what is logged of it.
+
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::journal::Outcome;
+use pathway_engine::vm::{Class, Failure};
+
+use super::Admitted;
+use super::actor::started;
+use super::unkept;
+use crate::store::Status;
+
+/// A run that is over.
+pub(super) struct Ending<'a> {
+    pub(super) run: &'a Admitted,
+    pub(super) outcome: &'a Result<Value, Failure>,
+}
+
+impl Ending<'_> {
+    /// What becomes of it.
+    pub(super) fn status(&self) -> Status {
+        match self.outcome {
+            Ok(_) => Status::Succeeded,
+            Err(failure) if failure.class == Class::Cancelled => Status::Cancelled,
+            // A child's failure is its caller's to handle.
+            Err(_) if self.run.parent.is_some() => Status::Failed,
+            Err(failure) if self.run.from_http && is_callers(failure.class) => Status::Failed,
+            Err(_) => Status::Parked,
+        }
+    }
+
+    /// Its outcome as it is stored.
+    pub(super) fn stored(&self) -> Option<Vec<u8>> {
+        let outcome = match self.outcome {
+            Ok(value) => Outcome::Answer(value.clone()),
+            Err(failure) => Outcome::Failure(failure.clone()),
+        };
+        serde_json::to_vec(&outcome).ok()
+    }
+
+    /// Says it in the log.
+    pub(super) fn log(&self, status: Status) {
+        let (pathway, run) = (&self.run.plan.name, &self.run.public_id);
+        match self.outcome {
+            Ok(_) => tracing::info!(%pathway, run, "succeeded"),
+            Err(failure) if unkept::is_lost(self.run, status) => tracing::warn!(
+                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                "failed: its record is on the dead-letter topic"
+            ),
+            Err(failure) if status == Status::Parked => tracing::warn!(
+                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                "parked: it can be redriven from the failing step"
+            ),
+            Err(failure) => tracing::info!(
+                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                "failed"
+            ),
+        }
+    }
+}
+
+/// Why a run does not begin any more: whoever asked waits no longer.
+pub(super) fn given_up(run: &Admitted) -> Option<Failure> {
+    let deadline = started(&run.events)?.caller.as_ref()?.deadline?;
+    (deadline < Timestamp::now())
+        .then(|| Failure::new(Class::Cancelled, "whoever asked has given up waiting"))
+}
+
+/// Classes that are the caller's affair: nothing is to be redriven.
+fn is_callers(class: Class) -> bool {
+    matches!(class, Class::Invalid | Class::Denied | Class::NotFound | Class::Conflict | Class::Cancelled)
+}

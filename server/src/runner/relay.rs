@@ -1,0 +1,143 @@
+//! The relay: what runs have sent goes from the outbox to the bus, in order per topic and key.
+//!
+//! A record is sent at least once, always with the same message id. One that the bus will never
+//! take stays in the outbox and stops those behind it with its topic and key, and no others.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Inner;
+use super::outgoing::{is_dead_letter, without_value};
+use crate::bus::BusError;
+use crate::store::{NewRecord, Outgoing, Settle, StoreError};
+
+/// Records that are sent together.
+const PAGE: u32 = 2000;
+/// Bytes of them.
+const PAGE_BYTES: usize = 8 << 20;
+/// Before a bus that is away is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// A topic and a key: what order is kept in.
+type Stretch = (String, Vec<u8>);
+
+impl Inner {
+    /// Sends what comes until it is told to end and nothing is left.
+    pub(super) async fn relay(self: Arc<Self>) {
+        if let Err(error) = self.relay_all().await {
+            self.fatal(&error.to_string());
+        }
+    }
+
+    async fn relay_all(&self) -> Result<(), StoreError> {
+        let mut watch = self.store.watch_outbox();
+        let mut stopped: HashSet<Stretch> = HashSet::new();
+        let mut after = 0;
+        loop {
+            watch.mark();
+            let page = self.store.outbox(after, PAGE, PAGE_BYTES).await?;
+            let Some(last) = page.last() else {
+                tokio::select! {
+                    changed = watch.changed() => changed?,
+                    () = self.flush.cancelled() => return Ok(()),
+                }
+                continue;
+            };
+            after = last.id;
+            let settle = self.send_page(page, &mut stopped).await?;
+            self.store.settle(settle).await?;
+        }
+    }
+
+    async fn send_page(
+        &self,
+        page: Vec<Outgoing>,
+        stopped: &mut HashSet<Stretch>,
+    ) -> Result<Settle, StoreError> {
+        let first = page.first().map_or(0, |each| each.id);
+        let length = u32::try_from(page.len()).unwrap_or(u32::MAX);
+        let (mut sent, mut records) = (Vec::new(), Vec::with_capacity(page.len()));
+        let mut last_sent = None;
+        for (place, Outgoing { id, record, refused }) in page.into_iter().enumerate() {
+            if refused.is_some() {
+                stopped.extend(stretch(&record));
+            } else if !stretch(&record).is_some_and(|stretch| stopped.contains(&stretch)) {
+                extend(&mut sent, id, last_sent == place.checked_sub(1));
+                last_sent = Some(place);
+                records.push(record);
+            }
+        }
+        if records.is_empty() {
+            return Ok(Settle::default());
+        }
+        match self.bus.publish(records).await {
+            Ok(_) => Ok(Settle { sent, refused: Vec::new() }),
+            Err(BusError::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "records are sent again, one by one");
+                let page = self.store.outbox(first - 1, length, usize::MAX).await?;
+                self.send_each(page, stopped).await
+            }
+        }
+    }
+
+    /// Sends one by one, to learn which of them the bus refuses.
+    async fn send_each(
+        &self,
+        page: Vec<Outgoing>,
+        stopped: &mut HashSet<Stretch>,
+    ) -> Result<Settle, StoreError> {
+        let mut settle = Settle::default();
+        for Outgoing { id, record, refused } in page {
+            let stretch = stretch(&record);
+            if refused.is_some() || stretch.as_ref().is_some_and(|stretch| stopped.contains(stretch)) {
+                continue;
+            }
+            let topic = record.topic.clone();
+            match self.publish_patiently(record).await? {
+                Ok(()) => settle.sent.push((id, id)),
+                Err(why) => {
+                    tracing::error!(topic, id, why, "a record is kept back: the bus will never take it");
+                    stopped.extend(stretch);
+                    settle.refused.push((id, why));
+                }
+            }
+        }
+        Ok(settle)
+    }
+
+    /// Publishes a record, however long the bus is away; the inner error says why it never will be.
+    pub(super) async fn publish_patiently(
+        &self,
+        mut record: NewRecord,
+    ) -> Result<Result<(), String>, StoreError> {
+        loop {
+            match self.bus.publish(vec![record.clone()]).await {
+                Ok(_) => return Ok(Ok(())),
+                Err(BusError::Store(error)) => return Err(error),
+                Err(BusError::TooLarge(_)) if is_dead_letter(&record) && record.value.is_some() => {
+                    record = without_value(record);
+                }
+                Err(BusError::Refused(why) | BusError::TooLarge(why)) => return Ok(Err(why)),
+                Err(BusError::Away(why)) => {
+                    tracing::warn!(topic = record.topic, why, "a record cannot be sent now; trying again");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+/// None for records without a key, which are in no order.
+fn stretch(record: &NewRecord) -> Option<Stretch> {
+    record.key.clone().map(|key| (record.topic.clone(), key))
+}
+
+/// Adds a number to stretches of numbers; `follows` says that nothing was left out before it.
+fn extend(stretches: &mut Vec<(i64, i64)>, id: i64, follows: bool) {
+    match stretches.last_mut() {
+        Some((_, last)) if follows => *last = id,
+        _ => stretches.push((id, id)),
+    }
+}

@@ -1,0 +1,247 @@
+//! Runs without a journal (`durability: none`): nothing of them is stored, the offset committed to
+//! the bus is all that is known after a crash. An offset is done when all before it are, and all that
+//! their runs sent is on the bus; at most [`AHEAD`] records are under way beyond the first that is not.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pathway_engine::compile::Plan;
+use pathway_engine::vm::{Class, Failure};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::admission::{BATCH, BATCH_BYTES, Prepared};
+use super::at_once::AtOnce;
+use super::ending::Ending;
+use super::outgoing::Outgoing;
+use super::window::Window;
+use super::{Admitted, Inner};
+use crate::bus::{Batch, BusError, Partition};
+use crate::store::{Offset, Record, Status, StoreError};
+
+/// Records that may be under way beyond the first that is not done: as many are repeated at most
+/// after a crash.
+const AHEAD: Offset = 1024;
+
+impl Inner {
+    /// Works on a partition until it is given up, and then on what is under way.
+    pub(super) async fn pass_all(
+        self: &Arc<Self>,
+        partition: &mut dyn Partition,
+        plans: &[Arc<Plan>],
+    ) -> Result<(), BusError> {
+        let under_way = usize::try_from(AHEAD).unwrap_or(1) + BATCH as usize;
+        let (finished, finishing) = mpsc::channel(under_way * plans.len().max(1));
+        let mut passing = Passing {
+            inner: self,
+            plans,
+            window: Window::default(),
+            runs: HashMap::new(),
+            finished,
+            finishing,
+            sending: None,
+        };
+        let mut given_up = false;
+        while !(given_up && passing.is_idle()) {
+            let may_read = !given_up && passing.window.span() < AHEAD;
+            tokio::select! {
+                biased;
+                next = passing.progress() => {
+                    if let Some(next) = next? {
+                        partition.done(next);
+                    }
+                }
+                batch = partition.next_batch(BATCH, BATCH_BYTES), if may_read => match batch? {
+                    Some(batch) => {
+                        if let Some(next) = passing.take(partition.topic(), batch).await? {
+                            partition.done(next);
+                        }
+                    }
+                    None => given_up = true,
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is under way of a partition.
+struct Passing<'a> {
+    inner: &'a Arc<Inner>,
+    plans: &'a [Arc<Plan>],
+    window: Window,
+    /// Runs under way, by the offset of their record.
+    runs: HashMap<Offset, usize>,
+    finished: mpsc::Sender<Offset>,
+    finishing: mpsc::Receiver<Offset>,
+    /// The records of runs that ended at once; one batch is sent at a time, so that order is kept.
+    sending: Option<JoinHandle<Result<Vec<Offset>, StoreError>>>,
+}
+
+impl Passing<'_> {
+    fn is_idle(&self) -> bool {
+        self.sending.is_none() && self.runs.is_empty()
+    }
+
+    /// Waits until something is done; tells before which offset all is.
+    async fn progress(&mut self) -> Result<Option<Offset>, BusError> {
+        let sent = async {
+            match &mut self.sending {
+                Some(sending) => sending.await,
+                None => std::future::pending().await,
+            }
+        };
+        let offsets = tokio::select! {
+            sent = sent => {
+                self.sending = None;
+                match sent {
+                    Ok(offsets) => offsets?,
+                    Err(_killed) => return std::future::pending().await,
+                }
+            }
+            Some(offset) = self.finishing.recv() => vec![offset],
+        };
+        Ok(self.finish_all(offsets))
+    }
+
+    /// One run of a record is over.
+    fn finish(&mut self, offset: Offset) -> Option<Offset> {
+        let left = self.runs.get_mut(&offset)?;
+        *left -= 1;
+        if *left > 0 {
+            return None;
+        }
+        self.runs.remove(&offset);
+        Some(self.window.finish(offset))
+    }
+
+    /// Begins the runs of a batch; as [`Passing::progress`].
+    async fn take(&mut self, topic: &str, batch: Batch) -> Result<Option<Offset>, BusError> {
+        let prepared = self.inner.prepare(self.plans, topic, &batch).await;
+        for record in &batch.records {
+            self.window.begin(record.offset);
+            self.runs.insert(record.offset, self.plans.len());
+        }
+        let mut ended = Vec::with_capacity(prepared.len());
+        for Prepared { mut run, at_once, .. } in prepared {
+            match at_once {
+                Some(at_once) => ended.push((run, at_once)),
+                None => {
+                    run.finished = Some(self.finished.clone());
+                    self.inner.enter(run);
+                }
+            }
+        }
+        if ended.is_empty() {
+            return Ok(None);
+        }
+        let next = self.settle().await?;
+        let inner = self.inner.clone();
+        self.sending =
+            Some(self.inner.tasks.spawn(async move { inner.send_ended(ended, batch.records).await }));
+        Ok(next)
+    }
+
+    /// Waits for the batch that is being sent.
+    async fn settle(&mut self) -> Result<Option<Offset>, BusError> {
+        let Some(sending) = self.sending.take() else { return Ok(None) };
+        match sending.await {
+            Ok(sent) => Ok(self.finish_all(sent?)),
+            // A task that was killed has sent nothing that may be relied on.
+            Err(_killed) => std::future::pending().await,
+        }
+    }
+
+    fn finish_all(&mut self, offsets: Vec<Offset>) -> Option<Offset> {
+        offsets.into_iter().filter_map(|offset| self.finish(offset)).last()
+    }
+}
+
+impl Inner {
+    /// Sends what runs have sent that ended at once; tells the offsets of their records.
+    async fn send_ended(
+        &self,
+        mut ended: Vec<(Admitted, AtOnce)>,
+        sources: Vec<Record>,
+    ) -> Result<Vec<Offset>, StoreError> {
+        let records = ended.iter_mut().flat_map(|(_, ended)| std::mem::take(&mut ended.records));
+        let records: Vec<_> = records.collect();
+        let counts = records.len();
+        let sent = if counts == 0 { Ok(Vec::new()) } else { self.bus.publish(records).await };
+        match sent {
+            Ok(_) => {}
+            Err(BusError::Store(error)) => return Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "records are sent again, one by one");
+                self.send_again(&ended, &sources).await?;
+            }
+        }
+        let offset = |run: &Admitted| run.source.as_ref().map(|(_, _, offset)| *offset);
+        Ok(ended
+            .iter()
+            .filter_map(|(run, ended)| {
+                Ending { run, outcome: &ended.outcome }.log(ended.status);
+                offset(run)
+            })
+            .collect())
+    }
+
+    /// Runs them once more, which gives the same records, and sends each by itself.
+    async fn send_again(&self, ended: &[(Admitted, AtOnce)], sources: &[Record]) -> Result<(), StoreError> {
+        for (run, _) in ended {
+            let offset = run.source.as_ref().map(|(_, _, offset)| *offset);
+            let Some(source) = sources.iter().find(|record| Some(record.offset) == offset) else { continue };
+            let Some(again) = self.at_once(source, run) else { continue };
+            self.send_records(run, again.records, Some(source)).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the records of a run that has no journal. If the bus refuses one for good, the record
+    /// that started the run becomes a dead letter.
+    pub(super) async fn send_records(
+        &self,
+        run: &Admitted,
+        records: Vec<crate::store::NewRecord>,
+        source: Option<&Record>,
+    ) -> Result<(), StoreError> {
+        let mut refused = None;
+        for record in records {
+            let topic = record.topic.clone();
+            if let Err(why) = self.publish_patiently(record).await? {
+                tracing::error!(topic, run = run.public_id, why, "the bus will never take a record");
+                refused = Some(why);
+            }
+        }
+        let Some(why) = refused else { return Ok(()) };
+        let source = match source {
+            Some(source) => Some(source.clone()),
+            None => self.source_of(run).await,
+        };
+        let failure = Failure::new(Class::Invalid, why);
+        let outgoing = Outgoing { project: &self.project, run };
+        if let Some(letter) = source.and_then(|record| outgoing.dead_letter(record, &failure))
+            && let Err(why) = self.publish_patiently(letter).await?
+        {
+            tracing::error!(run = run.public_id, why, "the dead letter is refused too");
+        }
+        Ok(())
+    }
+
+    /// The record that started a run, read again.
+    pub(super) async fn source_of(&self, run: &Admitted) -> Option<Record> {
+        let (topic, partition, offset) = run.source.as_ref()?;
+        match self.bus.record(topic, *partition, *offset).await {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::warn!(topic, partition, offset, %error, "the record of a run cannot be read again");
+                None
+            }
+        }
+    }
+}
+
+/// Whether a run that is over has failed for good, without a journal from which to redrive it.
+pub(super) fn is_lost(run: &Admitted, status: Status) -> bool {
+    status == Status::Parked && !run.plan.has_journal()
+}
