@@ -73,7 +73,7 @@ async fn a_budget_is_asked_for_in_the_name_of_the_user() {
     let app = Finance::embedded().await;
     let body = json!({"userId": data::USER, "totalIncome": 50000, "period": "monthly"});
     assert_eq!(app.post("/api/budget/suggest", &body).await.status, 200);
-    let calls = app.stand_ins.calls();
+    let calls = app.calls();
     let header = |call: usize, name: &str| calls[call].headers[name].to_str().unwrap().to_owned();
     let keys = app.stand_ins.keys();
     assert_eq!(calls.len(), 2, "{calls:?}");
@@ -133,8 +133,7 @@ async fn a_document_is_read() {
     assert_eq!((answer.status, &said), (200, &expected));
     assert!(id.as_str().is_some_and(|id| !id.is_empty()));
 
-    let read: Vec<_> =
-        app.stand_ins.calls().into_iter().filter(|call| call.service == Service::Ocr).collect();
+    let read: Vec<_> = app.calls().into_iter().filter(|call| call.service == Service::Ocr).collect();
     let form = format!("url={}&language=eng&isTable=true", FILE.replace(':', "%3A").replace('/', "%2F"));
     assert_eq!((read.len(), read[0].body.as_str()), (1, form.as_str()));
     let document = &app.stand_ins.rows("documents")[0];
@@ -220,7 +219,7 @@ async fn a_transaction_is_created_as_the_user() {
     }
     assert!(said["id"].is_string() && said["created_at"].is_string(), "{said}");
     assert!(app.stand_ins.rows("transactions").contains(&said));
-    let calls = app.stand_ins.calls();
+    let calls = app.calls();
     let insert = calls.iter().find(|call| call.method == "POST").unwrap();
     assert_eq!(insert.headers["apikey"].to_str().unwrap(), app.stand_ins.keys().anon);
 
@@ -284,7 +283,7 @@ async fn what_is_missing_or_ill_typed_is_pointed_at() {
             assert!(answer.text.contains(name), "{path} {body}: no {name} in {}", answer.text);
         }
     }
-    assert!(app.stand_ins.calls().is_empty(), "nothing was called for any of them");
+    assert!(app.calls().is_empty(), "nothing was called for any of them");
 }
 
 #[tokio::test]
@@ -337,7 +336,7 @@ async fn somebody_elses_id_is_denied() {
             "{path}"
         );
     }
-    assert!(app.stand_ins.calls().is_empty());
+    assert!(app.calls().is_empty());
 }
 
 #[tokio::test]
@@ -373,9 +372,7 @@ async fn an_older_environment_works_with_its_defaults() {
     let [purchase, _] = data::purchases(jiff::Timestamp::now());
     assert_eq!(app.post("/api/transactions/create", &purchase).await.status, 200);
     // No service key: transactions are not looked at, and nobody is called with an empty key.
-    assert!(
-        app.stand_ins.calls().iter().all(|call| call.headers.get("apikey").is_none_or(|key| !key.is_empty()))
-    );
+    assert!(app.calls().iter().all(|call| call.headers.get("apikey").is_none_or(|key| !key.is_empty())));
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ async fn what_is_wrong_with_a_request_is_said() {
         (answer.key().as_str(), &said["success"], &said["correlation_id"]),
         ("c7", &json!(false), &json!("c7"))
     );
-    assert!(app.stand_ins.calls().is_empty());
+    assert!(app.calls().is_empty());
 }
 
 #[tokio::test]

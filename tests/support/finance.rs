@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pathway_server::demo::{Folder, Settings, StandIns, data};
+use pathway_server::demo::{Call, Folder, Settings, StandIns, data};
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
@@ -87,10 +87,8 @@ impl Draft {
         for topic in TOPICS {
             dotenv.insert(format!("TOPIC_{}", topic.to_uppercase()), topic.to_owned());
         }
-        // Verification is switched on where a test is about it.
-        let environment = [("PATHWAY_AUTH__MODE", "unverified")];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let mut draft = Self { stand_ins, folder, dotenv, environment: environment.into(), kafka: None, tag };
+        let environment = BTreeMap::new();
+        let mut draft = Self { stand_ins, folder, dotenv, environment, kafka: None, tag };
         if let Some(kafka) = kafka {
             draft.move_to(kafka).await;
         }
@@ -217,6 +215,14 @@ impl Finance {
         self.server = Some(Server::launch(self.folder.path(), &self.environment, &self.log).await);
     }
 
+    /// How a server ends that does not come to serve, and what it said.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub async fn try_start(&self) -> (std::process::ExitStatus, String) {
+        Server::spawn(self.folder.path(), &self.environment, &self.log).end().await
+    }
+
     /// Kills the server as a crash would.
     ///
     /// # Panics
@@ -265,6 +271,13 @@ impl Finance {
     #[must_use]
     pub fn token(&self) -> String {
         self.stand_ins.token(data::USER)
+    }
+
+    /// All calls that runs have made; who verifies tokens has calls of its own.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let calls = self.stand_ins.calls().into_iter();
+        calls.filter(|call| !call.path.starts_with("/auth/")).collect()
     }
 
     /// A request of the app's user.

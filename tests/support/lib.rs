@@ -7,6 +7,7 @@ mod binary;
 pub mod browser;
 pub mod events;
 pub mod finance;
+pub mod issuer;
 pub mod kafka;
 mod log;
 pub mod model;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::soon;
 
@@ -22,7 +23,7 @@ impl Default for Log {
 
 impl Log {
     /// Keeps what is said there, until it ends.
-    pub(crate) fn keep(&self, output: impl AsyncRead + Unpin + Send + 'static) {
+    pub(crate) fn keep(&self, output: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
         let log = self.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(output).lines();
@@ -33,7 +34,7 @@ impl Log {
                 drop(kept);
                 log.count.send_replace(count);
             }
-        });
+        })
     }
 
     /// All of it so far.

@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Stdio};
 
 use pathway_server::demo::StandIns;
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 use crate::{Log, PATIENCE, binary, soon};
 
@@ -13,6 +14,8 @@ use crate::{Log, PATIENCE, binary, soon};
 pub struct Server {
     child: Child,
     log: Log,
+    /// Ready when it has said all.
+    said: Vec<JoinHandle<()>>,
     url: String,
 }
 
@@ -72,13 +75,9 @@ impl Server {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let Ok(mut child) = command.spawn() else { panic!("the server does not start") };
-        if let Some(output) = child.stdout.take() {
-            log.keep(output);
-        }
-        if let Some(output) = child.stderr.take() {
-            log.keep(output);
-        }
-        Self { child, log: log.clone(), url: String::new() }
+        let said = child.stdout.take().map(|output| log.keep(output));
+        let said = said.into_iter().chain(child.stderr.take().map(|output| log.keep(output))).collect();
+        Self { child, log: log.clone(), said, url: String::new() }
     }
 
     /// The URL of a path.
@@ -122,7 +121,13 @@ impl Server {
     /// # Panics
     /// If it does not end.
     pub async fn end(mut self) -> (ExitStatus, String) {
-        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+        let ended = async {
+            for said in &mut self.said {
+                said.await.ok();
+            }
+            self.child.wait().await
+        };
+        match tokio::time::timeout(PATIENCE, ended).await {
             Ok(Ok(status)) => (status, self.log.text()),
             Ok(Err(error)) => panic!("the server cannot be waited for: {error}"),
             Err(_elapsed) => panic!("the server does not end:\n{}", self.log.text()),

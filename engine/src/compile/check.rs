@@ -9,7 +9,7 @@ use super::guards::Guards;
 use super::order;
 use super::scope::{Binds, ErrorBind, Level, Names};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::{Block, Form, OnError, Pathway, Step};
+use crate::document::{Block, Form, HttpDoor, OnError, Pathway, Step};
 use crate::expression::{Bound, Expression, Read, Segment, Slot, Tree};
 use crate::project::Project;
 use crate::schema::{Lookup, Schema, Shape};
@@ -20,6 +20,7 @@ const SHADOWS: Code = Code("PW0508");
 const UNKNOWN_SERVICE: Code = Code("PW0513");
 const UNKNOWN_TOPIC: Code = Code("PW0514");
 const UNKNOWN_PATHWAY: Code = Code("PW0515");
+const CREDENTIALS: Code = Code("PW0240");
 const SECRET_OUT: Code = Code("PW0701");
 const TOKEN: Code = Code("PW0702");
 
@@ -110,6 +111,22 @@ impl<'a> Checker<'a> {
         }
         if let Some(http) = &mut door.http {
             self.form(&mut http.form);
+            if let Some(input) = pathway.input.as_deref().filter(|_| http.takes_credentials()) {
+                self.no_credentials(input, &http.path);
+            }
+        }
+    }
+
+    /// The gateway takes these parameters for itself, so that none is kept with a run.
+    pub(super) fn no_credentials(&mut self, input: &Schema, path: &Spanned<String>) {
+        for name in HttpDoor::CREDENTIALS {
+            if input.json().get("properties").is_some_and(|properties| properties.get(name).is_some()) {
+                self.diagnostics.push(
+                    Diagnostic::error(CREDENTIALS, format!("`{name}` cannot be an input of this stream"))
+                        .at(path.span, "here it tells the gateway who calls")
+                        .help("choose another name, or another method than `get`"),
+                );
+            }
         }
     }
 

@@ -32,6 +32,9 @@ pub(super) fn check(feed: &mut Feed, world: &World<'_>, diagnostics: &mut Diagno
     };
     let checker = &mut Checker::new(world, names, diagnostics);
     checker.topic(&feed.topic);
+    if let Some(query) = feed.query.as_deref() {
+        checker.no_credentials(query, &feed.path);
+    }
     checker.seeing(CALLER, |checker| {
         for expression in feed.require.iter_mut().chain([&mut feed.reader]) {
             checker.expression(expression, Place::Condition);

@@ -78,6 +78,21 @@ pub struct HttpDoor {
     pub attach: Option<Spanned<String>>,
 }
 
+impl HttpDoor {
+    /// The parameter of a stream's ticket.
+    pub const TICKET: &str = "ticket";
+    /// The parameter of a token (RFC 6750).
+    pub const ACCESS_TOKEN: &str = "access_token";
+    /// The parameters that tell who calls.
+    pub const CREDENTIALS: [&str; 2] = [Self::TICKET, Self::ACCESS_TOKEN];
+
+    /// Whether the query may tell who calls: browsers can open a stream in no other way.
+    #[must_use]
+    pub fn takes_credentials(&self) -> bool {
+        self.mode == Mode::Stream && self.method == Method::Get
+    }
+}
+
 /// What the caller of an HTTP door gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {

@@ -7,11 +7,11 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pathway_engine::compile::Plan;
+use pathway_engine::document::HttpDoor;
 use pathway_engine::schema::Violation;
 use pathway_engine::vm::{Class, Failure};
 
 use super::auth::Caller;
-use super::credentials::{ACCESS_TOKEN, TICKET};
 use super::stream::Words;
 use super::{Gateway, Problem, auth, body, problem, runs, stream};
 use crate::store::{Run, StoreError};
@@ -28,7 +28,7 @@ async fn join(gateway: &Gateway, plan: &Plan, request: Request) -> Result<Respon
     let Some(http) = &plan.door.http else { return Err(problem::no_route(request.uri().clone()).await) };
     let (head, _) = request.into_parts();
     let caller = auth::of_stream(gateway, http.auth, &head).await?;
-    let query = body::query(&head.uri, &[TICKET, ACCESS_TOKEN])?;
+    let query = body::query(&head.uri, &HttpDoor::CREDENTIALS)?;
     let id = query.get_attr(CORRELATION).ok();
     let id = id.as_ref().and_then(|id| id.as_str()).filter(|id| !id.is_empty()).ok_or_else(missing)?;
     let waiting = tokio::time::timeout(http.timeout, appears(gateway, plan, &caller, id));

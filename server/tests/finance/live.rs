@@ -28,16 +28,21 @@ struct Live {
 
 impl Live {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With these variables over those of the stand-ins.
+    async fn start_with(over: &[(&'static str, &str)]) -> Self {
         let settings = demo::Settings { pace: Duration::ZERO, ..demo::Settings::default() };
         let stand_ins = StandIns::start(settings).await.unwrap();
         let folder = Folder::temporary().unwrap();
         folder.fill().unwrap();
-        let environment = stand_ins.environment().into_iter();
+        let over = over.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let environment = stand_ins.environment().into_iter().chain(over);
         let request = Request {
             project: Some(folder.path().to_owned()),
             directory: folder.path().to_owned(),
             environment: environment.map(|(name, value)| (name.to_owned(), value)).collect(),
-            flags: vec!["auth.mode=unverified".to_owned()],
             ..Request::default()
         };
         let mut config = Config::load(&request).unwrap();
@@ -52,10 +57,15 @@ impl Live {
 
     /// What a request of the user is answered: status and text.
     async fn post(&self, path: &str, body: &Value) -> (u16, String) {
+        self.post_with(&self.stand_ins.token(data::USER), path, body).await
+    }
+
+    /// The same, of whoever has the token.
+    async fn post_with(&self, token: &str, path: &str, body: &Value) -> (u16, String) {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client
             .post(format!("http://{}{path}", self.app.address))
-            .bearer_auth(self.stand_ins.token(data::USER))
+            .bearer_auth(token)
             .header("content-type", "application/json")
             .body(body.to_string());
         let answered = async {
@@ -232,7 +242,34 @@ async fn doors_refuse_what_is_wrong_or_somebody_elses() {
     assert_eq!(live.post("/api/budget/suggest", &body).await.0, 403);
     let row = json!({"user_id": "somebody else", "amount": 5, "transaction_date": "2024-05-20"});
     assert_eq!(live.post("/api/transactions/create", &row).await.0, 403);
-    assert!(live.stand_ins.calls().is_empty());
+    let of_auth = live.stand_ins.count(demo::Service::Supabase, "GET", "/auth/v1/");
+    assert_eq!(live.stand_ins.calls().len(), of_auth);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_are_those_of_supabase() {
+    // With the shared secret, and by asking Supabase where there is none.
+    for (secret, asked) in [(None, 0), (Some(("SUPABASE_JWT_SECRET", "")), 2)] {
+        let live = Live::start_with(secret.as_slice()).await;
+        let row = json!({"amount": 5, "transaction_date": "2024-05-20"});
+        let create = "/api/transactions/create";
+        assert_eq!(live.post(create, &row).await.0, 200);
+        assert_eq!(live.post(create, &row).await.0, 200);
+        let good = live.stand_ins.token(data::USER);
+        let (message, _) = good.rsplit_once('.').unwrap();
+        let long_ago = Timestamp::now() - Duration::from_secs(7200);
+        let keys = live.stand_ins.keys();
+        for bad in [
+            format!("{message}.c2lnbmF0dXJl"),
+            live.stand_ins.token_at(data::USER, long_ago),
+            keys.anon.clone(),
+            keys.service.clone(),
+        ] {
+            assert_eq!(live.post_with(&bad, create, &row).await.0, 401, "{bad}");
+        }
+        assert_eq!(live.stand_ins.count(demo::Service::Supabase, "GET", "/auth/v1/user"), asked);
+        assert_eq!(live.stand_ins.count(demo::Service::Supabase, "POST", "/transactions"), 2);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -375,5 +412,6 @@ async fn a_record_for_which_nobody_vouches_is_denied() {
     assert_eq!(ended[0].1, Err(Class::Denied));
     let told = live.records("budget_responses").await;
     assert_eq!((&told[0]["success"], &told[0]["correlation_id"]), (&json!(false), &json!("c1")));
-    assert!(live.stand_ins.calls().is_empty());
+    let of_auth = live.stand_ins.count(demo::Service::Supabase, "GET", "/auth/v1/");
+    assert_eq!(live.stand_ins.calls().len(), of_auth);
 }

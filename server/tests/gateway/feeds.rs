@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 
 use crate::event_source::{EventSource, Message};
 use crate::feed_bus::TwoPartitions;
-use crate::world::{Runner, UNVERIFIED, World, send, token, token_of};
+use crate::login::{self, VERIFIED, login_for};
+use crate::world::{Runner, UNVERIFIED, World, send, token};
 
 const MINE: &str = r#"
 feed: mine
@@ -356,15 +357,20 @@ async fn a_quiet_stream_is_kept_open_and_ends_with_the_server() {
 
 #[tokio::test]
 async fn a_stream_ends_with_its_token() {
-    let world = start(&[MINE]).await;
-    let soon = Timestamp::now().as_second() + 2;
-    let token = token_of(&json!({ "sub": "ann", "role": "authenticated", "exp": soon }));
-    let request = world.client.get(format!("{}/mine", world.url)).bearer_auth(token);
-    let mut ann = EventSource::open(request).await;
+    let (world, _) = login::start(VERIFIED, &[MINE], Runner::Absent).await;
+    let mine = |query: &str| world.client.get(format!("{}/mine{query}", world.url));
+    let short = login_for("ann", 2);
+    // An `EventSource` cannot set headers.
+    let mut ann = EventSource::open(mine(&format!("?user=ann&access_token={short}"))).await;
+    let mut again = EventSource::open(mine("").bearer_auth(short)).await;
+    let mut long = EventSource::open(mine("").bearer_auth(login_for("ann", 60))).await;
     world.order("ann", 1).await;
-    assert_eq!(ann.rest().await, items(1..2));
-    assert_eq!(ann.comments, ["the token has expired", "reauth"]);
-    assert!(Timestamp::now().as_second() >= soon);
+    for reader in [&mut ann, &mut again] {
+        assert_eq!(reader.rest().await, items(1..2));
+        assert_eq!(reader.comments, ["the token has expired", "reauth"]);
+    }
+    world.order("ann", 2).await;
+    assert_eq!(long.take(2).await, items(1..3));
 }
 
 /// One that takes a byte now and then while there is more for it than fits into any buffer, one

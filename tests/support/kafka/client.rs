@@ -1,6 +1,6 @@
 //! Records as they are written and read by others than Pathway.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -219,7 +219,7 @@ impl Kafka {
     fn ends(&self, topic: &str) -> Vec<(i64, i64)> {
         let consumer = self.bystander();
         let partitions = partitions(&consumer, topic);
-        let ends = |partition| created(consumer.fetch_watermarks(topic, partition, PATIENCE));
+        let ends = |partition| patiently(|| consumer.fetch_watermarks(topic, partition, PATIENCE));
         (0..partitions).map(ends).collect()
     }
 
@@ -230,7 +230,8 @@ impl Kafka {
     pub async fn dump(&self) -> Vec<Record> {
         let kafka = self.clone();
         let topics = blocking(move || {
-            let metadata = created(kafka.bystander().fetch_metadata(None, PATIENCE));
+            let consumer = kafka.bystander();
+            let metadata = patiently(|| consumer.fetch_metadata(None, PATIENCE));
             metadata.topics().iter().map(|topic| topic.name().to_owned()).collect::<Vec<_>>()
         });
         let mut records = Vec::new();
@@ -250,7 +251,7 @@ impl Kafka {
             let consumer: BaseConsumer = created(kafka.client().set("group.id", &group).create());
             let mut list = TopicPartitionList::new();
             list.add_partition_range(&topic, 0, partitions(&consumer, &topic) - 1);
-            let committed = created(consumer.committed_offsets(list, PATIENCE));
+            let committed = patiently(|| consumer.committed_offsets(list.clone(), PATIENCE));
             let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
             committed.elements().iter().map(|it| offset(it.offset())).collect()
         })
@@ -270,7 +271,7 @@ impl Kafka {
             for (partition, offset) in (0..).zip(offsets) {
                 created(list.add_partition_offset(&topic, partition, Offset::Offset(offset)));
             }
-            created(consumer.commit(&list, rdkafka::consumer::CommitMode::Sync));
+            patiently(|| consumer.commit(&list, rdkafka::consumer::CommitMode::Sync));
         })
         .await;
     }
@@ -286,7 +287,7 @@ impl Kafka {
 }
 
 pub(super) fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
-    let metadata = created(consumer.fetch_metadata(Some(topic), PATIENCE));
+    let metadata = patiently(|| consumer.fetch_metadata(Some(topic), PATIENCE));
     let found = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
     assert!(found > 0, "there is no topic `{topic}`");
     i32::try_from(found).unwrap_or(i32::MAX)
@@ -296,6 +297,19 @@ pub(super) fn created<T>(result: rdkafka::error::KafkaResult<T>) -> T {
     match result {
         Ok(made) => made,
         Err(error) => panic!("the broker: {error}"),
+    }
+}
+
+/// Asks again where a partition has only just been made or a broker has only just come back, which
+/// nobody tells.
+fn patiently<T>(ask: impl Fn() -> rdkafka::error::KafkaResult<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(_) if Instant::now() < until => std::thread::sleep(LOOK),
+            Err(error) => panic!("the broker: {error}"),
+        }
     }
 }
 

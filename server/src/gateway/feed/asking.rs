@@ -3,14 +3,13 @@
 use axum::http::{StatusCode, Uri};
 use jiff::Timestamp;
 use pathway_engine::Value;
-use pathway_engine::document::Feed;
+use pathway_engine::document::{Feed, HttpDoor};
 use pathway_engine::expression::{EvalError, Now, Scope, Slot};
 use pathway_engine::journal::Principal;
 use pathway_engine::vm::{Class, Failure};
 use uuid::Uuid;
 
 use super::super::auth::Caller;
-use super::super::credentials::{ACCESS_TOKEN, TICKET};
 use super::super::{Problem, body};
 use super::saying;
 
@@ -29,7 +28,7 @@ pub(super) fn key(feed: &Feed, caller: &Caller, uri: &Uri) -> Result<String, Pro
 
 /// The query, checked and with its defaults.
 fn query(feed: &Feed, uri: &Uri) -> Result<Value, Problem> {
-    let query = body::query(uri, &[TICKET, ACCESS_TOKEN])?;
+    let query = body::query(uri, &HttpDoor::CREDENTIALS)?;
     let Some(schema) = &feed.query else { return Ok(query) };
     schema.check(&query).map_err(|violations| {
         let status = Some(StatusCode::BAD_REQUEST.as_u16());
