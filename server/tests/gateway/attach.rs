@@ -54,14 +54,14 @@ impl World {
         self.admitted().await
     }
 
-    /// A run of ann with this id, from elsewhere.
-    async fn begins(&mut self, pathway: &str, id: &str) -> Admitted {
+    /// A run of ann with these ids, from elsewhere.
+    async fn begins(&mut self, pathway: &str, id: &str, correlation: &str) -> Admitted {
         let principal = Principal { sub: "ann".to_owned(), role: None, claims: None, has_token: false };
         let sealed = Sealed { principal, token: None }.seal(&self.keys, pathway, id).unwrap();
         let envelope = Envelope {
             pathway: pathway.to_owned(),
             run: id.to_owned(),
-            correlation: id.to_owned(),
+            correlation: correlation.to_owned(),
             sealed: Some(sealed),
             ..Envelope::default()
         };
@@ -144,6 +144,11 @@ async fn a_run_is_there_for_who_started_it() {
     send(world.client.get(&place)).await.problem(401);
     let problem = send(world.get("/chat")).await.problem(400);
     assert_eq!(problem["errors"][0]["pointer"], "/correlation_id");
+    let elsewhere = world.begins("short", "018f0000-0000-7000-8000-000000000001", "c-7").await;
+    world.returns(&elsewhere, json!(1)).await;
+    let mut joined = EventSource::open(world.join("/short/joined", "c-7")).await;
+    assert_eq!(joined.rest().await, [json!({ "all": "done" })]);
+    send(world.join("/short/joined", &elsewhere.public_id)).await.problem(404);
     // Of another pathway.
     let other = world.asked("/chat").await;
     send(world.join("/short/joined", &other.public_id)).await.problem(404);
@@ -157,7 +162,7 @@ async fn a_run_that_is_not_there_yet_is_waited_for() {
     let joining = tokio::spawn(EventSource::open(world.join("/chat", id)));
     let run = world.asked("/chat").await;
     world.returns(&run, json!(1)).await;
-    let later = world.begins("chat", id).await;
+    let later = world.begins("chat", id, id).await;
     world.returns(&later, json!(2)).await;
     let mut joined = tokio::time::timeout(Duration::from_secs(20), joining).await.unwrap().unwrap();
     assert_eq!(joined.rest().await, [json!({ "event": "done" })]);

@@ -6,7 +6,6 @@ use pathway_server::bus::{
     Answer, Batch, Bus, BusError, Consumer, NewRecord, Offset, Positions, Reach, Record, Start, Subscription,
     Work,
 };
-use pathway_server::store::{Conflict, StoreError};
 use tokio::sync::watch;
 
 #[derive(Debug, Default)]
@@ -60,13 +59,17 @@ impl TwoPartitions {
             return Ok(());
         }
         self.refused.send_modify(|count| *count += 1);
-        Err(StoreError::from(Conflict::UnknownDefinition("the bus is away".to_owned())).into())
+        Err(BusError::Away("it is elsewhere".to_owned()))
     }
+}
+
+fn refused<T: Send + 'static>(why: &str) -> Answer<'_, T> {
+    Box::pin(async move { Err(BusError::Refused(why.to_owned())) })
 }
 
 impl Bus for TwoPartitions {
     fn publish(&self, _: Vec<NewRecord>) -> Answer<'_, Vec<Offset>> {
-        unimplemented!("`put` does it")
+        refused("`put` does it")
     }
 
     fn subscribe(&self, _: &str, start: Start) -> Answer<'_, Box<dyn Subscription>> {
@@ -93,11 +96,11 @@ impl Bus for TwoPartitions {
     }
 
     fn consume(&self, _: Vec<Work>) -> Answer<'_, Box<dyn Consumer>> {
-        unimplemented!("nothing is worked on")
+        refused("nothing is worked on")
     }
 
     fn record(&self, _: &str, _: i32, _: Offset) -> Answer<'_, Option<Record>> {
-        unimplemented!("nobody asks for one")
+        refused("nobody asks for one")
     }
 
     fn reach(&self) -> watch::Receiver<Reach> {

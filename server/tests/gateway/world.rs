@@ -350,7 +350,7 @@ impl Admitting {
             subject: sealed.map(|sealed| sealed.principal.sub),
             offset: Some(record.offset),
             lane: None,
-            correlation: Some(envelope.correlation.clone()),
+            correlation: (envelope.correlation != envelope.run).then(|| envelope.correlation.clone()),
             dedupe_id: input["dedupe"].as_str().map(str::to_owned),
             idempotency: envelope.idempotency_key.clone().map(|key| Idempotency {
                 key,
