@@ -33,6 +33,8 @@ const LINGERING: Duration = Duration::from_secs(30);
 /// How long a partition stays paused at least, unless nothing of it is left.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// After which what was committed last is committed again.
+const UNSURE: Duration = Duration::from_secs(10);
 /// Nothing was committed since the partition was given to us. Where it begins is committed too: a
 /// group that begins with the newest record goes on from there after a restart.
 const NOTHING: Offset = -1;
@@ -49,8 +51,6 @@ pub(super) struct Group {
     pub(super) stop: Arc<AtomicBool>,
     /// Whether the group is to be joined anew, because it was not settled where to go on.
     pub(super) is_unsettled: AtomicBool,
-    /// Whether offsets have to be committed again.
-    is_uncommitted: AtomicBool,
     budget: Arc<Budget>,
     held: Mutex<BTreeMap<String, BTreeMap<i32, Held>>>,
     /// Queues that were taken while somebody still worked on them.
@@ -66,6 +66,8 @@ struct Held {
     expected: Offset,
     /// What was committed, or is being.
     committed: Offset,
+    /// When, until it was committed a second time.
+    unsure: Option<Instant>,
     flow: Flow,
 }
 
@@ -96,7 +98,6 @@ impl Group {
             handover: Arc::default(),
             stop: Arc::default(),
             is_unsettled: AtomicBool::new(false),
-            is_uncommitted: AtomicBool::new(false),
             budget: Arc::default(),
             held: Mutex::default(),
             lingering: Mutex::default(),
@@ -175,24 +176,29 @@ impl Group {
         }
     }
 
-    /// Commits what was done since the last time.
+    /// Commits what was done since the last time. The client does not tell what became of it, so
+    /// what was committed last is committed a second time a while later.
     pub(super) fn commit(&self, consumer: &BaseConsumer<Self>) {
-        let is_again = self.is_uncommitted.swap(false, Ordering::Relaxed);
+        let is_away = self.client.reach.is_away();
         let mut list = TopicPartitionList::new();
         for (topic, partitions) in self.held().iter_mut() {
             for (partition, held) in partitions.iter_mut().filter(|(_, held)| held.flow != Flow::Halted) {
                 let done = held.queue.done();
-                if done > held.committed || (is_again && done == held.committed) {
-                    self.add(&mut list, topic, *partition, done);
-                    held.committed = done;
+                if done > held.committed {
+                    held.unsure = Some(Instant::now());
+                } else if !is_away && held.unsure.is_some_and(|since| since.elapsed() >= UNSURE) {
+                    held.unsure = None;
+                } else {
+                    continue;
                 }
+                self.add(&mut list, topic, *partition, done);
+                held.committed = done;
             }
         }
         if list.count() > 0
             && let Err(error) = consumer.commit(&list, CommitMode::Async)
         {
-            self.is_uncommitted.store(true, Ordering::Relaxed);
-            tracing::debug!(%error, "offsets were not committed");
+            tracing::debug!(%error, "offsets were not committed; they will be");
         }
     }
 
@@ -272,7 +278,7 @@ impl Group {
         if flow == Flow::Reading {
             self.handover.offer(Assigned::new(topic, partition, queue.clone()));
         }
-        let held = Held { queue, fresh: Vec::new(), expected: at, committed: NOTHING, flow };
+        let held = Held { queue, fresh: Vec::new(), expected: at, committed: NOTHING, unsure: None, flow };
         self.held().entry(topic.to_owned()).or_default().insert(partition, held);
         flow
     }
@@ -404,7 +410,7 @@ impl Group {
                 tracing::warn!(topic, partition, "work on a partition that is given back is still under way");
             }
             let done = held.queue.done();
-            if held.flow != Flow::Halted && done > held.committed {
+            if held.flow != Flow::Halted && (done > held.committed || held.unsure.is_some()) {
                 self.add(&mut list, topic, *partition, done);
             }
         }
@@ -523,13 +529,6 @@ impl ConsumerContext for Group {
         match event {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
             _ => self.revoke(consumer, list),
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::debug!(%error, "offsets were not committed; they will be again");
-            self.is_uncommitted.store(true, Ordering::Relaxed);
         }
     }
 }
