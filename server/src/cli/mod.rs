@@ -15,6 +15,7 @@ mod serve;
 mod session;
 mod target;
 mod terminal;
+mod topics;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -74,6 +75,7 @@ enum Command {
     Run(run::Run),
     Graph(graph::Graph),
     Serve(serve::Serve),
+    Topics(topics::Topics),
     Demo(demo::Demo),
     Config(config::Config),
     Explain(explain::Explain),
@@ -98,6 +100,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(command) => command.run(&session),
         Command::Graph(command) => command.run(&session),
         Command::Serve(command) => command.run(&session),
+        Command::Topics(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),
         Command::Explain(command) => command.run(&session),

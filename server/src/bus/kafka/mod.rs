@@ -10,6 +10,7 @@
 //! for other stores ([`position`]). Once the callback that takes a partition away has returned,
 //! nothing of it can be committed any more ([`rebalance`]).
 
+mod admin;
 mod check;
 mod context;
 mod delivery;
@@ -39,6 +40,8 @@ use rdkafka::consumer::BaseConsumer;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+
+pub use self::admin::{KafkaTopics, Made, PartitionState};
 
 use self::context::Context;
 use self::fetch::Fetcher;

@@ -85,6 +85,11 @@ impl Reachability {
         });
     }
 
+    /// Nobody has answered for long enough: why is what was last heard.
+    pub(super) fn answerless(&self) {
+        self.error(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), UNKNOWN);
+    }
+
     /// A client tells of an error.
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
