@@ -10,4 +10,6 @@ mod http;
 mod interop;
 mod letters;
 mod messages;
+mod secrecy;
+mod streams;
 mod upstreams;
