@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use pathway_engine::compile::Program;
+use pathway_engine::document::Auth as Policy;
 use pathway_engine::project::{Auth, Bus, MASK, Mode, Resolved, Store};
 
 use super::{Exit, Failure, Outcome, Session};
@@ -120,10 +121,11 @@ impl Summary {
             .values()
             .map(|plan| match &plan.door.http {
                 Some(http) => format!(
-                    "{} ({} {})",
+                    "{} ({} {}{})",
                     plan.name,
                     format!("{:?}", http.method).to_uppercase(),
-                    http.path.value
+                    http.path.value,
+                    if http.auth == Policy::None { ", OPEN TO ANYONE" } else { "" }
                 ),
                 None => format!("{} ({})", plan.name, plan.topic()),
             })

@@ -38,7 +38,7 @@ use pathway_engine::journal::{Event, Signal};
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
 use pathway_engine::vm::{Effect, Failure, Trace};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,8 +55,6 @@ use crate::seal::SealKeys;
 use crate::store::{Offset, RunId, Store, StoreError};
 use crate::trace::TraceContext;
 
-/// Runs that are in memory at once, waiting or under way.
-const ROOM: u32 = 20_000;
 /// What observers may lag behind before they miss something.
 const OBSERVED: usize = 4096;
 
@@ -153,7 +151,6 @@ struct Inner {
     slots: Slots,
     upstreams: Upstreams,
     lanes: Lanes,
-    room: Arc<Semaphore>,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
@@ -217,7 +214,6 @@ impl Runner {
             slots,
             upstreams,
             lanes: Lanes::default(),
-            room: Arc::new(Semaphore::new(ROOM as usize)),
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),
