@@ -19,8 +19,10 @@ fn needles(token: &str) -> Vec<Vec<u8>> {
     // However it may be wrapped again.
     let base64 = base64::engine::general_purpose::STANDARD_NO_PAD;
     parts.extend((0..3).map(|n| {
-        let encoded = base64.encode(&token.as_bytes()[n..]);
-        encoded[..encoded.len() - 2].into()
+        let mut encoded = base64.encode(&token.as_bytes()[n..]).into_bytes();
+        // The last characters depend on what follows.
+        encoded.truncate(encoded.len() - 2);
+        encoded
     }));
     parts
 }
