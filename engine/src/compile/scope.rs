@@ -114,6 +114,7 @@ impl Names {
         Ok(match only {
             "chunk" => Found::new(Slot::Chunk, Shape::Any),
             "emitted" => Found::new(Slot::Emitted, Shape::Any),
+            "scheduled_at" => Found::new(Slot::ScheduledAt, Shape::Scalar),
             _ => Found::new(Slot::Error { up: 0 }, error()),
         })
     }
@@ -212,6 +213,7 @@ impl Names {
             }
             "chunk" => return diagnostic.help("`chunk` is bound in `pick`"),
             "emitted" => return diagnostic.help("`emitted` is bound in `emit` of a reply or a stream"),
+            "scheduled_at" => return diagnostic.help("`scheduled_at` is bound in `input` of a schedule"),
             _ => {}
         }
         let is_step = self.levels.iter().any(|level| level.names.contains_key(name));

@@ -46,6 +46,8 @@ pub enum Slot {
     Chunk,
     /// `emitted`
     Emitted,
+    /// `scheduled_at`
+    ScheduledAt,
     /// A name that has no value there: none.
     Nothing,
 }

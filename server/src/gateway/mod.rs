@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod auth;
 mod body;
+mod capacity;
 mod commands;
 mod cors;
 mod credentials;
@@ -16,31 +17,37 @@ mod door;
 mod expiry;
 mod health;
 mod idempotency;
+pub mod openapi;
 mod outcome;
 mod patience;
 mod prefer;
 mod problem;
+mod refusal;
 mod request;
 mod runs;
 mod serve;
 mod sse;
 mod stream;
 mod ticket;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::document::HttpDoor;
-use pathway_engine::project::Project;
+use pathway_engine::project::{Http, Project};
 use pathway_engine::vm::Method;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use capacity::Capacity;
 pub use commands::{CommandError, Commands};
 pub use health::Readiness;
 pub use problem::Problem;
@@ -64,6 +71,8 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// What callers may do to their runs.
     pub commands: Arc<dyn Commands>,
+    /// How busy those are who do the work.
+    pub capacity: Arc<dyn Capacity>,
     /// Knows users by their tokens.
     pub identity: Arc<Identity>,
     /// Opens the doors for services.
@@ -111,6 +120,20 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What a project says, and the defaults.
+    #[must_use]
+    pub fn of(http: &Http) -> Self {
+        Self {
+            body: usize::try_from(http.max_body).unwrap_or(usize::MAX),
+            reading: http.timeout,
+            keep_alive: http.keep_alive,
+            connections: http.max_connections as usize,
+            ..Self::default()
+        }
+    }
+}
+
 /// A gateway.
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -126,10 +149,14 @@ impl Gateway {
 
     /// Its routes: the doors of all pathways, and its own.
     pub fn router(&self) -> Router {
+        let described = openapi::document(&self.parts.project, &self.parts.program).to_string();
+        let described = Bytes::from(described);
+        let described = move || std::future::ready(([(CONTENT_TYPE, "application/json")], described.clone()));
         let mut router = Router::new()
             .route("/health", get(health::health))
             .route("/livez", get(health::health))
             .route("/readyz", get(health::ready))
+            .route("/openapi.json", get(described))
             .route("/api/stream-tickets", post(ticket::issue))
             .route("/api/runs/{id}", get(runs::show))
             .route("/api/runs/{id}/events", get(runs::events))
