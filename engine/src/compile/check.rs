@@ -8,6 +8,7 @@ use super::complaint::{missing, no_such_property};
 use super::guards::Guards;
 use super::order;
 use super::scope::{Binds, ErrorBind, Level, Names};
+use super::ticks;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Block, Form, HttpDoor, OnError, Pathway, Step};
 use crate::expression::{Bound, Expression, Read, Segment, Slot, Tree};
@@ -114,6 +115,12 @@ impl<'a> Checker<'a> {
             if let Some(input) = pathway.input.as_deref().filter(|_| http.takes_credentials()) {
                 self.no_credentials(input, &http.path);
             }
+        }
+        for schedule in &mut door.schedules {
+            if let Some(tree) = &mut schedule.input {
+                self.seeing(&["scheduled_at"], |checker| checker.tree(tree, Place::Open("a record")));
+            }
+            ticks::check(schedule, pathway.input.as_deref(), self.diagnostics);
         }
     }
 

@@ -11,6 +11,7 @@ mod order;
 mod plan;
 mod routes;
 mod scope;
+mod ticks;
 
 use std::collections::HashMap;
 use std::sync::Arc;

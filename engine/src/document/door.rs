@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::step::not_yet;
-use super::{Fields, Reader, scalar};
-use crate::diagnostic::{Code, Diagnostic};
+use super::{Fields, Overlap, Reader, Schedule, scalar};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expression::{Expression, Tree};
 use crate::source::{Node, Spanned};
 use crate::vm::Method;
@@ -13,6 +12,8 @@ const DOOR_PATH: Code = Code("PW0223");
 const DOOR_METHOD: Code = Code("PW0224");
 const NO_STREAM: Code = Code("PW0225");
 const NOTHING_TO_SHOW: Code = Code("PW0250");
+const TWO_LANES: Code = Code("PW0275");
+const NOBODY_VOUCHES: Code = Code("PW0276");
 
 /// The ways into a pathway.
 #[derive(Debug, Default)]
@@ -37,6 +38,8 @@ pub struct Door {
     pub reply: Option<Reply>,
     /// The HTTP route.
     pub http: Option<HttpDoor>,
+    /// When runs begin by themselves.
+    pub schedules: Vec<Schedule>,
 }
 
 /// Where the outcome is published.
@@ -134,11 +137,6 @@ impl Door {
     /// Reads `on:`.
     pub fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let mut fields = Fields::of(node, "`on`", reader.diagnostics)?;
-        for name in ["schedule"] {
-            if let Some(entry) = fields.take_entry(name) {
-                reader.diagnostics.push(not_yet(&entry.key));
-            }
-        }
         let topic = fields.take("topic").map(|node| scalar::word(node, "`topic`", reader.diagnostics));
         let key = fields.take("key").map(|node| reader.bare(node, "`key`"));
         let id = fields.take("id").map(|node| reader.optional(node, "`id`"));
@@ -151,10 +149,13 @@ impl Door {
         let park = fields.take("park").map(|node| scalar::choice(node, "`park`", &PARK, reader.diagnostics));
         let reply = fields.take("reply").map(|node| Reply::parse(node, reader));
         let http = fields.take("http").map(|node| HttpDoor::parse(node, reader));
+        let schedules = fields.take("schedule").map(|node| Schedule::parse_all(node, reader));
         fields.finish(reader.diagnostics);
         if let (None, Some(Some(http))) = (&reply, &http) {
             check_attach(http, reader);
         }
+        let schedules = optional(schedules)?.unwrap_or_default();
+        check_schedules(&schedules, node, reader.diagnostics);
         Some(Self {
             topic: optional(topic)?,
             key: optional(key)?,
@@ -166,7 +167,33 @@ impl Door {
             park_holds: optional(park)?.unwrap_or(false),
             reply: optional(reply)?,
             http: optional(http)?,
+            schedules,
         })
+    }
+}
+
+/// What the rest of a door does not go with.
+fn check_schedules(schedules: &[Schedule], door: &Node, diagnostics: &mut Diagnostics) {
+    for schedule in schedules {
+        if let (Some(key), Overlap::Queue) = (door.get("key"), schedule.overlap) {
+            diagnostics.push(
+                Diagnostic::error(TWO_LANES, "runs of a schedule cannot wait in two lanes")
+                    .at(schedule.span, "`overlap: queue` is a lane of its own")
+                    .at(key.span, "this is another")
+                    .help("write `overlap: allow`: the lane of `key` holds for these runs too"),
+            );
+        }
+        if let (Some(subject), None) = (door.get("subject"), door.get("trust")) {
+            diagnostics.push(
+                Diagnostic::error(
+                    NOBODY_VOUCHES,
+                    "a schedule acts for nobody, so all its runs would be denied",
+                )
+                .at(schedule.span, "nobody asks")
+                .at(subject.span, "this must be who asks")
+                .help("schedule a pathway without `subject`, and let it `call` what both do"),
+            );
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod pathway;
 mod reader;
 mod retry;
 pub mod scalar;
+mod schedule;
 mod step;
 
 pub use block::Block;
@@ -18,4 +19,5 @@ pub use fields::{Fields, list, whole, wrong_type};
 pub use pathway::Pathway;
 pub use reader::{Reader, Schemas};
 pub use retry::{On, Retry, class};
+pub use schedule::{Overlap, Schedule};
 pub use step::{Each, OnError, Repeat, Step, without};

@@ -50,6 +50,8 @@ pub enum Slot {
     Record,
     /// `query`
     Query,
+    /// `scheduled_at`
+    ScheduledAt,
     /// A name that has no value there: none.
     Nothing,
 }

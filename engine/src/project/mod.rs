@@ -7,6 +7,7 @@
 mod address;
 mod auth;
 mod bus;
+mod http;
 mod inherit;
 mod interpolate;
 mod log;
@@ -24,6 +25,7 @@ use indexmap::IndexMap;
 pub use address::{has_password, mask_password};
 pub use auth::{Auth, Mode, QueryToken};
 pub use bus::{Bus, Kafka, OnGap, Start, Topics};
+pub use http::Http;
 pub use interpolate::{interpolate, references};
 pub use log::{Log, LogFormat, LogLevel};
 pub use rate::Rate;
@@ -67,6 +69,8 @@ pub struct Project {
     pub auth: Option<Auth>,
     /// Origins of browsers that may call.
     pub origins: Vec<String>,
+    /// What one client of the gateway can take.
+    pub http: Http,
     /// What is logged.
     pub log: Log,
     /// Upstreams.
@@ -80,6 +84,8 @@ pub struct Project {
 pub struct PathwayDefaults {
     /// Steps in flight in one run.
     pub max_parallel: u32,
+    /// Runs that may wait to begin before doors take no more.
+    pub max_queue: u32,
     /// Of a run.
     pub timeout: Duration,
 }
@@ -110,7 +116,7 @@ impl Default for Project {
             admin: (Ipv4Addr::LOCALHOST, 8001).into(),
             max_runs: 64,
             max_parallel: 256,
-            pathway: PathwayDefaults { max_parallel: 10, timeout: Duration::from_secs(300) },
+            pathway: PathwayDefaults { max_parallel: 10, max_queue: 1000, timeout: Duration::from_secs(300) },
             service: ServiceDefaults { timeout: Duration::from_secs(120), retry: Retry::default() },
             bus: Bus::Embedded,
             store: Store::Path("./data".to_owned()),
@@ -118,6 +124,7 @@ impl Default for Project {
             topics: Topics::default(),
             auth: None,
             origins: Vec::new(),
+            http: Http::default(),
             log: Log::default(),
             services: IndexMap::new(),
             vars: IndexMap::new(),
@@ -127,7 +134,7 @@ impl Default for Project {
 
 impl Project {
     /// The keys of the project file.
-    pub const KEYS: [&'static str; 14] = [
+    pub const KEYS: [&'static str; 15] = [
         "pathways",
         "listen",
         "admin",
@@ -139,6 +146,7 @@ impl Project {
         "topics",
         "auth",
         "cors",
+        "http",
         "log",
         "services",
         "vars",
@@ -184,6 +192,9 @@ impl Project {
         }
         if let Some(node) = fields.take("cors").filter(|node| is_given(node)) {
             project.cors(node, reader);
+        }
+        if let Some(node) = fields.take("http").filter(|node| is_given(node)) {
+            project.http = Http::read(node, reader);
         }
         if let Some(node) = fields.take("log").filter(|node| is_given(node)) {
             project.log = Log::read(node, reader);
@@ -242,6 +253,10 @@ impl PathwayDefaults {
         let slots = fields.take("max_parallel");
         if let Some(count) = slots.and_then(|node| reader.count(node, "`max_parallel`", 1..=10_000)) {
             self.max_parallel = count;
+        }
+        let queue = fields.take("max_queue");
+        if let Some(count) = queue.and_then(|node| reader.count(node, "`max_queue`", 1..=100_000)) {
+            self.max_queue = count;
         }
         if let Some(time) = fields.take("timeout").and_then(|node| reader.duration(node, "`timeout`")) {
             self.timeout = time;

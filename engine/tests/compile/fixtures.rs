@@ -92,6 +92,12 @@ fn draw(plan: &Plan, out: &mut String) {
             writeln!(out, "  attach: {}", path.value).unwrap();
         }
     }
+    for schedule in &door.schedules {
+        let first = schedule.calendar.next("2024-05-20T12:00:00Z".parse().unwrap()).unwrap();
+        let input = pathway_engine::value::to_json(&schedule.input_at(first).unwrap());
+        let (catch_up, overlap) = (schedule.catch_up, schedule.overlap);
+        writeln!(out, "  schedule: {} {catch_up} {overlap:?} {input}", schedule.name).unwrap();
+    }
     let (input, output) = (plan.input.is_some(), plan.output.is_some());
     writeln!(out, "  input: {input}, output: {output}").unwrap();
     writeln!(

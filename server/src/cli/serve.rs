@@ -120,15 +120,16 @@ impl Summary {
         let pathways = program
             .pathways
             .values()
-            .map(|plan| match &plan.door.http {
-                Some(http) => format!(
+            .map(|plan| match (&plan.door.http, plan.door.schedules.first()) {
+                (Some(http), _) => format!(
                     "{} ({} {}{})",
                     plan.name,
                     format!("{:?}", http.method).to_uppercase(),
                     http.path.value,
                     if http.auth == Policy::None { ", OPEN TO ANYONE" } else { "" }
                 ),
-                None => format!("{} ({})", plan.name, plan.topic()),
+                (None, Some(schedule)) => format!("{} ({})", plan.name, schedule.name),
+                (None, None) => format!("{} ({})", plan.name, plan.topic()),
             })
             .collect();
         let feeds = program.feeds.values();

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::admission::{Asked, Followed};
 use super::prefer::Prefer;
-use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream};
+use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream, trace};
 
 /// The header that names the run of an answer.
 pub(super) const RUN: HeaderName = HeaderName::from_static("pathway-run");
@@ -80,6 +80,7 @@ async fn read(
     };
     let request = Request::from_parts(head, content);
     let idempotency_key = idempotency::key(request.headers())?;
+    let trace = trace::headers(request.headers());
     let input = match http.method {
         // Who calls is no input: it would be kept with the run.
         Method::Get if http.takes_credentials() => body::query(request.uri(), &HttpDoor::CREDENTIALS)?,
@@ -98,7 +99,7 @@ async fn read(
     };
     // Who waits no longer has no use for a run that has not begun; who asks later does.
     let deadline = (mode != Mode::Accept && !prefer.is_given()).then_some(http.timeout);
-    Ok(Asked { id, input, caller, idempotency_key, deadline })
+    Ok(Asked { id, input, caller, idempotency_key, deadline, trace })
 }
 
 async fn wait(

@@ -10,6 +10,7 @@ mod answer;
 mod attach;
 mod auth;
 mod body;
+mod capacity;
 mod commands;
 mod cors;
 mod credentials;
@@ -22,12 +23,14 @@ mod outcome;
 mod patience;
 mod prefer;
 mod problem;
+mod refusal;
 mod request;
 mod runs;
 mod serve;
 mod sse;
 mod stream;
 mod ticket;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,12 +40,13 @@ use axum::extract::Request;
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::document::HttpDoor;
-use pathway_engine::project::Project;
+use pathway_engine::project::{Http, Project};
 use pathway_engine::vm::Method;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use capacity::Capacity;
 pub use commands::{CommandError, Commands};
 pub use feed::FeedCounts;
 pub use health::Readiness;
@@ -69,6 +73,8 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// What callers may do to their runs.
     pub commands: Arc<dyn Commands>,
+    /// How busy those are who do the work.
+    pub capacity: Arc<dyn Capacity>,
     /// Knows users by their tokens.
     pub identity: Arc<Identity>,
     /// Opens the doors for services.
@@ -112,6 +118,20 @@ impl Default for Limits {
             admission: Duration::from_secs(5),
             connections: 10_000,
             grace: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Limits {
+    /// What a project says, and the defaults.
+    #[must_use]
+    pub fn of(http: &Http) -> Self {
+        Self {
+            body: usize::try_from(http.max_body).unwrap_or(usize::MAX),
+            reading: http.timeout,
+            keep_alive: http.keep_alive,
+            connections: http.max_connections as usize,
+            ..Self::default()
         }
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::patience::Patient;
+use super::refusal::Explaining;
 use super::{Gateway, Limits};
 
 /// Bytes of a request's head, and of what is read or written ahead.
@@ -138,7 +139,7 @@ async fn connection(router: Router, stream: TcpStream, limits: Limits, stop: Can
         .timer(TokioTimer::new())
         .header_read_timeout(limits.reading)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.writing)), service);
+        .serve_connection(TokioIo::new(Explaining::new(Patient::new(stream, limits.writing))), service);
     let mut serving = pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,

@@ -64,9 +64,13 @@ impl Inner {
         self.actors().insert(run.public_id.clone(), mailbox.clone());
         let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
         let finished = run.finished.clone().zip(run.source.as_ref().map(|(_, _, offset)| *offset));
+        let queued = run.parent.is_none();
         let parked = match Actor::new(self.clone(), run, mailbox) {
             Ok(actor) => actor.work(messages).await,
             Err(reason) => {
+                if queued {
+                    self.queue.leave(&plan.name);
+                }
                 tracing::error!(run = public_id, reason, "journal_mismatch: the run is left as it is");
                 Ok(true)
             }
@@ -133,6 +137,9 @@ impl Actor {
     /// Runs to the end; tells whether the run was parked.
     async fn work(mut self, mut messages: mpsc::Receiver<Message>) -> Result<bool, StoreError> {
         let share = self.slots.hold().await;
+        if self.run.parent.is_none() {
+            self.inner.queue.leave(&self.plan().name);
+        }
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });

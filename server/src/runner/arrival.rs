@@ -90,6 +90,11 @@ impl<'a> Arrived<'a> {
         std::str::from_utf8(key).ok().filter(|key| (1..=LONGEST_CORRELATION).contains(&key.len()))
     }
 
+    /// Whether it came through no door of which a caller is known, or not known.
+    fn is_of_producer(&self) -> bool {
+        self.envelope.as_ref().is_none_or(|envelope| envelope.tick.is_some())
+    }
+
     /// The key of a message of our own, which is sent again under the same one.
     fn message_id(&self) -> Option<String> {
         let text = |wanted: &str| {
@@ -123,7 +128,10 @@ impl Inner {
             None => facts.text(field?).ok().flatten(),
             Some(_) => None,
         };
-        let lane = text(plan.door.key.as_ref());
+        let lane = envelope.as_ref().and_then(|envelope| envelope.lane.clone());
+        let lane = lane.filter(|_| refused.is_none()).or_else(|| text(plan.door.key.as_ref()));
+        // Nobody waits for what a schedule started.
+        let of_http = envelope.as_ref().filter(|envelope| envelope.tick.is_none());
         let dedupe_id =
             text(plan.door.id.as_ref()).or_else(|| arrived.message_id().filter(|_| refused.is_none()));
         let field = plan.door.correlation.as_ref().and_then(|field| input.get_attr(&field.value).ok());
@@ -154,7 +162,7 @@ impl Inner {
                 sealed: asks.sealed,
                 trace: trace.map(|trace| trace.to_string()),
                 refused,
-                caller: envelope.as_ref().map(|envelope| Caller {
+                caller: of_http.map(|envelope| Caller {
                     deadline: envelope.deadline.and_then(|at| Timestamp::from_millisecond(at).ok()),
                 }),
                 principal: asks.principal,
@@ -173,7 +181,7 @@ impl Inner {
             plan: (*plan).clone(),
             lane: lane.map(|key| (plan.name.to_string(), key)),
             correlation,
-            from_http: envelope.is_some(),
+            from_http: of_http.is_some(),
             source: Some(((*topic).to_owned(), *partition, record.offset)),
             parent: None,
             room: None,
@@ -227,7 +235,7 @@ impl Inner {
             Asks { principal: Some(principal), sealed: Some(sealed) }
         } else if let Some(vouched) = &arrived.vouched {
             self.seal(plan, public_id, vouched.clone()?, arrived.token.as_ref())?
-        } else if plan.door.trusts_producers && envelope.is_none() {
+        } else if plan.door.trusts_producers && arrived.is_of_producer() {
             let sub = subject(None)?;
             let principal = sub.map(|sub| Principal {
                 sub,

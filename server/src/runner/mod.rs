@@ -17,6 +17,7 @@ mod lanes;
 mod launch;
 mod mocks;
 mod outgoing;
+mod queue;
 mod relay;
 mod resume;
 mod retention;
@@ -46,6 +47,7 @@ use self::actor::Message;
 use self::lanes::{Lane, Lanes};
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
+use self::queue::Queue;
 pub use self::slots::Slots;
 pub use self::upstream::Upstreams;
 pub use self::vouch::{NotVouched, Vouch};
@@ -151,6 +153,7 @@ struct Inner {
     slots: Slots,
     upstreams: Upstreams,
     lanes: Lanes,
+    queue: Queue,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
@@ -203,6 +206,7 @@ impl Runner {
         }
         let upstreams = Upstreams::new(&project, slots.clone()).map_err(|error| error.to_string())?;
         let inner = Arc::new(Inner {
+            queue: Queue::new(&program),
             program,
             project,
             store,
@@ -253,6 +257,12 @@ impl Runner {
     #[must_use]
     pub fn upstreams(&self) -> &Upstreams {
         &self.inner.upstreams
+    }
+
+    /// Runs of `pathway` that wait to begin.
+    #[must_use]
+    pub fn queued(&self, pathway: &str) -> usize {
+        self.inner.queue.len(pathway)
     }
 
     /// Runs under way.
@@ -328,6 +338,7 @@ impl Inner {
 
     /// Lets a run begin when its lane is free.
     fn enter(self: &Arc<Self>, run: Admitted) {
+        self.queue.enter(&run.plan.name);
         let ready = match run.lane.clone() {
             Some(lane) => self.lanes.enter(lane, run),
             None => Some(run),

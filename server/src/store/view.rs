@@ -112,3 +112,12 @@ pub struct Counts {
     /// Cancelled.
     pub cancelled: u64,
 }
+
+/// Where a schedule stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tick {
+    /// Ticks up to this time are done with.
+    pub at: Millis,
+    /// Public id of the run of the last tick that was published.
+    pub run: Option<String>,
+}

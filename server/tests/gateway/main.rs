@@ -9,6 +9,7 @@
 mod attach;
 mod auth;
 mod bodies;
+mod capacity;
 mod doors;
 mod event_source;
 mod feed_bus;

@@ -1,5 +1,7 @@
 //! A gateway on a free port with an in-memory store, and a runner that does what a test says.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,7 +22,9 @@ use pathway_engine::value::from_serde;
 use pathway_engine::vm::{Class, Failure};
 use pathway_server::bus::{self, Bus, EmbeddedBus, NewRecord, Start};
 use pathway_server::envelope::{Envelope, Sealed, input_hash};
-use pathway_server::gateway::{CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError};
+use pathway_server::gateway::{
+    Capacity, CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError,
+};
 use pathway_server::identity::{AdminToken, Clock, Identity};
 use pathway_server::piece::{Piece, Said};
 use pathway_server::seal::{SealKey, SealKeys};
@@ -99,6 +103,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: SealKeys,
     pub(crate) ready: watch::Sender<Readiness>,
+    pub(crate) reach: watch::Sender<bus::Reach>,
+    pub(crate) capacity: Arc<Busy>,
     pub(crate) stop: CancellationToken,
     pub(crate) commands: Arc<Recorded>,
     pub(crate) client: Client,
@@ -131,10 +137,10 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
         let read = watch::Sender::new(0);
-        let gateway_bus: Arc<dyn Bus> = match runner {
-            Runner::EchoFirst => Arc::new(LateBus { bus: bus.clone(), read: read.subscribe() }),
-            _ => bus.clone(),
-        };
+        let reach = watch::Sender::new(Ok(()));
+        let late = (runner == Runner::EchoFirst).then(|| read.subscribe());
+        let gateway_bus = Arc::new(GatewayBus { bus: bus.clone(), read: late, reach: reach.clone() });
+        let capacity = Arc::new(Busy::default());
         let keys = SealKeys::from(SealKey::generate().unwrap());
         let (ready, ready_receiver) = watch::channel(Ok(()));
         let stop = CancellationToken::new();
@@ -145,6 +151,7 @@ impl World {
             store: store.clone(),
             bus: gateway_bus,
             commands: commands.clone(),
+            capacity: capacity.clone(),
             identity,
             admin: AdminToken::new(ADMIN).unwrap(),
             keys: keys.clone(),
@@ -170,7 +177,21 @@ impl World {
         }
         let client = Client::builder().no_proxy().build().unwrap();
         let served = Some(served);
-        Self { url, store, keys, ready, stop, commands, client, gateway, parts, served, admitted }
+        Self {
+            url,
+            store,
+            keys,
+            ready,
+            reach,
+            capacity,
+            stop,
+            commands,
+            client,
+            gateway,
+            parts,
+            served,
+            admitted,
+        }
     }
 
     /// Stops the gateway.
@@ -410,19 +431,41 @@ pub(crate) fn failure(class: Class, message: &str) -> Failure {
     Failure::new(class, message)
 }
 
-/// A bus of one topic that answers when what was published has been read.
-#[derive(Debug)]
-struct LateBus {
-    bus: Arc<EmbeddedBus>,
-    read: watch::Receiver<i64>,
+/// How busy a test says that the runner is.
+#[derive(Debug, Default)]
+pub(crate) struct Busy {
+    pub(crate) queued: AtomicUsize,
+    /// Services whose circuits are open, and for how long.
+    pub(crate) open: Mutex<HashMap<String, Duration>>,
 }
 
-impl Bus for LateBus {
+impl Capacity for Busy {
+    fn queued(&self, _: &str) -> usize {
+        self.queued.load(Ordering::SeqCst)
+    }
+
+    fn opens_after(&self, service: &str) -> Option<Duration> {
+        self.open.lock().unwrap().get(service).copied()
+    }
+}
+
+/// A bus that can be away, and, if it is of one topic, answers only when what was published has
+/// been read.
+#[derive(Debug)]
+struct GatewayBus {
+    bus: Arc<EmbeddedBus>,
+    read: Option<watch::Receiver<i64>>,
+    reach: watch::Sender<bus::Reach>,
+}
+
+impl Bus for GatewayBus {
     fn publish(&self, records: Vec<NewRecord>) -> bus::Answer<'_, Vec<bus::Offset>> {
         let mut read = self.read.clone();
         Box::pin(async move {
             let offsets = self.bus.publish(records).await?;
-            read.wait_for(|next| offsets.iter().all(|offset| offset < next)).await.unwrap();
+            if let Some(read) = &mut read {
+                read.wait_for(|next| offsets.iter().all(|offset| offset < next)).await.unwrap();
+            }
             Ok(offsets)
         })
     }
@@ -440,6 +483,6 @@ impl Bus for LateBus {
     }
 
     fn reach(&self) -> tokio::sync::watch::Receiver<bus::Reach> {
-        self.bus.reach()
+        self.reach.subscribe()
     }
 }
