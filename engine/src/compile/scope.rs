@@ -125,10 +125,10 @@ impl Names {
         Ok(match root {
             "chunk" => Found::new(Slot::Chunk, Shape::Any),
             "emitted" => Found::new(Slot::Emitted, Shape::Any),
+            "scheduled_at" => Found::new(Slot::ScheduledAt, Shape::Scalar),
             "record" => Found::new(Slot::Record, record()),
             "query" => Found::new(Slot::Query, self.query.clone()),
             "auth" => Found::new(Slot::Auth, auth()),
-            "scheduled_at" => Found::new(Slot::ScheduledAt, Shape::Scalar),
             _ => Found::new(Slot::Error { up: 0 }, error()),
         })
     }
@@ -227,8 +227,8 @@ impl Names {
             }
             "chunk" => return diagnostic.help("`chunk` is bound in `pick`"),
             "emitted" => return diagnostic.help("`emitted` is bound in `emit` of a reply or a stream"),
-            "record" | "query" => return diagnostic.help(format!("`{name}` is bound in feeds")),
             "scheduled_at" => return diagnostic.help("`scheduled_at` is bound in `input` of a schedule"),
+            "record" | "query" => return diagnostic.help(format!("`{name}` is bound in feeds")),
             _ => {}
         }
         let is_step = self.levels.iter().any(|level| level.names.contains_key(name));

@@ -11,9 +11,9 @@ use crate::vm::Method;
 const DOOR_PATH: Code = Code("PW0223");
 const DOOR_METHOD: Code = Code("PW0224");
 const NO_STREAM: Code = Code("PW0225");
-const NOTHING_TO_SHOW: Code = Code("PW0250");
 const TWO_LANES: Code = Code("PW0275");
 const NOBODY_VOUCHES: Code = Code("PW0276");
+const NOTHING_TO_SHOW: Code = Code("PW0250");
 
 /// The ways into a pathway.
 #[derive(Debug, Default)]
@@ -151,11 +151,11 @@ impl Door {
         let http = fields.take("http").map(|node| HttpDoor::parse(node, reader));
         let schedules = fields.take("schedule").map(|node| Schedule::parse_all(node, reader));
         fields.finish(reader.diagnostics);
+        let schedules = optional(schedules)?.unwrap_or_default();
+        check_schedules(&schedules, node, reader.diagnostics);
         if let (None, Some(Some(http))) = (&reply, &http) {
             check_attach(http, reader);
         }
-        let schedules = optional(schedules)?.unwrap_or_default();
-        check_schedules(&schedules, node, reader.diagnostics);
         Some(Self {
             topic: optional(topic)?,
             key: optional(key)?,

@@ -46,12 +46,12 @@ pub enum Slot {
     Chunk,
     /// `emitted`
     Emitted,
+    /// `scheduled_at`
+    ScheduledAt,
     /// `record`
     Record,
     /// `query`
     Query,
-    /// `scheduled_at`
-    ScheduledAt,
     /// A name that has no value there: none.
     Nothing,
 }

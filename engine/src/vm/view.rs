@@ -103,9 +103,9 @@ impl Scope for View<'_> {
             Slot::Local(_)
             | Slot::Chunk
             | Slot::Emitted
+            | Slot::ScheduledAt
             | Slot::Record
             | Slot::Query
-            | Slot::ScheduledAt
             | Slot::Nothing => none(),
         }
     }

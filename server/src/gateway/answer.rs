@@ -19,10 +19,7 @@ use crate::store::Run;
 pub(super) fn finished(plan: &Plan, run: &Run, outcome: Result<Value, Failure>) -> Result<Response, Problem> {
     let answer = outcome.map_err(|failure| Problem::of(&failure).about_run(&run.public_id))?;
     let answer = match &plan.door.correlation {
-        Some(field) => {
-            let id = run.correlation.as_deref().unwrap_or(&run.public_id);
-            value::with_field(&answer, &field.value, Value::from(id))
-        }
+        Some(field) => value::with_field(&answer, &field.value, Value::from(run.correlation.as_str())),
         None => answer,
     };
     let json = HeaderValue::from_static("application/json");

@@ -60,12 +60,7 @@ async fn appears(gateway: &Gateway, plan: &Plan, caller: &Caller, id: &str) -> R
 
 async fn find(gateway: &Gateway, plan: &Plan, caller: &Caller, id: &str) -> Result<Option<Run>, StoreError> {
     let store = &gateway.parts.store;
-    // A run that was given none has its public id for one.
-    let is_its_own = |run: &Run| run.correlation.is_none() && *run.pathway == *plan.name;
-    let run = match store.run_by_correlation(Some(&plan.name), id).await? {
-        Some(run) => Some(run),
-        None => store.run(id).await?.filter(is_its_own),
-    };
+    let run = store.run_by_correlation(Some(&plan.name), id).await?;
     Ok(run.filter(|run| runs::is_visible(gateway, run, caller)))
 }
 

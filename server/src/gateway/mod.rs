@@ -19,6 +19,7 @@ mod expiry;
 mod feed;
 mod health;
 mod idempotency;
+pub mod openapi;
 mod outcome;
 mod patience;
 mod prefer;
@@ -36,7 +37,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::document::HttpDoor;
@@ -158,10 +161,14 @@ impl Gateway {
 
     /// Its routes: the doors of all pathways, feeds, and its own.
     fn router(&self) -> Router {
+        let described = openapi::document(&self.parts.project, &self.parts.program).to_string();
+        let described = Bytes::from(described);
+        let described = move || std::future::ready(([(CONTENT_TYPE, "application/json")], described.clone()));
         let mut router = Router::new()
             .route("/health", get(health::health))
             .route("/livez", get(health::health))
             .route("/readyz", get(health::ready))
+            .route("/openapi.json", get(described))
             .route("/api/stream-tickets", post(ticket::issue))
             .route("/api/runs/{id}", get(runs::show))
             .route("/api/runs/{id}/events", get(runs::events))

@@ -43,7 +43,7 @@ pub(super) async fn show(
         "id": run.public_id,
         "pathway": run.pathway,
         "status": run.status.name(),
-        "correlation_id": run.correlation.as_deref().unwrap_or(&run.public_id),
+        "correlation_id": run.correlation,
         "created_at": time(run.created_at),
         "finished_at": run.finished_at.and_then(time),
     });

@@ -42,6 +42,7 @@ impl Inner {
             Ok(consumer) => consumer,
             Err(error) => return self.fatal(&error.to_string()),
         };
+        self.tasks.spawn(self.clone().forget());
         let mut rooms: HashMap<String, Arc<Semaphore>> = HashMap::new();
         loop {
             let assigned = tokio::select! {

@@ -235,7 +235,6 @@ impl Runner {
     /// Begins to admit from the topics of all pathways.
     pub fn consume(&self) {
         self.inner.tasks.spawn(self.inner.clone().consume());
-        self.inner.tasks.spawn(self.inner.clone().forget());
         let relay = self.inner.clone().relay();
         let kill = self.inner.kill.clone();
         self.inner.relays.spawn(async move { kill.run_until_cancelled(relay).await });

@@ -30,8 +30,8 @@ pub struct Run {
     pub source: Option<Position>,
     /// Its ordering key.
     pub lane: Option<String>,
-    /// By which a caller finds its answer.
-    pub correlation: Option<String>,
+    /// By which a caller finds its answer: its own public id, unless it was given another.
+    pub correlation: String,
     /// Hash of the input that came with the caller's idempotency key.
     pub input_hash: Option<Vec<u8>>,
     /// The run that called it.

@@ -17,6 +17,7 @@ mod feeds;
 mod http;
 mod idempotency;
 mod login;
+mod openapi;
 mod runs;
 mod streams;
 mod tickets;
