@@ -118,9 +118,7 @@ impl<'a> Checker<'a> {
         }
         for schedule in &mut door.schedules {
             if let Some(tree) = &mut schedule.input {
-                self.names.only = Some(&["scheduled_at"]);
-                self.tree(tree, Place::Open("a record"));
-                self.names.only = None;
+                self.seeing(&["scheduled_at"], |checker| checker.tree(tree, Place::Open("a record")));
             }
             ticks::check(schedule, pathway.input.as_deref(), self.diagnostics);
         }
