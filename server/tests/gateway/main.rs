@@ -12,11 +12,8 @@ mod capacity;
 mod doors;
 mod http;
 mod idempotency;
-<<<<<<< HEAD
 mod login;
-=======
 mod openapi;
->>>>>>> 874282c (Describe the API as OpenAPI 3.1, made from the pathways that are served)
 mod runs;
 mod streams;
 mod tickets;
