@@ -28,9 +28,21 @@ use crate::schedule::Scheduler;
 use crate::seal::{self, SealError, SealKeys};
 use crate::store::{Outlet, SqliteStore, Store, StoreError};
 
+/// What a process is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Gateway and worker.
+    Serve,
+    /// Work on topics alone: requests come through other people's gateways. What it still answers
+    /// is how it is, and what runs are.
+    Worker,
+}
+
 /// What a server is made of.
 #[derive(Debug)]
 pub struct Settings {
+    /// What it is there for.
+    pub role: Role,
     /// The project.
     pub project: Project,
     /// Its pathways, without errors.
@@ -103,6 +115,7 @@ impl Settings {
     #[must_use]
     pub fn new(config: Config, program: Program) -> Self {
         Self {
+            role: Role::Serve,
             definition: Definition::of(&config),
             folder: config.root.folder().to_owned(),
             variables: config.variables,
@@ -119,11 +132,18 @@ impl App {
     /// # Errors
     /// Anything that keeps the server from doing its work; nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, AppError> {
-        let Settings { project, program, definition, variables, folder, listener } = settings;
+        let Settings { role, project, program, definition, variables, folder, listener } = settings;
         let data = data_folder(&project, &folder)?;
-        gateway::check(&project, &program).map_err(AppError::Project)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&data, outlet(&project))?);
+        let doors = match role {
+            Role::Serve => program.clone(),
+            Role::Worker => Program::default(),
+        };
+        gateway::check(&project, &doors).map_err(AppError::Project)?;
         let given = |name: &str| variables.get(name).map(|variable| variable.value.as_str());
+        if role == Role::Worker {
+            check_worker(&project, given(seal::VARIABLE)).map_err(AppError::Project)?;
+        }
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&data, outlet(&project))?);
         let keys = SealKeys::load(given(seal::VARIABLE), &data)?;
         let admin = AdminToken::load(given(AdminToken::VARIABLE), &data)?;
         let identity = Arc::new(Identity::new(project.auth.as_ref())?);
@@ -161,7 +181,7 @@ impl App {
         let limits = Limits::of(&project.http);
         let gateway = Gateway::new(gateway::Parts {
             project,
-            program: Arc::new(program),
+            program: Arc::new(doors),
             store: store.clone(),
             bus: bus.clone(),
             commands: Arc::new(runner.clone()),
@@ -199,6 +219,22 @@ impl App {
         let (_gateway, _schedules, ()) = tokio::join!(self.gateway, self.schedules, runner);
         self.bus.close().await;
     }
+}
+
+/// Whether a worker can work beside gateways elsewhere.
+fn check_worker(project: &Project, seal_keys: Option<&str>) -> Result<(), String> {
+    if project.bus == BusKind::Embedded {
+        return Err("the embedded bus is part of one process, which is gateway and worker: use `pathway \
+                    serve`, or give `bus.kafka.servers`"
+            .to_owned());
+    }
+    if seal_keys.is_none_or(|keys| keys.trim().is_empty()) {
+        return Err(format!(
+            "gateways elsewhere seal who asks, with keys that a worker has to be given: set `{}`",
+            seal::VARIABLE
+        ));
+    }
+    Ok(())
 }
 
 /// Where what runs send goes first.

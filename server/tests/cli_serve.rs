@@ -113,3 +113,26 @@ async fn what_is_given_must_be_good() {
         assert!(said.contains(name) && !said.contains(value), "{said}");
     }
 }
+
+/// A worker beside gateways elsewhere, which end here.
+#[tokio::test]
+async fn a_worker_needs_what_it_shares_with_gateways() {
+    let folder = folder();
+    let kafka = ("PATHWAY_BUS__KAFKA__SERVERS", "127.0.0.1:9");
+    for (environment, message) in
+        [(&[][..], "the embedded bus is part of one process"), (&[kafka][..], "PATHWAY_SEAL_KEYS")]
+    {
+        let worker = Command::new(env!("CARGO_BIN_EXE_pathway"))
+            .args(["worker", "--color", "never"])
+            .current_dir(folder.path())
+            .env_clear()
+            .envs(environment.iter().copied())
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8(worker.stderr).unwrap();
+        assert_eq!(worker.status.code(), Some(78), "{said}");
+        assert!(said.contains(message), "{said}");
+        assert!(!folder.path().join("data").exists(), "nothing was begun");
+    }
+}

@@ -16,7 +16,7 @@ use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_engine::value;
-use pathway_server::app::{App, Settings};
+use pathway_server::app::{App, Role, Settings};
 use pathway_server::bus::{self, Bus, BusError, EmbeddedBus, NewRecord, Start};
 use pathway_server::definition::Definition;
 use pathway_server::runner::{Observed, Parts, Runner};
@@ -366,6 +366,7 @@ async fn a_server_looks_after_its_schedules() {
     let pathway = "pathway: p\non: { schedule: { cron: '* * * * * *' } }\nreturn: 1\n";
     let folder = tempfile::tempdir().unwrap();
     let app = App::start(Settings {
+        role: Role::Serve,
         project: Project::default(),
         program: compiled(pathway),
         definition: Definition::default(),

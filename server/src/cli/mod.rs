@@ -17,6 +17,7 @@ mod session;
 mod target;
 mod terminal;
 mod topics;
+mod worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -77,6 +78,7 @@ enum Command {
     Graph(graph::Graph),
     Openapi(openapi::Openapi),
     Serve(serve::Serve),
+    Worker(worker::Worker),
     Topics(topics::Topics),
     Demo(demo::Demo),
     Config(config::Config),
@@ -103,6 +105,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Graph(command) => command.run(&session),
         Command::Openapi(command) => command.run(&session),
         Command::Serve(command) => command.run(&session),
+        Command::Worker(command) => command.run(&session),
         Command::Topics(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),

@@ -8,7 +8,7 @@ use pathway_engine::document::Auth as Policy;
 use pathway_engine::project::{Auth, Bus, MASK, Mode, Resolved, Store};
 
 use super::{Exit, Failure, Outcome, Session};
-use crate::app::{App, AppError, Settings};
+use crate::app::{App, AppError, Role, Settings};
 use crate::config::Config;
 use crate::identity::AdminTokenError;
 use crate::seal::SealError;
@@ -21,23 +21,28 @@ pub(super) struct Serve {}
 impl Serve {
     #[expect(clippy::unused_self, reason = "every command is run alike")]
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        let started = Instant::now();
-        let (config, program) = session.open()?;
-        if program.pathways.is_empty() && program.feeds.is_empty() {
-            return Err(Failure::new(Exit::Config, "the project has no pathways")
-                .help("write one into `pathways/`, or make an example with `pathway init`"));
-        }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-        runtime.block_on(serve(session, config, program, started))
+        run_as(Role::Serve, session)
     }
 }
 
-async fn serve(session: &Session, config: Config, program: Program, started: Instant) -> Outcome {
-    let summary = Summary::of(&config, &program);
-    let settings = Settings::new(config, program);
+/// Runs a server until it is asked to stop.
+pub(super) fn run_as(role: Role, session: &Session) -> Outcome {
+    let started = Instant::now();
+    let (config, program) = session.open()?;
+    if program.pathways.is_empty() && program.feeds.is_empty() {
+        return Err(Failure::new(Exit::Config, "the project has no pathways")
+            .help("write one into `pathways/`, or make an example with `pathway init`"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let summary = Summary::of(role, &config, &program);
+    let settings = Settings { role, ..Settings::new(config, program) };
+    runtime.block_on(serve(session, settings, summary, started))
+}
+
+async fn serve(session: &Session, settings: Settings, summary: Summary, started: Instant) -> Outcome {
     let stop = asked_to_stop();
     let mut app = App::start(settings).await.map_err(|error| refused(&error))?;
     session.terminal.note(&summary.banner(&app, started))?;
@@ -115,12 +120,13 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(config: &Config, program: &Program) -> Self {
+    fn of(role: Role, config: &Config, program: &Program) -> Self {
         let project = &config.project;
         let pathways = program
             .pathways
             .values()
             .map(|plan| match (&plan.door.http, plan.door.schedules.first()) {
+                _ if role == Role::Worker => format!("{} ({})", plan.name, plan.topic()),
                 (Some(http), _) => format!(
                     "{} ({} {}{})",
                     plan.name,
@@ -132,7 +138,7 @@ impl Summary {
                 (None, None) => format!("{} ({})", plan.name, plan.topic()),
             })
             .collect();
-        let feeds = program.feeds.values();
+        let feeds = program.feeds.values().filter(|_| role == Role::Serve);
         let feeds = feeds.map(|feed| format!("{} (GET {})", feed.name.value, feed.path.value)).collect();
         let bus = match &project.bus {
             Bus::Embedded => "embedded".to_owned(),
