@@ -1,5 +1,5 @@
 //! `pathway topics create`, on a real broker.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::path::Path;
 use std::process::Output;
