@@ -113,6 +113,18 @@ impl Fetch {
         Self { wire }
     }
 
+    /// The run whose stream it is.
+    ///
+    /// # Panics
+    /// If the answer does not say.
+    #[must_use]
+    pub fn run(&self) -> String {
+        match self.wire.header("pathway-run") {
+            Some(run) => run.to_owned(),
+            None => panic!("the answer names no run"),
+        }
+    }
+
     /// What the next read that has data says; none at the end.
     ///
     /// # Panics

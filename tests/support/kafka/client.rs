@@ -6,7 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -287,9 +287,13 @@ impl Kafka {
 }
 
 pub(super) fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
-    let metadata = patiently(|| consumer.fetch_metadata(Some(topic), PATIENCE));
-    let found = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-    assert!(found > 0, "there is no topic `{topic}`");
+    let found = patiently(|| {
+        let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+        match metadata.topics().first().map_or(0, |topic| topic.partitions().len()) {
+            0 => Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)),
+            found => Ok(found),
+        }
+    });
     i32::try_from(found).unwrap_or(i32::MAX)
 }
 
