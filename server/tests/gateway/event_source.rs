@@ -36,7 +36,7 @@ impl EventSource {
             assert_eq!(response.headers().get(name).unwrap(), value);
         }
         let mut source = Self { response, comments: Vec::new() };
-        let opening = source.write().await.unwrap();
+        let opening = tokio::time::timeout(PATIENCE, source.write()).await.unwrap().unwrap();
         assert_eq!(opening, ": open\n\n");
         source
     }
@@ -50,7 +50,7 @@ impl EventSource {
     async fn write(&mut self) -> Option<String> {
         let mut written = Vec::new();
         while !written.ends_with(b"\n\n") {
-            let part = tokio::time::timeout(PATIENCE, self.response.chunk()).await.unwrap().unwrap();
+            let part = self.response.chunk().await.unwrap();
             let Some(part) = part else {
                 assert!(written.is_empty(), "an event is cut off");
                 return None;
@@ -62,6 +62,11 @@ impl EventSource {
 
     /// The next event; none where the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Message> {
+        // Not of each write: comments that keep it open are none of what is waited for.
+        tokio::time::timeout(PATIENCE, self.read()).await.unwrap()
+    }
+
+    async fn read(&mut self) -> Option<Message> {
         self.comments.clear();
         loop {
             let text = self.write().await?;
