@@ -183,15 +183,16 @@ fn check_schedules(schedules: &[Schedule], door: &Node, diagnostics: &mut Diagno
                     .help("write `overlap: allow`: the lane of `key` holds for these runs too"),
             );
         }
-        if let (Some(subject), None) = (door.get("subject"), door.get("trust")) {
+        let known = door.get("subject").or_else(|| door.get("token"));
+        if let (Some(known), None) = (known, door.get("trust")) {
             diagnostics.push(
                 Diagnostic::error(
                     NOBODY_VOUCHES,
                     "a schedule acts for nobody, so all its runs would be denied",
                 )
                 .at(schedule.span, "nobody asks")
-                .at(subject.span, "this must be who asks")
-                .help("schedule a pathway without `subject`, and let it `call` what both do"),
+                .at(known.span, "this must be who asks")
+                .help("write `trust: producers`, or schedule a pathway that does without and let both `call` one"),
             );
         }
     }
