@@ -6,7 +6,7 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::diagnostic::{Diagnostic, Diagnostics, Severity};
 use pathway_engine::expression::{Now, Scope, Slot, Variable, Variables};
-use pathway_engine::project::{Bus, Project, Start, Store};
+use pathway_engine::project::{Bus, OnGap, Project, Start, Store};
 use pathway_engine::source::{Limits, Sources, parse};
 use proptest::prelude::*;
 
@@ -81,7 +81,8 @@ defaults:
   pathway: { max_parallel: 3 }
   service: { timeout: 9s, retry: { attempts: "${TRIES:-5}" } }
 bus:
-  kafka: { servers: "a:1,b:2", group: g, start: latest, security.protocol: SSL, socket_timeout_ms: 10 }
+  kafka:
+    { servers: "a:1,b:2", group: g, start: latest, on_gap: halt, take_over: true, security.protocol: SSL, socket_timeout_ms: 10 }
 store: { postgres: "postgres://u:${KEY}@h/db" }
 topics: { orders: '${PREFIX}orders', plain: }
 auth: { secret: "${KEY}, and as long as it has to be", query_token: streams, apikey: "${KEY}" }
@@ -112,7 +113,7 @@ vars: { limit: 5, list: [a, { b: "${PREFIX}" }], key: "${KEY}", none: }
     assert_eq!((project.service.retry.attempts, project.service.retry.factor), (5, 2.0));
     let Bus::Kafka(kafka) = &project.bus else { panic!("{:?}", project.bus) };
     assert_eq!((kafka.servers.value.as_str(), kafka.group.value.as_str()), ("a:1,b:2", "g"));
-    assert_eq!(kafka.start, Start::Latest);
+    assert_eq!((kafka.start, kafka.on_gap, kafka.take_over), (Start::Latest, OnGap::Halt, true));
     let options: Vec<_> = kafka.options.iter().map(|(k, v)| (k.as_str(), v.value.as_str())).collect();
     assert_eq!(options, [("security.protocol", "SSL"), ("socket.timeout.ms", "10")]);
     let Store::Postgres(url) = &project.store else { panic!("{:?}", project.store) };
@@ -165,6 +166,7 @@ auth: { secret: '${NONE:-}', introspect: 'https://x.test', apikey: '${NONE:-}' }
     assert_eq!(project.bus, Bus::Embedded);
     let auth = project.auth.unwrap();
     assert_eq!((auth.secret, auth.apikey), (None, None));
+    assert_eq!(good("bus: '${BUS}'", &[("BUS", "embedded")]).bus, Bus::Embedded);
 }
 
 #[test]
@@ -179,6 +181,10 @@ fn mistakes_in_values() {
     one("log: { level: loud }", "PW0207", "loud");
     one("defaults: { pathway: { timeout: 5 } }", "PW0205", "5");
     one("bus: { redis: x }", "PW0202", "redis");
+    one("bus: embeded", "PW0201", "embeded");
+    one("bus: { kafka: { servers: x, on_gap: stop } }", "PW0207", "stop");
+    one("bus: { kafka: { servers: x, enable_auto_commit: true } }", "PW0650", "enable_auto_commit");
+    one("bus: { kafka: { servers: x, group.id: y } }", "PW0650", "group.id");
     one("topics: { a: x, b: x }", "PW0614", "x");
     one("topics: { a: 'x y' }", "PW0614", "'x y'");
     one("auth: { issuer: 'http://x.test' }", "PW0616", "{ issuer: 'http://x.test' }");

@@ -206,6 +206,12 @@ impl Plan {
         plain.filter_map(|step| step.action.service())
     }
 
+    /// The logical topics that its steps publish to.
+    pub fn publishes(&self) -> impl Iterator<Item = &str> {
+        let steps = self.blocks.iter().flat_map(|block| &block.steps);
+        steps.filter(|step| step.verb == "publish").filter_map(|step| step.action.target())
+    }
+
     pub(crate) fn block(&self, id: BlockId) -> Option<&Block> {
         self.blocks.get(id.0 as usize)
     }

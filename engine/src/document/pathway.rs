@@ -52,9 +52,9 @@ impl Pathway {
     pub fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let Some(name) = node.get("pathway") else {
             reader.diagnostics.push(
-                Diagnostic::error(NOT_A_PATHWAY, "this file is not a pathway")
-                    .at(node.span, "no key `pathway`")
-                    .help("begin it with `pathway: NAME`"),
+                Diagnostic::error(NOT_A_PATHWAY, "this file is neither a pathway nor a feed")
+                    .at(node.span, "no key `pathway` or `feed`")
+                    .help("begin it with `pathway: NAME` or `feed: NAME`"),
             );
             return None;
         };

@@ -48,6 +48,10 @@ pub enum Slot {
     Emitted,
     /// `scheduled_at`
     ScheduledAt,
+    /// `record`
+    Record,
+    /// `query`
+    Query,
     /// A name that has no value there: none.
     Nothing,
 }

@@ -95,8 +95,8 @@ pub enum OnGap {
 
 impl Bus {
     pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Self {
-        if let Kind::Text(text) = &node.kind
-            && text.value == "embedded"
+        if let Kind::Text(_) = &node.kind
+            && reader.filled(node, "`bus`").is_none_or(|text| text.value == "embedded")
         {
             return Self::Embedded;
         }

@@ -100,7 +100,13 @@ impl Scope for View<'_> {
             Slot::Index { up } => self.task(up).map_or_else(none, |task| task.index.into()),
             Slot::Last { up } => self.task(up).map_or_else(none, |task| task.last.clone()),
             Slot::Error { up } => self.error(up).map_or_else(none, Failure::to_value),
-            Slot::Local(_) | Slot::Chunk | Slot::Emitted | Slot::ScheduledAt | Slot::Nothing => none(),
+            Slot::Local(_)
+            | Slot::Chunk
+            | Slot::Emitted
+            | Slot::ScheduledAt
+            | Slot::Record
+            | Slot::Query
+            | Slot::Nothing => none(),
         }
     }
 

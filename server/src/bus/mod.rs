@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 pub use embedded::EmbeddedBus;
-pub use kafka::KafkaBus;
+pub use kafka::{KafkaBus, KafkaTopics, Made, PartitionState};
 
 use crate::store::{Millis, StoreError};
 pub use crate::store::{NewRecord, Offset, Record};

@@ -16,6 +16,7 @@ mod serve;
 mod session;
 mod target;
 mod terminal;
+mod topics;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -76,6 +77,7 @@ enum Command {
     Graph(graph::Graph),
     Openapi(openapi::Openapi),
     Serve(serve::Serve),
+    Topics(topics::Topics),
     Demo(demo::Demo),
     Config(config::Config),
     Explain(explain::Explain),
@@ -101,6 +103,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Graph(command) => command.run(&session),
         Command::Openapi(command) => command.run(&session),
         Command::Serve(command) => command.run(&session),
+        Command::Topics(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),
         Command::Explain(command) => command.run(&session),

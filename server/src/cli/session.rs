@@ -63,8 +63,19 @@ impl Session {
     /// to log.
     ///
     /// # Errors
-    /// As [`Session::load`], and if there is an error among the problems.
+    /// As [`Session::compile`].
     pub fn open(&self) -> Result<(Config, Program), Failure> {
+        let (config, program) = self.compile()?;
+        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
+        self.log(&config, if self.global.quiet { -2 } else { more })?;
+        Ok((config, program))
+    }
+
+    /// Loads the project and compiles its pathways, and tells the problems of both at once.
+    ///
+    /// # Errors
+    /// As [`Session::load`], and if there is an error among the problems.
+    pub fn compile(&self) -> Result<(Config, Program), Failure> {
         let mut config = self.load()?;
         let is_sound = !config.diagnostics.has_errors();
         let files = config.pathway_files();
@@ -74,8 +85,6 @@ impl Session {
             return Err(Failure::new(Exit::Invalid, "the pathways are wrong").help(EXPLAIN));
         }
         self.tell(&config)?;
-        let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
-        self.log(&config, if self.global.quiet { -2 } else { more })?;
         Ok((config, program))
     }
 

@@ -7,6 +7,7 @@
 
 mod admission;
 mod answer;
+mod attach;
 mod auth;
 mod body;
 mod capacity;
@@ -15,6 +16,7 @@ mod cors;
 mod credentials;
 mod door;
 mod expiry;
+mod feed;
 mod health;
 mod idempotency;
 pub mod openapi;
@@ -49,9 +51,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use capacity::Capacity;
 pub use commands::{CommandError, Commands};
+pub use feed::FeedCounts;
 pub use health::Readiness;
 pub use problem::Problem;
 pub use serve::{ServeError, check};
+
+use feed::Feeds;
 
 use crate::bus::Bus;
 use crate::identity::{AdminToken, Identity};
@@ -138,17 +143,24 @@ impl Limits {
 #[derive(Debug, Clone)]
 pub struct Gateway {
     parts: Arc<Parts>,
+    feeds: Arc<Feeds>,
 }
 
 impl Gateway {
     /// A gateway of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { feeds: Arc::new(Feeds::new(&parts)), parts: Arc::new(parts) }
     }
 
-    /// Its routes: the doors of all pathways, and its own.
-    pub fn router(&self) -> Router {
+    /// How a feed is doing; none where there is no feed of that name.
+    #[must_use]
+    pub fn feed_counts(&self, feed: &str) -> Option<FeedCounts> {
+        self.feeds.counts(feed)
+    }
+
+    /// Its routes: the doors of all pathways, feeds, and its own.
+    fn router(&self) -> Router {
         let described = openapi::document(&self.parts.project, &self.parts.program).to_string();
         let described = Bytes::from(described);
         let described = move || std::future::ready(([(CONTENT_TYPE, "application/json")], described.clone()));
@@ -166,7 +178,13 @@ impl Gateway {
         for plan in self.parts.program.pathways.values() {
             if let Some(http) = &plan.door.http {
                 router = router.route(&http.path.value, self.door(plan, http));
+                if let Some(path) = &http.attach {
+                    router = router.route(&path.value, self.attach(plan));
+                }
             }
+        }
+        for (path, feed) in self.feeds.routes(self) {
+            router = router.route(path, feed);
         }
         let router = router
             .fallback(problem::no_route)
@@ -189,5 +207,10 @@ impl Gateway {
         };
         let (gateway, plan) = (self.clone(), plan.clone());
         on(filter, move |request: Request| door::enter(gateway.clone(), plan.clone(), request))
+    }
+
+    fn attach(&self, plan: &Arc<Plan>) -> MethodRouter {
+        let (gateway, plan) = (self.clone(), plan.clone());
+        get(move |request: Request| attach::enter(gateway.clone(), plan.clone(), request))
     }
 }

@@ -18,6 +18,7 @@ use serde_json::json;
 use super::admission::Followed;
 use super::auth::Caller;
 use super::commands::CommandError;
+use super::stream::Words;
 use super::{Gateway, Problem, answer, auth, body, outcome, stream};
 use crate::store::Run;
 
@@ -95,7 +96,7 @@ pub(super) async fn events(
 ) -> Result<Response, Problem> {
     let caller = auth::of_owner_of_stream(&gateway, &head).await?;
     let run = find(&gateway, &id, &caller).await?;
-    stream::again(&gateway, &run, &head.headers, &caller).await
+    stream::again(&gateway, &run, Words::Door, &head.headers, &caller).await
 }
 
 /// `POST /api/runs/ID/cancel`
@@ -137,12 +138,16 @@ pub(super) async fn signal(
 /// The run, if this caller may see it.
 async fn find(gateway: &Gateway, id: &str, caller: &Caller) -> Result<Run, Problem> {
     let run = gateway.parts.store.run(id).await?.ok_or_else(Problem::no_run)?;
-    let may = match &run.subject {
+    if is_visible(gateway, &run, caller) { Ok(run) } else { Err(Problem::no_run()) }
+}
+
+/// Whether this caller may see that run.
+pub(super) fn is_visible(gateway: &Gateway, run: &Run, caller: &Caller) -> bool {
+    match &run.subject {
         Some(subject) => caller.subject() == Some(subject),
         // Whoever was told its id may see a run that nobody in particular started.
         None => run.parent.is_none() && serves_anyone(gateway, &run.pathway),
-    };
-    if may { Ok(run) } else { Err(Problem::no_run()) }
+    }
 }
 
 /// Whether the pathway has a door for anyone.

@@ -50,9 +50,11 @@ pub fn check(project: &Project, program: &Program) -> Result<(), String> {
     }
     let is_for_users =
         |plan: &&Arc<Plan>| plan.door.http.as_ref().is_some_and(|http| http.auth == Auth::User);
-    match program.pathways.values().find(is_for_users) {
-        Some(plan) if mode.is_none() => {
-            Err(format!("the HTTP door of `{}` is for users, but the project has no `auth`", plan.name))
+    let door = program.pathways.values().find(is_for_users).map(|plan| ("HTTP door of", &*plan.name));
+    let feed = program.feeds.values().find(|feed| feed.auth == Auth::User);
+    match door.or_else(|| feed.map(|feed| ("feed", feed.name.value.as_str()))) {
+        Some((what, name)) if mode.is_none() => {
+            Err(format!("the {what} `{name}` is for users, but the project has no `auth`"))
         }
         _ => Ok(()),
     }
@@ -81,9 +83,10 @@ impl Gateway {
             check_loopback(listener.local_addr()?).map_err(ServeError::Project)?;
             tracing::warn!("TOKENS ARE NOT VERIFIED: whoever reaches this port can be anybody");
         }
-        let router = self.router();
         let connections = Arc::new(Semaphore::new(parts.limits.connections));
         let (tasks, kill) = (TaskTracker::new(), CancellationToken::new());
+        self.feeds.start(&parts, &tasks).await;
+        let router = self.router();
         loop {
             let accepted = tokio::select! {
                 biased;

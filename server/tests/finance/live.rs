@@ -75,6 +75,17 @@ impl Live {
         tokio::time::timeout(PATIENCE, answered).await.unwrap()
     }
 
+    /// What a request of the user streams.
+    async fn stream(&self, path: &str) -> Stream {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client
+            .get(format!("http://{}{path}", self.app.address))
+            .bearer_auth(self.stand_ins.token(data::USER));
+        let answer = tokio::time::timeout(PATIENCE, request.send()).await.unwrap().unwrap();
+        assert_eq!(answer.status(), 200);
+        Stream(answer, String::new())
+    }
+
     async fn publish(&self, topic: &str, values: impl IntoIterator<Item = Option<Vec<u8>>>) {
         let record = |value| NewRecord {
             topic: topic.into(),
@@ -116,6 +127,29 @@ impl Live {
     }
 }
 
+/// A stream as an `EventSource` reads it: events without a name.
+struct Stream(reqwest::Response, String);
+
+impl Stream {
+    /// The next data.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some((event, rest)) = self.1.split_once("\n\n") {
+                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+                let data = data.map(|data| serde_json::from_str(data).unwrap());
+                assert!(!event.contains("event:"), "{event}");
+                self.1 = rest.to_owned();
+                if data.is_some() {
+                    return data;
+                }
+                continue;
+            }
+            let part = tokio::time::timeout(PATIENCE, self.0.chunk()).await.unwrap().unwrap()?;
+            self.1.push_str(std::str::from_utf8(&part).unwrap());
+        }
+    }
+}
+
 fn events(text: &str) -> Vec<Value> {
     let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
     data.map(|data| serde_json::from_str(data).unwrap()).collect()
@@ -146,6 +180,42 @@ async fn a_chat_arrives_in_order_and_is_remembered() {
         words.iter().map(|word| json!({"event": "chunk", "text": word, "correlation_id": id})).collect();
     expected.push(json!({"event": "done", "correlation_id": id}));
     assert!(id.is_string() && told == expected, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_can_be_joined_as_it_is_on_its_topic() {
+    let live = Live::start().await;
+    live.stand_ins.say("One two three");
+    let body = json!({"message": "Count!", "userId": data::USER});
+    let (status, _) = live.post("/api/chat/stream", &body).await;
+    assert_eq!(status, 200);
+    let mut told = live.records("chat_responses").await;
+    let id = told[0]["correlation_id"].as_str().unwrap().to_owned();
+    let mut joined = live.stream(&format!("/api/chat/stream?correlation_id={id}")).await;
+    for record in &mut told {
+        // What was told on the topic, but for the id.
+        record.as_object_mut().unwrap().remove("correlation_id");
+        assert_eq!(joined.next().await.as_ref(), Some(&*record));
+    }
+    assert_eq!(told.last(), Some(&json!({"event": "done"})));
+    assert!(told.len() > 1 && told[0]["event"] == "chunk", "{told:?}");
+    assert_eq!(joined.next().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_transaction_is_told_to_its_user() {
+    let live = Live::start().await;
+    let mut told = live.stream(&format!("/api/transactions/stream?user_id={}", data::USER)).await;
+    let others = json!({"id": "x", "user_id": "somebody else", "amount": 1});
+    live.publish("transactions", [bytes(&others)]).await;
+    let row = json!({
+        "user_id": data::USER, "amount": 5, "transaction_date": "2024-05-20", "merchant": "Corner Café",
+        "category": "dining",
+    });
+    let (status, text) = live.post("/api/transactions/create", &row).await;
+    assert_eq!(status, 200, "{text}");
+    let row: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(told.next().await, Some(json!({"data": row})));
 }
 
 #[tokio::test(flavor = "multi_thread")]

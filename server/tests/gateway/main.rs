@@ -6,17 +6,18 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod attach;
 mod auth;
 mod bodies;
 mod capacity;
 mod doors;
+mod event_source;
+mod feed_bus;
+mod feeds;
 mod http;
 mod idempotency;
-<<<<<<< HEAD
 mod login;
-=======
 mod openapi;
->>>>>>> 874282c (Describe the API as OpenAPI 3.1, made from the pathways that are served)
 mod runs;
 mod streams;
 mod tickets;

@@ -108,6 +108,8 @@ pub(crate) struct World {
     pub(crate) stop: CancellationToken,
     pub(crate) commands: Arc<Recorded>,
     pub(crate) client: Client,
+    pub(crate) gateway: Gateway,
+    pub(crate) parts: Parts,
     pub(crate) served: Option<JoinHandle<Result<(), ServeError>>>,
     admitted: mpsc::UnboundedReceiver<Admitted>,
 }
@@ -143,7 +145,7 @@ impl World {
         let (ready, ready_receiver) = watch::channel(Ok(()));
         let stop = CancellationToken::new();
         let commands = Arc::new(Recorded::default());
-        let gateway = Gateway::new(Parts {
+        let parts = Parts {
             project: project.clone(),
             program: program.clone(),
             store: store.clone(),
@@ -156,10 +158,8 @@ impl World {
             ready: ready_receiver,
             stop: stop.clone(),
             limits,
-        });
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let served = Some(tokio::spawn(gateway.serve(listener)));
+        };
+        let (gateway, url, served) = serve(parts.clone()).await;
         let (sender, admitted) = mpsc::unbounded_channel();
         if runner != Runner::Absent {
             for plan in program.pathways.values() {
@@ -176,7 +176,36 @@ impl World {
             }
         }
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { url, store, keys, ready, reach, capacity, stop, commands, client, served, admitted }
+        let served = Some(served);
+        Self {
+            url,
+            store,
+            keys,
+            ready,
+            reach,
+            capacity,
+            stop,
+            commands,
+            client,
+            gateway,
+            parts,
+            served,
+            admitted,
+        }
+    }
+
+    /// Stops the gateway.
+    pub(crate) async fn stop(&mut self) {
+        self.stop.cancel();
+        self.served.take().unwrap().await.unwrap().unwrap();
+    }
+
+    /// Starts another gateway with what the former one left, and this bus.
+    pub(crate) async fn start_again(&mut self, bus: Arc<dyn Bus>) {
+        self.stop = CancellationToken::new();
+        self.parts = Parts { stop: self.stop.clone(), bus, ..self.parts.clone() };
+        let (gateway, url, served) = serve(self.parts.clone()).await;
+        (self.gateway, self.url, self.served) = (gateway, url, Some(served));
     }
 
     /// The next run.
@@ -227,6 +256,14 @@ impl World {
         let sealed = run.envelope.sealed.as_deref().unwrap();
         Sealed::open(&self.keys, sealed, &run.envelope.pathway, &run.public_id).unwrap()
     }
+}
+
+/// A gateway on a free port.
+async fn serve(parts: Parts) -> (Gateway, String, JoinHandle<Result<(), ServeError>>) {
+    let gateway = Gateway::new(parts);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (gateway.clone(), url, tokio::spawn(gateway.serve(listener)))
 }
 
 /// What a test knows of an answer.
@@ -334,7 +371,7 @@ impl Admitting {
             subject: sealed.map(|sealed| sealed.principal.sub),
             offset: Some(record.offset),
             lane: None,
-            correlation: Some(envelope.correlation.clone()),
+            correlation: (envelope.correlation != envelope.run).then(|| envelope.correlation.clone()),
             dedupe_id: input["dedupe"].as_str().map(str::to_owned),
             idempotency: envelope.idempotency_key.clone().map(|key| Idempotency {
                 key,

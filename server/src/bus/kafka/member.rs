@@ -23,6 +23,8 @@ const POLL: Duration = Duration::from_millis(50);
 const DRAINED: usize = 2000;
 /// Between two commits.
 const COMMIT: Duration = Duration::from_secs(1);
+/// Between two looks at partitions of which nothing comes.
+const CHECK: Duration = Duration::from_secs(60);
 /// Before the group is joined anew.
 const REJOIN: Duration = Duration::from_secs(1);
 
@@ -38,13 +40,12 @@ impl Member {
     pub(super) fn start(
         consumer: BaseConsumer<Group>,
         client: Context,
-        topics: Vec<String>,
         token: TaskTrackerToken,
     ) -> std::io::Result<Self> {
         let group = consumer.context().clone();
         let member = Self { handover: group.handover.clone(), stop: group.stop.clone() };
         std::thread::Builder::new().name("kafka-member".to_owned()).spawn(move || {
-            let thread = Thread { consumer, group, client, topics, is_out_of_range: false };
+            let thread = Thread { consumer, group, client, is_out_of_range: false };
             thread.run();
             drop(token);
         })?;
@@ -68,7 +69,6 @@ struct Thread {
     consumer: BaseConsumer<Group>,
     group: Arc<Group>,
     client: Context,
-    topics: Vec<String>,
     /// Whether the client met a place that is not there.
     is_out_of_range: bool,
 }
@@ -76,7 +76,7 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         self.subscribe();
-        let mut committed = Instant::now();
+        let (mut committed, mut checked) = (Instant::now(), Instant::now());
         while !self.group.stop.load(Ordering::Relaxed) {
             self.read();
             self.group.pass_on(&self.consumer);
@@ -85,13 +85,10 @@ impl Thread {
                 self.group.commit(&self.consumer);
             }
             if self.is_out_of_range {
-                self.is_out_of_range = match self.group.check(&self.consumer) {
-                    Ok(()) => false,
-                    Err(error) => {
-                        tracing::debug!(%error, "it is not known yet what a partition still has");
-                        true
-                    }
-                };
+                self.is_out_of_range = !self.check(Duration::ZERO);
+            } else if checked.elapsed() >= CHECK && !self.client.reach.is_away() {
+                checked = Instant::now();
+                self.check(CHECK);
             }
             if self.group.is_unsettled.swap(false, Ordering::Relaxed) {
                 self.rejoin();
@@ -102,9 +99,16 @@ impl Thread {
         self.client.reach.left();
     }
 
+    fn check(&self, idle: Duration) -> bool {
+        let checked = self.group.check(&self.consumer, idle);
+        if let Err(error) = &checked {
+            tracing::debug!(%error, "it is not known yet what partitions still have");
+        }
+        checked.is_ok()
+    }
+
     fn subscribe(&self) {
-        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        if let Err(error) = self.consumer.subscribe(&topics) {
+        if let Err(error) = self.consumer.subscribe(&self.group.topics()) {
             self.client.reach.denied(&format!("the group cannot be joined: {error}"));
         }
     }

@@ -7,12 +7,16 @@
 //! or looks into a record.
 //!
 //! The store is the truth about where to go on, what is committed to Kafka a hint for people and
-//! for other stores ([`position`]).
+//! for other stores ([`position`]). Once the callback that takes a partition away has returned,
+//! nothing of it can be committed any more ([`rebalance`]).
 
+mod admin;
+mod check;
 mod context;
 mod delivery;
 mod error;
 mod fetch;
+mod flow;
 mod group;
 mod lookup;
 mod member;
@@ -22,7 +26,9 @@ mod position;
 mod producer;
 mod queue;
 mod reach;
+mod rebalance;
 mod record;
+mod settle;
 mod tail;
 
 use std::sync::Arc;
@@ -34,6 +40,8 @@ use rdkafka::consumer::BaseConsumer;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+
+pub use self::admin::{KafkaTopics, Made, PartitionState};
 
 use self::context::Context;
 use self::fetch::Fetcher;
@@ -79,7 +87,6 @@ impl KafkaBus {
     }
 
     fn member(&self, work: Vec<Work>) -> Result<Member, BusError> {
-        let topics = work.iter().map(|work| work.topic.clone()).collect();
         let group = Group::new(
             self.client.clone(),
             self.options.clone(),
@@ -90,7 +97,7 @@ impl KafkaBus {
         self.client.reach.joining(&self.options.group);
         let consumer = BaseConsumer::from_config_and_context(&self.options.member(), group)
             .map_err(|error| BusError::Away(format!("a Kafka client cannot be made: {error}")))?;
-        Member::start(consumer, self.client.clone(), topics, self.tracker.token())
+        Member::start(consumer, self.client.clone(), self.tracker.token())
             .map_err(|error| BusError::Away(format!("a thread cannot be made: {error}")))
     }
 }

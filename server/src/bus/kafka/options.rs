@@ -171,8 +171,8 @@ impl Options {
             config.set(name, value);
         }
         config.set("bootstrap.servers", &self.servers).set("client.id", &self.client_id);
-        // Everything comes to our log, which decides.
-        config.set_log_level(RDKafkaLogLevel::Info);
+        let is_debugged = self.get("debug").is_some();
+        config.set_log_level(if is_debugged { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
         config
     }
 

@@ -10,6 +10,9 @@ use tokio::sync::watch;
 
 use super::super::Reach;
 
+/// Why no broker answers, before it was heard.
+const UNKNOWN: &str = "no broker answers";
+
 /// What is known.
 #[derive(Debug)]
 pub(super) struct Reachability {
@@ -35,7 +38,7 @@ struct Known {
 impl Reachability {
     /// Nothing was heard yet.
     pub(super) fn new(servers: &str) -> Self {
-        let away = (Timestamp::now(), Arc::from("it has not answered yet"));
+        let away = (Timestamp::now(), UNKNOWN.into());
         let known = Known { away: Some(away), ..Known::default() };
         let reach = watch::Sender::new(known.reach(servers));
         Self { servers: servers.to_owned(), known: Mutex::new(known), reach }
@@ -53,12 +56,15 @@ impl Reachability {
         let mut known = self.known();
         change(&mut known);
         let now = known.reach(&self.servers);
+        let is_halted = known.is_halted();
         self.reach.send_if_modified(|reach| {
             if *reach == now {
                 return false;
             }
             match &now {
                 Ok(()) => tracing::info!(servers = self.servers, "Kafka is reached"),
+                // What is left alone is told partition by partition.
+                Err(_) if is_halted => {}
                 Err(why) => tracing::warn!("{why}"),
             }
             *reach = now;
@@ -79,15 +85,20 @@ impl Reachability {
         });
     }
 
+    /// Nobody has answered for long enough: why is what was last heard.
+    pub(super) fn answerless(&self) {
+        self.error(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), UNKNOWN);
+    }
+
     /// A client tells of an error.
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
         match code {
             RDKafkaErrorCode::AllBrokersDown => self.update(|known| {
-                let why = known.heard.clone().unwrap_or_else(|| reason.into());
-                match &mut known.away {
-                    Some((_, last)) => *last = why,
-                    None => known.away = Some((Timestamp::now(), why)),
+                let (_, why) = known.away.get_or_insert_with(|| (Timestamp::now(), UNKNOWN.into()));
+                // The first reason stays: each broker has its own.
+                if **why == *UNKNOWN {
+                    why.clone_from(known.heard.get_or_insert_with(|| UNKNOWN.into()));
                 }
             }),
             RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve => {
@@ -96,11 +107,8 @@ impl Reachability {
             RDKafkaErrorCode::Authentication
             | RDKafkaErrorCode::SSL
             | RDKafkaErrorCode::SaslAuthenticationFailed => self.update(|known| {
-                known.heard = Some(plain(reason).into());
-                known.away = Some((
-                    known.away.as_ref().map_or_else(Timestamp::now, |(since, _)| *since),
-                    plain(reason).into(),
-                ));
+                let since = known.away.as_ref().map_or_else(Timestamp::now, |(since, _)| *since);
+                known.away = Some((since, plain(reason).into()));
             }),
             _ if is_denial(code) => {
                 self.denied(&format!("Kafka at {} refuses this client: {reason}", self.servers));
@@ -147,6 +155,11 @@ impl Reachability {
 }
 
 impl Known {
+    /// Whether all is well but for partitions that are left alone.
+    fn is_halted(&self) -> bool {
+        self.denied.is_none() && self.away.is_none() && self.joining.is_none() && !self.halted.is_empty()
+    }
+
     fn reach(&self, servers: &str) -> Reach {
         if let Some(why) = &self.denied {
             return Err(why.clone());
@@ -180,7 +193,26 @@ fn is_denial(code: RDKafkaErrorCode) -> bool {
 }
 
 /// `HOST:PORT/bootstrap: Connect to … failed: Connection refused (after 1ms in state CONNECT, 3
-/// identical error(s) suppressed)`, without how long and how often.
+/// identical error(s) suppressed)`, without which connection, how long and how often.
 fn plain(reason: &str) -> &str {
-    reason.split_once(" (after ").map_or(reason, |(what, _)| what)
+    let mut what = reason.split_once(" (after ").map_or(reason, |(what, _)| what);
+    while let Some((connection, rest)) = what.split_once(": ")
+        && !connection.contains(' ')
+    {
+        what = rest;
+    }
+    what
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn reasons_are_told_without_counts() {
+        let reason = "GroupCoordinator: 127.0.0.1:1: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms \
+                      in state CONNECT, 3 identical error(s) suppressed)";
+        assert_eq!(plain(reason), "Connect to ipv4#127.0.0.1:1 failed: Connection refused");
+        assert_eq!(plain("Disconnected"), "Disconnected");
+    }
 }

@@ -18,6 +18,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::super::{Answer, Batch, BusError, Offset, Positions, Record, Start, Subscription};
 use super::context::Context;
 use super::error::is_out_of_range;
+use super::flow::{Flow, Turns};
 use super::lookup::{self, Name};
 use super::options::Options;
 use super::queue::{Budget, Queue, Taken};
@@ -32,8 +33,6 @@ const LOOK: Duration = Duration::from_secs(10);
 const LOOK_SOON: Duration = Duration::from_secs(1);
 /// Between two attempts at what did not work.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long a partition stays paused at least, unless nothing of it is left.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 impl ConsumerContext for Context {}
 
@@ -134,17 +133,17 @@ struct Thread {
     topic: String,
     shared: Arc<Shared>,
     budget: Arc<Budget>,
-    places: BTreeMap<i32, Place_>,
+    places: BTreeMap<i32, Reading>,
     /// Whether the client met a place that is not there.
     is_out_of_range: bool,
 }
 
 /// Where a partition is read.
-struct Place_ {
+struct Reading {
     queue: Arc<Queue>,
     fresh: Vec<Record>,
     expected: Offset,
-    paused: Option<Instant>,
+    flow: Flow,
 }
 
 impl Thread {
@@ -237,7 +236,7 @@ impl Thread {
             let queue = Queue::new(*partition, *at, self.budget.clone(), self.shared.ready.clone());
             let queue = Arc::new(queue);
             self.shared.queues().insert(*partition, queue.clone());
-            let place = Place_ { queue, fresh: Vec::new(), expected: *at, paused: None };
+            let place = Reading { queue, fresh: Vec::new(), expected: *at, flow: Flow::Reading };
             self.places.insert(*partition, place);
         }
         Ok(())
@@ -306,31 +305,13 @@ impl Thread {
 
     /// Passes on what was read, pauses what is full and resumes what is not.
     fn pass_on(&mut self) {
-        let mut full = TopicPartitionList::new();
-        let mut low = TopicPartitionList::new();
+        let mut turns = Turns::default();
         for (partition, place) in &mut self.places {
             if !place.fresh.is_empty() {
                 place.queue.push(place.fresh.drain(..));
             }
-            match place.paused {
-                None if place.queue.is_full() => {
-                    full.add_partition(&self.topic, *partition);
-                    place.paused = Some(Instant::now());
-                }
-                Some(since)
-                    if place.queue.is_empty()
-                        || (since.elapsed() >= SHORTEST_PAUSE && place.queue.is_low()) =>
-                {
-                    low.add_partition(&self.topic, *partition);
-                    place.paused = None;
-                }
-                _ => {}
-            }
+            turns.look(&mut place.flow, &place.queue, &self.topic, *partition);
         }
-        let paused = if full.count() > 0 { self.consumer.pause(&full) } else { Ok(()) };
-        let resumed = if low.count() > 0 { self.consumer.resume(&low) } else { Ok(()) };
-        if let Err(error) = paused.and(resumed) {
-            tracing::warn!(topic = self.topic, %error, "the Kafka client did not pause or resume partitions");
-        }
+        turns.take(&self.consumer);
     }
 }

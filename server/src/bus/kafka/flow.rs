@@ -1,0 +1,56 @@
+//! When to pause reading a partition, and when to go on: above a bound, and well below it.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+
+use super::queue::Queue;
+
+/// How long a partition stays paused at least, unless nothing of it is left: what the client has
+/// read ahead is thrown away by a pause.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// Whether a partition is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// It is.
+    Reading,
+    /// Since then too much waits to be worked on.
+    Paused(Instant),
+    /// It is left alone.
+    Halted,
+}
+
+/// Partitions to pause and to resume.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    pause: TopicPartitionList,
+    resume: TopicPartitionList,
+}
+
+impl Turns {
+    /// Looks at what waits in a partition.
+    pub(super) fn look(&mut self, flow: &mut Flow, queue: &Queue, topic: &str, partition: i32) {
+        match *flow {
+            Flow::Reading if queue.is_full() => {
+                self.pause.add_partition(topic, partition);
+                *flow = Flow::Paused(Instant::now());
+            }
+            Flow::Paused(since) if queue.is_empty() || (since.elapsed() >= SHORTEST && queue.is_low()) => {
+                self.resume.add_partition(topic, partition);
+                *flow = Flow::Reading;
+            }
+            _ => {}
+        }
+    }
+
+    /// Pauses and resumes.
+    pub(super) fn take<C: ConsumerContext>(self, consumer: &BaseConsumer<C>) {
+        let paused = if self.pause.count() > 0 { consumer.pause(&self.pause) } else { Ok(()) };
+        let resumed = if self.resume.count() > 0 { consumer.resume(&self.resume) } else { Ok(()) };
+        if let Err(error) = paused.and(resumed) {
+            tracing::warn!(%error, "the Kafka client did not pause or resume partitions");
+        }
+    }
+}
