@@ -89,23 +89,27 @@ async fn a_broker_is_restarted_under_load() {
     };
     tokio::join!(coming, restarting);
     noted(&app, ALL).await;
-    let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
-    assert_eq!(app.post("/api/budget/suggest", &body).await.status, 200);
     assert_once(&app, ALL);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_away_at_the_start_comes_later() {
     let Some(kafka) = Kafka::own().await else { return };
-    let draft = Draft::new(Some(&kafka)).await;
+    let mut app = Draft::new(Some(&kafka)).await.stopped();
     kafka.stop().await;
-    let app = draft.start().await;
-    app.log.says(0, "Kafka").await;
-    assert_eq!(app.get("/health").await.status, 200);
+    app.start_without_bus().await;
+    assert_eq!((app.get("/health").await.status, app.get("/readyz").await.status), (200, 503));
+    let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
+    let answer = app.post("/api/budget/suggest", &body).await;
+    assert_eq!((answer.status, answer.header("content-type")), (503, "application/problem+json"));
+    assert!(answer.header("retry-after").parse::<u64>().is_ok(), "{answer:?}");
+    assert!(!answer.text.contains(kafka.servers()), "{}", answer.text);
+
     kafka.start().await;
+    app.log.says(0, "Kafka is reached").await;
+    assert_eq!(app.get("/readyz").await.status, 200);
     kafka.write(notes(&app, 0..20)).await;
     noted(&app, 20).await;
-    let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
     assert_eq!(app.post("/api/budget/suggest", &body).await.status, 200);
     assert_once(&app, 20);
 }

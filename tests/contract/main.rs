@@ -11,6 +11,7 @@ mod broker;
 mod chain;
 mod chat;
 mod faults;
+mod feeds;
 mod http;
 mod interop;
 mod letters;

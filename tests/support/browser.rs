@@ -71,6 +71,16 @@ impl EventSource {
         authority.clone_into(&mut self.authority);
     }
 
+    /// Breaks its connection, and does not come again by itself.
+    pub fn disconnect(&mut self) {
+        self.wire = None;
+    }
+
+    /// Lets it say that it saw this id last.
+    pub fn pretend(&mut self, id: &str) {
+        self.parser = Parser::after(id);
+    }
+
     /// Breaks its connection and comes again.
     pub async fn reconnect(&mut self) {
         self.connect().await;

@@ -206,11 +206,23 @@ impl Finance {
         Draft::new(Some(kafka)).await.start().await
     }
 
-    /// Starts the server, which must not run.
+    /// Starts the server, which must not run; it is ready to take requests.
     ///
     /// # Panics
     /// If it does not start.
     pub async fn start(&mut self) {
+        let from = self.log.here();
+        self.start_without_bus().await;
+        if self.kafka.is_some() {
+            self.log.says(from, "Kafka is reached").await;
+        }
+    }
+
+    /// Starts the server, which must not run, whether or not its bus is there.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_without_bus(&mut self) {
         assert!(self.server.is_none(), "the server runs");
         self.server = Some(Server::launch(self.folder.path(), &self.environment, &self.log).await);
     }
