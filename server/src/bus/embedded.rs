@@ -10,11 +10,6 @@ use super::{
 };
 use crate::store::{Admit, Millis, Store, Watch};
 
-/// Records looked at together when a time is searched for.
-const SEARCHED: u32 = 1000;
-/// Bytes of them.
-const SEARCHED_BYTES: usize = 8 << 20;
-
 /// A bus that needs nothing but the store.
 #[derive(Debug, Clone)]
 pub struct EmbeddedBus {
@@ -49,19 +44,20 @@ impl EmbeddedBus {
         Ok(0)
     }
 
-    /// The offset of the first record made at `time` or later.
+    /// The offset of the first record made at `time` or later. Records lie in the order of their
+    /// times, so halving finds it.
     async fn since(&self, topic: &str, time: Millis) -> Result<Offset, BusError> {
         let mut from = 0;
-        loop {
-            let page = self.store.records(topic, EMBEDDED_PARTITION, from, SEARCHED, SEARCHED_BYTES).await?;
-            if let Some(record) = page.iter().find(|record| record.time >= time) {
-                return Ok(record.offset);
-            }
-            match page.last() {
-                Some(last) => from = last.offset + 1,
-                None => return Ok(from),
+        let mut end = self.store.end_offset(topic, EMBEDDED_PARTITION).await?;
+        while from < end {
+            let middle = from + (end - from) / 2;
+            let found = self.store.records(topic, EMBEDDED_PARTITION, middle, 1, 1).await?;
+            match found.first() {
+                Some(record) if record.time < time => from = record.offset + 1,
+                _ => end = middle,
             }
         }
+        Ok(from)
     }
 
     fn reader(&self, topic: &str, position: Offset) -> Reader {

@@ -137,7 +137,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn set_last_tick(&self, pathway: &str, schedule: &str, tick: Tick) -> Answer<'_, ()>;
 
     /// Tells when a run changes: when it is admitted (or dropped as a duplicate), streams,
-    /// or changes status. The run need not exist yet.
+    /// or changes status. The run need not exist yet. By its correlation id, only when it is
+    /// admitted.
     fn watch_run(&self, public_id: &str) -> Watch;
 
     /// Tells when records are published on a topic.

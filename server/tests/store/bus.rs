@@ -11,6 +11,7 @@ use crate::support::*;
 on_both! {
     work_begins_where_admission_goes_on
     a_subscription_begins_where_it_is_told
+    a_time_is_found_among_records
     a_reader_waits_for_what_comes
     batches_are_bounded
     a_reader_that_gives_up_loses_nothing
@@ -104,4 +105,15 @@ async fn a_reader_that_gives_up_loses_nothing(store: Arc<dyn Store>) {
         None => reader.next_batch(MANY, BYTES).await.unwrap(),
     };
     assert_eq!((batch.from_offset, batch.next_offset), (0, 2));
+}
+
+async fn a_time_is_found_among_records(store: Arc<dyn Store>) {
+    let bus = bus(&store);
+    let times = [10, 10, 20, 30, 30, 40];
+    let made = |time| NewRecord { time, ..record("in", "x") };
+    bus.publish(times.map(made).to_vec()).await.unwrap();
+    for (since, expected) in [(0, 0), (10, 0), (11, 2), (20, 2), (25, 3), (30, 3), (40, 5), (41, 6)] {
+        let reader = bus.subscribe("in", Start::Since(since)).await.unwrap();
+        assert_eq!(reader.positions(), Positions::from([(EMBEDDED_PARTITION, expected)]), "{since}");
+    }
 }

@@ -43,7 +43,9 @@ pub(super) fn insert(
     run: &NewRun,
     origin: Origin,
 ) -> Result<Admission, StoreError> {
-    context.changed.push(Subject::Run(run.public_id.clone()));
+    for id in std::iter::once(&run.public_id).chain(&run.correlation) {
+        context.changed.push(Subject::Run(id.clone()));
+    }
     let connection = context.connection;
     let definition = connection
         .prepare_cached("SELECT id FROM definition WHERE digest = ?1")?
