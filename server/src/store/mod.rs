@@ -137,7 +137,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn set_last_tick(&self, pathway: &str, schedule: &str, tick: Tick) -> Answer<'_, ()>;
 
     /// Tells when a run changes: when it is admitted (or dropped as a duplicate), streams,
-    /// or changes status. The run need not exist yet.
+    /// or changes status. The run need not exist yet. That one is admitted is told to whoever
+    /// watches its correlation id, too.
     fn watch_run(&self, public_id: &str) -> Watch;
 
     /// Tells when records are published on a topic.

@@ -43,7 +43,8 @@ pub(super) fn insert(
     run: &NewRun,
     origin: Origin,
 ) -> Result<Admission, StoreError> {
-    context.changed.push(Subject::Run(run.public_id.clone()));
+    let names = [Some(&run.public_id), run.correlation.as_ref()];
+    context.changed.extend(names.into_iter().flatten().cloned().map(Subject::Run));
     let connection = context.connection;
     let definition = connection
         .prepare_cached("SELECT id FROM definition WHERE digest = ?1")?
