@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathway_server::demo::{Call, StandIns, data};
-use pathway_tests::finance::{Draft, Finance};
+use pathway_tests::finance::{Draft, Finance, REACHED};
 use pathway_tests::kafka::{Kafka, Member, Message};
 use pathway_tests::soon;
 use serde_json::json;
@@ -84,10 +84,14 @@ async fn a_broker_is_restarted_under_load() {
         kafka.stop().await;
         kafka.start().await;
         noted(&app, 100).await;
+        let before = app.log.here();
         kafka.kill().await;
         kafka.start().await;
+        app.log.says(before, "Kafka is reached").await;
     };
     tokio::join!(coming, restarting);
+    let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
+    assert_eq!(app.post("/api/budget/suggest", &body).await.status, 200);
     noted(&app, ALL).await;
     assert_once(&app, ALL);
 }
@@ -106,7 +110,7 @@ async fn a_broker_that_is_away_at_the_start_comes_later() {
     assert!(!answer.text.contains(kafka.servers()), "{}", answer.text);
 
     kafka.start().await;
-    app.log.says(0, "Kafka is reached").await;
+    app.log.says_all(0, &REACHED).await;
     assert_eq!(app.get("/readyz").await.status, 200);
     kafka.write(notes(&app, 0..20)).await;
     noted(&app, 20).await;

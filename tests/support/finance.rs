@@ -30,6 +30,9 @@ const CREATED: &str = "pathway.create_transaction";
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
 
+/// What a server says, one after the other, when its bus is there and it has work.
+pub const REACHED: [&str; 2] = ["work was given out", "Kafka is reached"];
+
 /// The app, before it is started.
 #[derive(Debug)]
 pub struct Draft {
@@ -214,7 +217,7 @@ impl Finance {
         let from = self.log.here();
         self.start_without_bus().await;
         if self.kafka.is_some() {
-            self.log.says(from, "Kafka is reached").await;
+            self.log.says_all(from, &REACHED).await;
         }
     }
 

@@ -55,14 +55,29 @@ impl Log {
     /// # Panics
     /// If none comes.
     pub async fn says(&self, from: usize, text: &str) -> String {
+        self.says_one(from, text).await.1
+    }
+
+    /// Waits for lines after `from` that contain these texts, in this order.
+    ///
+    /// # Panics
+    /// If they do not come.
+    pub async fn says_all(&self, mut from: usize, texts: &[&str]) {
+        for text in texts {
+            from = self.says_one(from, text).await.0 + 1;
+        }
+    }
+
+    async fn says_one(&self, from: usize, text: &str) -> (usize, String) {
         let mut count = self.count.subscribe();
         let found = async {
             let mut next = from;
             loop {
                 count.borrow_and_update();
                 let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Some(line) = lines.iter().skip(next).find(|line| line.contains(text)) {
-                    return line.clone();
+                let found = lines.iter().enumerate().skip(next).find(|(_, line)| line.contains(text));
+                if let Some((place, line)) = found {
+                    return (place, line.clone());
                 }
                 next = lines.len().max(from);
                 // The log itself holds the sender.

@@ -32,18 +32,13 @@ async fn join(gateway: &Gateway, plan: &Plan, request: Request) -> Result<Respon
     let id = query.get_attr(CORRELATION).ok();
     let id = id.as_ref().and_then(|id| id.as_str()).filter(|id| !id.is_empty()).ok_or_else(missing)?;
     let waiting = tokio::time::timeout(http.timeout, appears(gateway, plan, &caller, id));
-    let run = match waiting.await {
-        Ok(run) => Some(run?),
-        // One that came through another door has another public id, and was not told of.
-        Err(_elapsed) => find(gateway, plan, &caller, id).await?,
-    };
-    let run = run.ok_or_else(Problem::no_run)?;
+    let run = waiting.await.map_err(|_elapsed| Problem::no_run())??;
     stream::again(gateway, &run, Words::Reply, &head.headers, &caller).await
 }
 
 /// The run, as soon as it is there. One that is somebody else's is never there.
 async fn appears(gateway: &Gateway, plan: &Plan, caller: &Caller, id: &str) -> Result<Run, Problem> {
-    // The correlation id of a request is the public id of its run.
+    // The correlation id of a request is the public id of its run; of a record it may be any.
     let mut watch = gateway.parts.store.watch_run(id);
     loop {
         watch.mark();

@@ -18,7 +18,7 @@ pub(super) enum Subject {
     Topic(String),
     /// Records that are to be sent elsewhere.
     Outbox,
-    /// A run, by its public id.
+    /// A run, by its public id; that it is admitted, also by its correlation id.
     Run(String),
 }
 

@@ -9,6 +9,7 @@ use crate::support::*;
 on_both! {
     a_topic_wakes_its_watchers
     a_run_wakes_its_watchers
+    a_correlation_id_wakes_who_waits_for_its_run
     what_was_marked_is_not_told_again
     the_end_of_the_store_ends_the_watch
 }
@@ -39,6 +40,13 @@ async fn a_run_wakes_its_watchers(store: Arc<dyn Store>) {
     let duplicate = NewRun { public_id: "dropped".into(), offset: Some(0), ..new_run(0) };
     store.admit(admit(1, vec![duplicate])).await.unwrap();
     dropped.changed().await.unwrap();
+}
+
+async fn a_correlation_id_wakes_who_waits_for_its_run(store: Arc<dyn Store>) {
+    let mut watch = store.watch_run("theirs");
+    admitted(&*store, NewRun { correlation: Some("theirs".into()), ..new_run(0) }).await;
+    watch.changed().await.unwrap();
+    assert!(store.run_by_correlation(None, "theirs").await.unwrap().is_some());
 }
 
 async fn what_was_marked_is_not_told_again(store: Arc<dyn Store>) {
