@@ -58,7 +58,27 @@ return: 1
 const BARE: &str = "pathway: bare\non: { topic: t, http: { patch: /bare } }\nreturn: 1\n";
 const UNSEEN: &str = "pathway: unseen\nreturn: 1\n";
 
-const ALL: [&str; 7] = [BUDGET, TREE, OLD, LISTED, OTHER, BARE, UNSEEN];
+const JOINED: &str = r#"
+pathway: joined
+on:
+  topic: asked
+  correlation: cid
+  reply: { topic: answered, done: { event: done } }
+  http: { post: /joined, mode: stream, attach: /joined, emit: { text: "{{ emitted }}" } }
+return: 1
+"#;
+const FEED: &str = r#"
+feed: joined
+summary: What was said.
+topic: said
+get: /feed
+query: { type: object, properties: { of: { type: string } } }
+key: record.value.user
+for: auth.sub
+data: { data: "{{ record.value }}" }
+"#;
+
+const ALL: [&str; 9] = [BUDGET, TREE, OLD, LISTED, OTHER, BARE, UNSEEN, JOINED, FEED];
 
 fn document() -> Json {
     let (project, program) = compiled(PROJECT, &ALL);
@@ -105,9 +125,12 @@ fn it_is_valid_and_stands_alone() {
         let mut found = BTreeSet::new();
         references(&document, &mut found);
         assert!(found.len() > 10);
-        for reference in found {
+        for reference in &found {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+        for name in document["components"]["schemas"].as_object().unwrap().keys() {
+            assert!(found.contains(&format!("#/components/schemas/{name}")), "nothing refers to {name}");
         }
         let mut ids = BTreeSet::new();
         for (path, method, operation) in operations(&document) {
@@ -180,13 +203,35 @@ fn it_tells_what_the_doors_take_and_answer() {
 }
 
 #[test]
-fn its_version_changes_with_the_pathways() {
-    let version = |pathways: &[&str]| {
-        let (project, program) = compiled(PROJECT, pathways);
+fn it_tells_what_streams_say() {
+    let document = document();
+    let (feed, joined) = (&document["paths"]["/feed"]["get"], &document["paths"]["/joined"]);
+    let names = |operation: &Json| {
+        let parameters = operation["parameters"].as_array().unwrap().iter();
+        parameters.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!((&feed["summary"], names(feed)), (&json!("What was said."), vec!["of".to_owned()]));
+    assert_eq!(feed["security"], json!([{ "bearer": [] }, { "ticket": [] }, { "query_token": [] }]));
+    assert_eq!(joined["post"]["security"], json!([{ "bearer": [] }]));
+    assert_eq!(names(&joined["get"]), ["correlation_id"]);
+    let says = |operation: &Json, said: Json| {
+        let schema = &operation["responses"]["200"]["content"]["text/event-stream"]["schema"];
+        let whole = json!({ "allOf": [schema], "components": document["components"] });
+        jsonschema::draft202012::new(&whole).unwrap().is_valid(&said)
+    };
+    assert!(says(feed, json!({ "data": [1] })) && !says(feed, json!([1])));
+    assert!(says(&joined["get"], json!({ "event": "done" })));
+    assert!(says(&joined["post"], json!({ "text": "x" })) && !says(&joined["get"], json!({ "text": "x" })));
+}
+
+#[test]
+fn its_version_changes_with_what_it_tells() {
+    let version = |pathway: &str| {
+        let (project, program) = compiled(PROJECT, &[pathway]);
         openapi::document(&project, &program)["info"]["version"].clone()
     };
-    assert_eq!(version(&[BARE]), version(&[BARE]));
-    assert_ne!(version(&[BARE]), version(&[&BARE.replace("return: 1", "return: 2")]));
+    assert_eq!(version(LISTED), version(&LISTED.replace("return: 1", "return: 2")));
+    assert_ne!(version(LISTED), version(&LISTED.replace("required: [q]", "required: [q, limit]")));
 }
 
 #[tokio::test]

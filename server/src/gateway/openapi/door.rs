@@ -25,7 +25,7 @@ pub(super) fn describe(document: &mut Document<'_>, plan: &Plan, http: &HttpDoor
         "operationId": &*plan.name,
         "summary": plan.summary.as_deref().unwrap_or(&plan.name),
         "tags": ["pathways"],
-        "security": security(document, http),
+        "security": security(document, http.auth, http.takes_credentials()),
         "parameters": parameters,
     });
     if has_body {
@@ -47,7 +47,7 @@ fn put(map: &mut Json, key: &str, value: Json) {
 }
 
 /// The input as parameters of the query: one by one where the schema lists them.
-fn query(document: &Document<'_>, name: &str) -> Vec<Json> {
+pub(super) fn query(document: &Document<'_>, name: &str) -> Vec<Json> {
     let schema = document.schemas.get(name).and_then(Json::as_object);
     let is_plain = |schema: &&Map<String, Json>| {
         !["$ref", "allOf", "anyOf", "oneOf", "not", "if"].iter().any(|key| schema.contains_key(*key))
@@ -71,14 +71,14 @@ fn query(document: &Document<'_>, name: &str) -> Vec<Json> {
     }
 }
 
-fn security(document: &Document<'_>, http: &HttpDoor) -> Json {
-    let is_got_stream = http.mode == Mode::Stream && http.method == Method::Get;
-    let mut all = match http.auth {
+/// What an operation asks of whoever calls it.
+pub(super) fn security(document: &Document<'_>, auth: Auth, is_got_stream: bool) -> Json {
+    let mut all = match auth {
         Auth::None => return json!([]),
         Auth::Service => return json!([{ "service": [] }]),
         Auth::User | Auth::Optional => document.credentials(is_got_stream),
     };
-    if http.auth == Auth::Optional {
+    if auth == Auth::Optional {
         all.insert(0, json!({}));
     }
     Json::Array(all)
@@ -100,7 +100,7 @@ fn responses(document: &mut Document<'_>, plan: &Plan, http: &HttpDoor, has_body
         Mode::Wait => Some(("What the run returned", "application/json", returned(document, plan))),
         Mode::Stream => {
             let output = output(document, plan);
-            let event = document.part(&format!("{}.event", plan.name), form::event(&http.form, output));
+            let event = document.part(&format!("{}.event", plan.name), form::event(&http.form, output, true));
             Some(("What the run emits, as it is emitted", "text/event-stream", event))
         }
     };
@@ -118,7 +118,7 @@ fn responses(document: &mut Document<'_>, plan: &Plan, http: &HttpDoor, has_body
     responses
 }
 
-fn output(document: &mut Document<'_>, plan: &Plan) -> Json {
+pub(super) fn output(document: &mut Document<'_>, plan: &Plan) -> Json {
     match &plan.output {
         Some(schema) => document.schema(&format!("{}.output", plan.name), schema),
         None => json!({}),

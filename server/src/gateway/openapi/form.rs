@@ -7,8 +7,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::reference;
 
-/// An event of a stream that says `form` of a run, whose return looks like `output`.
-pub(super) fn event(form: &Form, output: Json) -> Json {
+/// An event of a stream that says `form` of a run, whose return looks like `output`; emitted values
+/// are said in some streams only.
+pub(super) fn event(form: &Form, output: Json, says_emitted: bool) -> Json {
     let emitted = form.emit.as_ref().map_or_else(|| json!({}), said);
     let done = form.done.as_ref().map_or(output, said);
     let error = form.error.as_ref().map_or_else(|| reference("schemas", "Problem"), said);
@@ -19,16 +20,20 @@ pub(super) fn event(form: &Form, output: Json) -> Json {
         }
         other => other,
     };
+    let mut events = vec![titled("done", done), titled("error", error)];
+    if says_emitted {
+        events.insert(0, titled("emitted", emitted));
+    }
     let description = "The data of an event, which is JSON. The last is `done` or `error`; an event called \
                        `reset` says that those before it are void";
     json!({
         "description": description,
-        "anyOf": [titled("emitted", emitted), titled("done", done), titled("error", error)],
+        "anyOf": events,
     })
 }
 
 /// What a tree yields: of what is computed nothing is known.
-fn said(tree: &Tree) -> Json {
+pub(super) fn said(tree: &Tree) -> Json {
     if let Some(constant) = tree.as_constant() {
         return json!({ "const": value::to_serde(constant) });
     }

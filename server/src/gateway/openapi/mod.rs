@@ -5,12 +5,15 @@ mod door;
 mod form;
 mod own;
 mod parts;
+mod stream;
+
+use std::collections::BTreeSet;
 
 use pathway_engine::compile::Program;
 use pathway_engine::project::{Auth, Project, QueryToken};
 use pathway_engine::schema::Schema;
 use serde_json::{Map, Value as Json, json};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 /// Below which schemas stand.
 const SCHEMAS: &str = "#/components/schemas/";
@@ -22,19 +25,24 @@ pub fn document(project: &Project, program: &Program) -> Json {
     for plan in program.pathways.values() {
         if let Some(http) = &plan.door.http {
             door::describe(&mut document, plan, http);
+            stream::attach(&mut document, plan, http);
         }
     }
+    for feed in program.feeds.values() {
+        stream::feed(&mut document, feed);
+    }
     own::describe(&mut document);
+    document.prune();
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Pathway",
             "summary": "The pathways of this server, and the runs that came of them",
-            "version": version(program),
+            "version": version(&document),
         },
         "servers": [{ "url": "/" }],
         "tags": [
-            { "name": "pathways", "description": "Each starts a run" },
+            { "name": "pathways", "description": "Doors that start runs, and streams" },
             { "name": "runs", "description": "What callers may ask of their runs" },
             { "name": "server", "description": "The server itself" },
         ],
@@ -49,13 +57,10 @@ pub fn document(project: &Project, program: &Program) -> Json {
     })
 }
 
-/// Another one whenever a pathway is: a hash of what they are made of.
-fn version(program: &Program) -> String {
-    let mut hash = Sha256::new();
-    for plan in program.pathways.values() {
-        hash.update(plan.digest.as_bytes());
-    }
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+/// Another one whenever what is described is.
+fn version(document: &Document<'_>) -> String {
+    let described = json!([document.paths, document.schemas]).to_string();
+    Sha256::digest(described.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A document that is being made.
@@ -83,6 +88,28 @@ impl Document<'_> {
     fn part(&mut self, name: &str, schema: Json) -> Json {
         self.schemas.insert(name.to_owned(), schema);
         reference("schemas", name)
+    }
+
+    /// Forgets schemas that nothing refers to: those of queries are told by their properties.
+    fn prune(&mut self) {
+        let mut used = BTreeSet::new();
+        let mut open = vec![Json::from(self.paths.clone()), parts::responses()];
+        while let Some(json) = open.pop() {
+            match json {
+                Json::Object(map) => {
+                    let reference = map.get("$ref").and_then(Json::as_str);
+                    if let Some(name) = reference.and_then(|it| it.strip_prefix(SCHEMAS))
+                        && used.insert(name.to_owned())
+                    {
+                        open.extend(self.schemas.get(name).cloned());
+                    }
+                    open.extend(map.into_iter().map(|(_, value)| value));
+                }
+                Json::Array(items) => open.extend(items),
+                _ => {}
+            }
+        }
+        self.schemas.retain(|name, _| used.contains(name));
     }
 
     /// Who may call: with credentials in a header, and, of streams that are got, in the query.

@@ -45,6 +45,7 @@ fn runs(document: &mut Document<'_>) {
     let security = |document: &Document<'_>, is_stream| {
         let mut all = document.credentials(is_stream);
         all.insert(0, json!({}));
+        all.push(json!({ "service": [] }));
         Json::Array(all)
     };
     let mut add = |method: &str, path: &str, mut operation: Map<String, Json>, parameters: Json| {

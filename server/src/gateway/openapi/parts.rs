@@ -1,5 +1,6 @@
 //! What many operations share.
 
+use pathway_engine::document::HttpDoor;
 use pathway_engine::vm::Class;
 use serde_json::{Map, Value as Json, json};
 
@@ -112,17 +113,17 @@ pub(super) fn parameters() -> Json {
 pub(super) fn security_schemes() -> Json {
     json!({
         "bearer": { "type": "http", "scheme": "bearer", "description": "The token of a user" },
-        "service": { "type": "http", "scheme": "bearer", "description": "The token of a service" },
+        "service": { "type": "http", "scheme": "bearer", "description": "The admin token" },
         "ticket": {
             "type": "apiKey",
             "in": "query",
-            "name": "ticket",
+            "name": HttpDoor::TICKET,
             "description": "Opens a stream, for clients that can send no headers",
         },
         "query_token": {
             "type": "apiKey",
             "in": "query",
-            "name": "access_token",
+            "name": HttpDoor::ACCESS_TOKEN,
             "description": "The token of a user, to open a stream",
         },
     })
