@@ -117,3 +117,18 @@ async fn what_was_not_committed_is_committed_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn where_to_go_on_is_asked_until_it_is_known() {
+    let cluster = Cluster::mock();
+    let topic = cluster.topic("asked-again", 1).await;
+    let (kafka, store) = (kafka(&cluster), store());
+    let bus = bus(&kafka, &store);
+    soon(bus.publish(numbered(&topic, 0..5))).await.unwrap();
+    admitted_before(&*store, &topic, 2).await;
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN; 5];
+    cluster.ask(move |mock| mock.request_errors(RDKafkaApiKey::ListOffsets, &errors));
+    let mut consumer = soon(bus.consume(work(&topic))).await.unwrap();
+    let mut partition = soon(consumer.assigned()).await.unwrap();
+    assert_eq!(soon(partition.next_batch(MANY, BYTES)).await.unwrap().unwrap().from_offset, 2);
+}

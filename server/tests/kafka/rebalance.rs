@@ -73,6 +73,32 @@ async fn nothing_is_lost_or_done_twice_by_cooperating_members() {
 }
 
 #[tokio::test]
+async fn a_partition_that_was_paused_goes_on_when_it_comes_back() {
+    // More than may wait in a partition.
+    const COUNT: usize = 24_000;
+    let cluster = Cluster::shared();
+    let topic = cluster.topic("paused", 2).await;
+    let (kafka, store) = (kafka(cluster), store());
+    let (seen, (told, mut count)) = (Seen::default(), watch::channel(0));
+    let one = bus(&kafka, &store);
+    let publish: Vec<_> = numbered(&topic, 0..COUNT);
+    soon(one.publish(publish)).await.unwrap();
+    let mut consumer = soon(one.consume(work(&topic))).await.unwrap();
+    // Nobody works on these; the group is made anew meanwhile.
+    let waiting = (soon(consumer.assigned()).await.unwrap(), soon(consumer.assigned()).await.unwrap());
+    let two = bus(&kafka, &store);
+    let other = soon(two.consume(work(&topic))).await.unwrap();
+    let mut reach = two.reach();
+    let second = tokio::spawn(admit_all(other, store.clone(), seen.clone(), told.clone()));
+    reached(&mut reach).await;
+    drop(waiting);
+    let first = tokio::spawn(admit_all(consumer, store, seen, told));
+    soon(count.wait_for(|count| *count == COUNT)).await.unwrap();
+    first.abort();
+    second.abort();
+}
+
+#[tokio::test]
 async fn a_partition_that_was_given_back_is_over() {
     let cluster = Cluster::shared();
     let topic = cluster.topic("given-back", 1).await;

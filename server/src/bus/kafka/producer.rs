@@ -23,8 +23,9 @@ use super::options::Options;
 const UNDER_WAY: u32 = 64 << 20;
 /// What a record takes beside its bytes, roughly: it bounds how many are under way too.
 const OVERHEAD: usize = 512;
-/// How long the thread waits for something to hear.
-const POLL: Duration = Duration::from_millis(100);
+/// How long the thread waits for something to hear. The client spins through the last millisecond
+/// of a wait, so there should be few.
+const POLL: Duration = Duration::from_secs(1);
 /// How long brokers that are away are asked, and left in peace between.
 const PROBE: Duration = Duration::from_secs(1);
 /// Before a record is offered again to a client that takes no more for now.

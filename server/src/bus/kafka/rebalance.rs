@@ -61,6 +61,10 @@ impl Group {
             _ => consumer.assign(list),
         };
         self.noted("take", result);
+        // The client keeps a partition paused that was so when it was taken away.
+        if list.count() > 0 {
+            self.noted("resume", consumer.resume(list));
+        }
         let mut alone = TopicPartitionList::new();
         for (topic, partition) in &names {
             if self.begin(topic, *partition, decisions.get(&(topic.clone(), *partition))) == Flow::Halted {

@@ -24,7 +24,11 @@ use super::options::Options;
 use super::queue::{Budget, Queue, Taken};
 use super::record::record;
 
-const POLL: Duration = Duration::from_millis(50);
+/// How long a poll waits. The client spins through the last millisecond of a wait, so there should
+/// be few.
+const POLL: Duration = Duration::from_millis(500);
+/// The same while a partition waits to be resumed.
+const POLL_SOON: Duration = Duration::from_millis(50);
 /// Records read before they are passed on.
 const DRAINED: usize = 2000;
 /// Between two looks for new partitions.
@@ -281,7 +285,8 @@ impl Thread {
 
     /// Waits for a record, then takes what else is there.
     fn read(&mut self) {
-        let mut next = self.consumer.poll(POLL);
+        let is_paused = self.places.values().any(|place| place.flow != Flow::Reading);
+        let mut next = self.consumer.poll(if is_paused { POLL_SOON } else { POLL });
         let mut count = 0;
         while let Some(result) = next {
             match result {
