@@ -5,11 +5,15 @@ mod clock;
 mod compile;
 mod expression;
 mod fan;
-mod http;
+mod gateway;
 mod idle;
 mod journal;
+mod kafka;
+mod load;
 mod order;
 mod pathway;
+mod process;
+mod project;
 mod report;
 mod server;
 mod start;
@@ -64,9 +68,10 @@ enum Benchmark {
     Compile(compile::Compile),
     Expression(expression::Expressions),
     Fan(fan::Fan),
-    Http(http::Http),
+    Gateway(gateway::Gateway),
     Idle(idle::Idle),
     Journal(journal::Journal),
+    Kafka(kafka::Kafka),
     Start(start::Start),
     Vm(vm::ThreeSteps),
 }
@@ -80,9 +85,10 @@ fn main() -> ExitCode {
         Benchmark::Compile(it) => it.run(&options),
         Benchmark::Expression(it) => it.run(&options),
         Benchmark::Fan(it) => it.run(&options),
-        Benchmark::Http(it) => it.run(&options),
+        Benchmark::Gateway(it) => it.run(&options),
         Benchmark::Idle(it) => it.run(&options),
         Benchmark::Journal(it) => it.run(&options),
+        Benchmark::Kafka(it) => it.run(&options),
         Benchmark::Start(it) => it.run(&options),
         Benchmark::Vm(it) => it.run(&options),
     };
