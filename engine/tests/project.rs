@@ -84,7 +84,7 @@ bus:
   kafka: { servers: "a:1,b:2", group: g, start: latest, security.protocol: SSL, socket_timeout_ms: 10 }
 store: { postgres: "postgres://u:${KEY}@h/db" }
 topics: { orders: '${PREFIX}orders', plain: }
-auth: { secret: "${KEY}", query_token: streams }
+auth: { secret: "${KEY}, and as long as it has to be", query_token: streams, apikey: "${KEY}" }
 cors: { origins: [http://localhost:5173, "*"] }
 log: { format: json, level: debug }
 services:
@@ -121,7 +121,11 @@ vars: { limit: 5, list: [a, { b: "${PREFIX}" }], key: "${KEY}", none: }
     assert_eq!(project.topics.logical("p-orders"), "orders");
     assert_eq!(project.topics.real("plain"), "plain");
     assert!(project.topics.admits("plain") && !project.topics.admits("other"));
-    assert_eq!(project.auth.as_ref().unwrap().secret.as_ref().unwrap().reveal(), "s3cret");
+    assert_eq!(
+        project.auth.as_ref().unwrap().secret.as_ref().unwrap().reveal(),
+        "s3cret, and as long as it has to be"
+    );
+    assert_eq!(project.auth.as_ref().unwrap().apikey.as_ref().unwrap().reveal(), "s3cret");
 
     let base = &project.services["base"];
     assert_eq!(base.url.value, "https://x.test/v1");
@@ -154,12 +158,13 @@ listen:
 max_runs: ${NONE:-}
 bus: { kafka: { servers: '${NONE:-}', group: g } }
 store:
-auth: { secret: '${NONE:-}', introspect: 'https://x.test' }
+auth: { secret: '${NONE:-}', introspect: 'https://x.test', apikey: '${NONE:-}' }
 ";
     let project = good(text, &[]);
     assert_eq!(project.max_runs, 64);
     assert_eq!(project.bus, Bus::Embedded);
-    assert_eq!(project.auth.unwrap().secret, None);
+    let auth = project.auth.unwrap();
+    assert_eq!((auth.secret, auth.apikey), (None, None));
 }
 
 #[test]
@@ -177,7 +182,8 @@ fn mistakes_in_values() {
     one("topics: { a: x, b: x }", "PW0614", "x");
     one("topics: { a: 'x y' }", "PW0614", "'x y'");
     one("auth: { issuer: 'http://x.test' }", "PW0616", "{ issuer: 'http://x.test' }");
-    one("auth: { jwks: /auth, secret: s }", "PW0605", "/auth");
+    one("auth: { jwks: /auth, introspect: 'https://x.test' }", "PW0605", "/auth");
+    one("auth: { secret: a-secret-of-thirty-one-bytes... }", "PW0640", "a-secret-of-thirty-one-bytes...");
     one("cors: { origins: ['http://x.test/'] }", "PW0615", "'http://x.test/'");
     one("vars: { a: ['{{ x }}'] }", "PW0617", "{{");
     one("vars: { A: 1 }", "PW0206", "A");
@@ -228,7 +234,7 @@ proptest! {
             "listen: ${KEY}", "max_runs: ${KEY}", "log: { format: '${KEY}' }",
             "bus: { kafka: { servers: '${KEY}', sasl_password: '${KEY}', start: '${KEY}' } }",
             "store: { postgres: 'postgres://u:${KEY}@h' }", "store: { path: '${KEY}' }",
-            "topics: { a: '${KEY}' }", "auth: { secret: '${KEY}', issuer: '${KEY}' }",
+            "topics: { a: '${KEY}' }", "auth: { secret: '${KEY}', issuer: '${KEY}', apikey: '${KEY}' }",
             "cors: { origins: ['${KEY}'] }", "services: { a: { url: '${KEY}', rate: '${KEY}' } }",
             "services: { a: { url: 'http://u:${KEY}@h' } }",
             "services: { a: { url: 'http://h', like: '${KEY}', retry: { attempts: '${KEY}' } } }",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
@@ -20,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::{Bus, BusError, EmbeddedBus, KafkaBus};
 use crate::config::Config;
 use crate::definition::Definition;
-use crate::gateway::{self, CommandError, Commands, Gateway, Limits};
+use crate::gateway::{self, Capacity, CommandError, Commands, Gateway, Limits};
 use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
 use crate::runner::{Parts, Runner};
+use crate::schedule::Scheduler;
 use crate::seal::{self, SealError, SealKeys};
 use crate::store::{Outlet, SqliteStore, Store, StoreError};
 
@@ -56,6 +58,7 @@ pub struct App {
     stop: CancellationToken,
     grace: Duration,
     gateway: JoinHandle<Result<(), gateway::ServeError>>,
+    schedules: JoinHandle<()>,
 }
 
 /// Why a server does not start, or could not go on.
@@ -152,13 +155,17 @@ impl App {
         identity.prepare();
 
         let stop = CancellationToken::new();
-        let limits = Limits::default();
+        let now = Timestamp::now;
+        let schedules = Scheduler::load(&program, project.clone(), store.clone(), bus.clone(), now()).await?;
+        let schedules = tokio::spawn(schedules.run(now, stop.clone()));
+        let limits = Limits::of(&project.http);
         let gateway = Gateway::new(gateway::Parts {
             project,
             program: Arc::new(program),
             store: store.clone(),
             bus: bus.clone(),
             commands: Arc::new(runner.clone()),
+            capacity: Arc::new(runner.clone()),
             identity,
             admin,
             keys,
@@ -167,7 +174,7 @@ impl App {
             limits,
         });
         let gateway = tokio::spawn(gateway.serve(listener));
-        Ok(Self { address, runner, store, bus, stop, grace: limits.grace, gateway })
+        Ok(Self { address, runner, store, bus, stop, grace: limits.grace, gateway, schedules })
     }
 
     /// Ready when the server can do its work no longer.
@@ -189,7 +196,7 @@ impl App {
     pub async fn stop(self) {
         self.stop.cancel();
         let runner = self.runner.stop(self.grace);
-        let (_gateway, ()) = tokio::join!(self.gateway, runner);
+        let (_gateway, _schedules, ()) = tokio::join!(self.gateway, self.schedules, runner);
         self.bus.close().await;
     }
 }
@@ -224,6 +231,16 @@ fn data_folder(project: &Project, folder: &Path) -> Result<PathBuf, AppError> {
         StoreKind::Postgres(_) => Err(AppError::Project(
             "PostgreSQL is not supported by this version: give `store.path`".to_owned(),
         )),
+    }
+}
+
+impl Capacity for Runner {
+    fn queued(&self, pathway: &str) -> usize {
+        Self::queued(self, pathway)
+    }
+
+    fn opens_after(&self, service: &str) -> Option<Duration> {
+        self.upstreams().opens_after(service)
     }
 }
 

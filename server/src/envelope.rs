@@ -18,6 +18,8 @@ const CORRELATION: &str = "pathway-correlation";
 const DEADLINE: &str = "pathway-deadline";
 const SEALED: &str = "pathway-sealed";
 const IDEMPOTENCY: &str = "pathway-idempotency-key";
+const TICK: &str = "pathway-tick";
+const LANE: &str = "pathway-lane";
 /// Stable over redeliveries of a record of our own.
 pub const MESSAGE_ID: &str = "message-id";
 /// The pathway that sent a record: its message id is ours, and so used for nothing else.
@@ -25,7 +27,7 @@ pub const FROM: &str = "pathway-from";
 /// Of a reply: by which whoever asked knows it.
 pub const CORRELATION_ID: &str = "correlation-id";
 
-/// What an HTTP door says of the run that a record is to start.
+/// What an HTTP door, or a schedule, says of the run that a record is to start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Envelope {
     /// The pathway whose door it was; other pathways of the topic pass the rest over.
@@ -40,6 +42,10 @@ pub struct Envelope {
     pub sealed: Option<String>,
     /// The caller's `Idempotency-Key`.
     pub idempotency_key: Option<String>,
+    /// The time of the tick, of a schedule's run: nobody waits for it.
+    pub tick: Option<String>,
+    /// The run's lane, where it is not the pathway's `key` that says.
+    pub lane: Option<String>,
 }
 
 /// Who asked, and their token.
@@ -98,6 +104,8 @@ impl Envelope {
             (DEADLINE, deadline.as_deref()),
             (SEALED, self.sealed.as_deref()),
             (IDEMPOTENCY, self.idempotency_key.as_deref()),
+            (TICK, self.tick.as_deref()),
+            (LANE, self.lane.as_deref()),
         ];
         let required = [(PATHWAY, &*self.pathway), (RUN, &*self.run), (CORRELATION, &*self.correlation)];
         let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -119,6 +127,8 @@ impl Envelope {
             deadline: get(DEADLINE).and_then(|at| at.parse().ok()),
             sealed: get(SEALED),
             idempotency_key: get(IDEMPOTENCY),
+            tick: get(TICK),
+            lane: get(LANE),
         })
     }
 }

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod loading;
 pub mod piece;
 pub mod runner;
+pub mod schedule;
 pub mod seal;
 mod secret_file;
 pub mod store;

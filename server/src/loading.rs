@@ -1,4 +1,4 @@
-//! Files → program: a project's pathways and schemas, read and compiled.
+//! Files → program: a project's pathways, feeds and schemas, read and compiled.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,9 +12,8 @@ use pathway_engine::source::{self, FileId, Spanned};
 use crate::config::Config;
 
 const OUTSIDE: Code = Code("PW0629");
-const FEED: Code = Code("PW0802");
 
-/// Compiles the pathways in `paths`, relative to the project's folder. All that is wrong is added
+/// Compiles the pathways and feeds in `paths`, relative to the project's folder. All that is wrong is added
 /// to the configuration's diagnostics.
 pub fn load(config: &mut Config, paths: &[String]) -> Program {
     let mut files = Vec::with_capacity(paths.len());
@@ -22,14 +21,7 @@ pub fn load(config: &mut Config, paths: &[String]) -> Program {
         let Some(id) = config.add_file(path, None) else { continue };
         let text: Arc<str> = config.sources.text(id).into();
         let node = source::parse(&config.sources, id, source::Limits::default(), &mut config.diagnostics);
-        match node {
-            Some(node) if node.get("feed").is_some() => config.diagnostics.push(
-                Diagnostic::warning(FEED, "feeds are not served by this version")
-                    .at(node.span, "nobody can read it"),
-            ),
-            Some(node) => files.push(File { text, node }),
-            None => {}
-        }
+        files.extend(node.map(|node| File { text, node }));
     }
     let (project, variables) = (config.project.clone(), config.variables.clone());
     let mut diagnostics = Diagnostics::new();

@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 /// The header, of requests and of records.
 pub const TRACEPARENT: &str = "traceparent";
 
+/// Bytes of a header of a later version.
+const LONGEST: usize = 512;
+
 /// A place in a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -20,18 +23,23 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// Reads the value of a header; none where it is not one, or of a later version.
+    /// Reads the value of a header; none where it is not one. Of a later version's, what it has in
+    /// common with this one's.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.trim().split('-');
         let version = parts.next()?;
         let (trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?);
         let lengths = (version.len(), trace.len(), span.len(), flags.len());
-        if lengths != (2, 32, 16, 2) || version != "00" || parts.next().is_some() {
+        let may_go_on = match version {
+            "00" => parts.next().is_none(),
+            version => version != "ff" && text.len() <= LONGEST,
+        };
+        if lengths != (2, 32, 16, 2) || !may_go_on {
             return None;
         }
         let hexadecimal = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if ![trace, span, flags].into_iter().all(hexadecimal) {
+        if ![version, trace, span, flags].into_iter().all(hexadecimal) {
             return None;
         }
         let read = Self {
@@ -87,6 +95,8 @@ mod tests {
     #[test]
     fn a_header_is_read_and_written() {
         assert_eq!(TraceContext::parse(TEXT).unwrap().to_string(), TEXT);
+        let later = format!("{}-more", TEXT.replacen("00", "01", 1));
+        assert_eq!(TraceContext::parse(&later), TraceContext::parse(TEXT));
     }
 
     #[test]
@@ -95,7 +105,7 @@ mod tests {
             "",
             "00",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",

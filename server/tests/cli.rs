@@ -160,6 +160,21 @@ fn a_new_project_is_complete_and_never_overwrites() {
 }
 
 #[test]
+fn the_api_is_printed() {
+    let folder = project("max_runs: 1");
+    fs::create_dir(folder.path().join("pathways")).unwrap();
+    let pathway = "pathway: hello\non: { http: { post: /hello, auth: none } }\nreturn: 1\n";
+    fs::write(folder.path().join("pathways/hello.yaml"), pathway).unwrap();
+    let (code, printed, error) = run(folder.path(), &["openapi"]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let document: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(document["paths"]["/hello"]["post"]["operationId"], "hello");
+    fs::write(folder.path().join("pathways/hello.yaml"), "pathway: hello\nretrun: 1\n").unwrap();
+    let (code, printed, _) = run(folder.path(), &["openapi"]);
+    assert_eq!((code, printed.as_str()), (65, ""));
+}
+
+#[test]
 fn codes_are_explained() {
     let folder = TempDir::new().unwrap();
     let (_, page, _) = run(folder.path(), &["explain", "pw0606"]);

@@ -51,10 +51,10 @@ fn the_last_line_counts() {
         let (code, _, error) = check(project(files).path(), arguments);
         (code, error.lines().last().unwrap_or_default().to_owned())
     };
-    let feed = ("pathways/f.yaml", "feed: f\ntopic: t\nget: /f\n");
+    let feed = ("pathways/f.yaml", "feed: f\ntopic: t\nget: /f\nkey: record.key\nfor: auth.sub\n");
     assert_eq!(last(&[("pathways/a.yaml", GOOD)], &[]), (0, "1 pathway, no problems".into()));
     let two = [("pathways/a.yaml", GOOD), ("pathways/b.yaml", "pathway: b\nreturn: 1\n"), feed];
-    assert_eq!(last(&two, &[]), (0, "1 warning in 1 of 3 files".into()));
+    assert_eq!(last(&two, &[]), (0, "2 pathways, 1 feed, no problems".into()));
     let (code, line) = last(&[], &[]);
     assert!(code == 0 && line.starts_with("no pathways: there is no file `pathways/**/*.yaml` in"), "{line}");
     let warns = [("pathway.yaml", "services: { none: { url: '${NONE:-}' } }\n"), ("pathways/w.yaml", WARNS)];

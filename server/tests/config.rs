@@ -173,13 +173,20 @@ fn mistakes_are_told_where_they_were_made() {
 #[test]
 fn a_named_file_gives_a_secret_when_something_names_the_variable() {
     let yaml = "auth: { secret: '${JWT}', introspect: 'http://a.test' }\nvars: { jwt: '${JWT}' }\n";
-    let folder = folder(&[("pathway.yaml", yaml), ("jwt.txt", "hush\n"), ("pathways/a.yaml", "x: ${LATER}")]);
+    let folder = folder(&[
+        ("pathway.yaml", yaml),
+        ("jwt.txt", "hush hush hush hush hush hush hush\n"),
+        ("pathways/a.yaml", "x: ${LATER}"),
+    ]);
     let path = folder.path().join("jwt.txt").display().to_string();
     let unrelated = [("SSL_CERT_FILE", "/nowhere/cert.pem"), ("LATER_FILE", path.as_str())];
 
     let mut config = load(folder.path(), &[&unrelated[..], &[("JWT_FILE", &path)]].concat(), &[]);
     assert_eq!(codes(&config), Vec::<&str>::new());
-    assert_eq!(config.project.auth.as_ref().unwrap().secret.as_ref().unwrap().reveal(), "hush");
+    assert_eq!(
+        config.project.auth.as_ref().unwrap().secret.as_ref().unwrap().reveal(),
+        "hush hush hush hush hush hush hush"
+    );
     assert!(config.project.vars["jwt"].secret, "though its name does not say so");
     assert!(config.variables.get("LATER").is_none());
     config.add_file("pathways/a.yaml", None).unwrap();
@@ -189,7 +196,7 @@ fn a_named_file_gives_a_secret_when_something_names_the_variable() {
     let missing = load(folder.path(), &[("JWT_FILE", "/nowhere/at/all")], &[]);
     assert!(codes(&missing).contains(&"PW0630"));
     let over = load(folder.path(), &[("PATHWAY_AUTH__SECRET_FILE", &path), ("JWT", "")], &[]);
-    assert_eq!(over.project.auth.unwrap().secret.unwrap().reveal(), "hush");
+    assert_eq!(over.project.auth.unwrap().secret.unwrap().reveal(), "hush hush hush hush hush hush hush");
     let both = load(folder.path(), &[("DB_PASSWORD", "a"), ("DB_PASSWORD_FILE", &path)], &[]);
     assert!(codes(&both).contains(&"PW0624"));
 }

@@ -1,14 +1,23 @@
-//! Support for end-to-end tests: the real binary, and servers that it runs.
+//! Support for end-to-end tests: the real binary, a real broker, and what stands around them.
 //!
 //! Children are killed when their handle is dropped, also where a test fails.
 #![expect(clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod binary;
+pub mod browser;
+pub mod events;
+pub mod finance;
+pub mod issuer;
+pub mod kafka;
+mod log;
+pub mod model;
 mod server;
+pub mod wire;
 
 use std::time::Duration;
 
 pub use binary::binary;
+pub use log::Log;
 pub use server::Server;
 
 /// How long anything may take.

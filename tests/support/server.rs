@@ -4,62 +4,98 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use pathway_server::demo::StandIns;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
-use crate::{binary, soon};
+use crate::{Log, PATIENCE, binary, soon};
 
-/// A running server of the finance project.
+/// A running server.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    said: Lines<BufReader<ChildStderr>>,
+    log: Log,
+    /// Ready when it has said all.
+    said: Vec<JoinHandle<()>>,
     url: String,
 }
 
 impl Server {
-    /// Starts one on the project in `folder`, with stand-ins for its upstreams; it is ready to
-    /// serve.
+    /// Starts one on the finance project in `folder`, with stand-ins for its upstreams; it is
+    /// ready to serve.
     ///
     /// # Panics
     /// If it does not start.
     pub async fn start(folder: &Path, stand_ins: &StandIns) -> Self {
+        let upstreams = stand_ins.environment().into_iter();
+        let environment = upstreams.chain([("PATHWAY_AUTH__MODE", "unverified".to_owned())]);
+        Self::launch(folder, environment, &Log::default()).await
+    }
+
+    /// Starts one in `folder`, with nothing but this environment; what it says goes to `log`. It is
+    /// ready to serve.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn launch<N: AsRef<std::ffi::OsStr>, V: AsRef<std::ffi::OsStr>>(
+        folder: &Path,
+        environment: impl IntoIterator<Item = (N, V)>,
+        log: &Log,
+    ) -> Self {
+        const LISTENING: &str = "  listening ";
+        let from = log.here();
+        let mut server = Self::spawn(folder, environment, log);
+        let line = tokio::select! {
+            line = log.says(from, LISTENING) => line,
+            status = server.child.wait() => panic!("the server ended ({status:?}):\n{}", log.text()),
+        };
+        server.url = line.split_once(LISTENING).map(|(_, url)| url.trim().to_owned()).unwrap_or_default();
+        server
+    }
+
+    /// Starts one that need not come to serve.
+    ///
+    /// # Panics
+    /// If there is no such program.
+    pub fn spawn<N: AsRef<std::ffi::OsStr>, V: AsRef<std::ffi::OsStr>>(
+        folder: &Path,
+        environment: impl IntoIterator<Item = (N, V)>,
+        log: &Log,
+    ) -> Self {
         let mut command = Command::new(binary());
         command
             .args(["serve", "--color", "never"])
             .current_dir(folder)
             .env_clear()
-            .envs(stand_ins.environment())
+            // Free ports: tests run side by side.
             .env("PATHWAY_LISTEN", "127.0.0.1:0")
-            .env("PATHWAY_AUTH__MODE", "unverified")
+            .env("PATHWAY_ADMIN", "127.0.0.1:0")
+            .envs(environment)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let Ok(mut child) = command.spawn() else { panic!("the server does not start") };
-        let Some(stderr) = child.stderr.take() else { panic!("the server has no standard error") };
-        let mut server = Self { child, said: BufReader::new(stderr).lines(), url: String::new() };
-        server.url = soon("the address of the server", server.address()).await;
-        server
-    }
-
-    /// The address that it says.
-    async fn address(&mut self) -> String {
-        let mut said = String::new();
-        while let Ok(Some(line)) = self.said.next_line().await {
-            if let Some((_, url)) = line.split_once("listening") {
-                return url.trim().to_owned();
-            }
-            said.push_str(&line);
-            said.push('\n');
-        }
-        panic!("the server did not start:\n{said}");
+        let said = child.stdout.take().map(|output| log.keep(output));
+        let said = said.into_iter().chain(child.stderr.take().map(|output| log.keep(output))).collect();
+        Self { child, log: log.clone(), said, url: String::new() }
     }
 
     /// The URL of a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// Where it listens: host and port.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Kills it as a crash would, `kill -9`.
@@ -80,22 +116,29 @@ impl Server {
         assert!(asked.is_ok_and(|status| status.success()), "the server was not asked to stop");
     }
 
-    /// How it ends, and what it said at last.
+    /// How it ends, and all that it said.
     ///
     /// # Panics
     /// If it does not end.
     pub async fn end(mut self) -> (ExitStatus, String) {
-        let mut said = String::new();
         let ended = async {
-            while let Ok(Some(line)) = self.said.next_line().await {
-                said.push_str(&line);
-                said.push('\n');
+            for said in &mut self.said {
+                said.await.ok();
             }
             self.child.wait().await
         };
-        match soon("the end of the server", ended).await {
-            Ok(status) => (status, said),
-            Err(error) => panic!("the server cannot be waited for: {error}"),
+        match tokio::time::timeout(PATIENCE, ended).await {
+            Ok(Ok(status)) => (status, self.log.text()),
+            Ok(Err(error)) => panic!("the server cannot be waited for: {error}"),
+            Err(_elapsed) => panic!("the server does not end:\n{}", self.log.text()),
         }
+    }
+
+    /// Waits until it says so from line `from` of its log on.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn says(&self, from: usize, text: &str) -> String {
+        soon("the server to say it", self.log.says(from, text)).await
     }
 }

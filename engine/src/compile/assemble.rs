@@ -29,6 +29,7 @@ pub(super) fn assemble(
         output: pathway.output,
         max_parallel,
         max_runs: pathway.max_runs,
+        max_queue: pathway.max_queue.unwrap_or(project.pathway.max_queue),
         timeout: pathway.timeout.unwrap_or(project.pathway.timeout),
         without_journal: pathway.without_journal,
         vars: pathway.vars.into_iter().filter_map(|(_, tree)| tree).collect(),

@@ -8,8 +8,9 @@ use super::complaint::{missing, no_such_property};
 use super::guards::Guards;
 use super::order;
 use super::scope::{Binds, ErrorBind, Level, Names};
+use super::ticks;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::{Block, Form, OnError, Pathway, Step};
+use crate::document::{Block, Form, HttpDoor, OnError, Pathway, Step};
 use crate::expression::{Bound, Expression, Read, Segment, Slot, Tree};
 use crate::project::Project;
 use crate::schema::{Lookup, Schema, Shape};
@@ -20,6 +21,7 @@ const SHADOWS: Code = Code("PW0508");
 const UNKNOWN_SERVICE: Code = Code("PW0513");
 const UNKNOWN_TOPIC: Code = Code("PW0514");
 const UNKNOWN_PATHWAY: Code = Code("PW0515");
+const CREDENTIALS: Code = Code("PW0240");
 const SECRET_OUT: Code = Code("PW0701");
 const TOKEN: Code = Code("PW0702");
 
@@ -45,9 +47,10 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
         constants: constants.collect(),
         levels: Vec::new(),
         locals: Vec::new(),
+        query: Shape::Any,
         only: None,
     };
-    let mut checker = Checker { world, names, facts: Vec::new(), guards: Vec::new(), diagnostics };
+    let mut checker = Checker::new(world, names, diagnostics);
     for (name, tree) in &mut pathway.vars {
         let shape = tree.as_mut().map_or(Shape::Any, |tree| checker.tree(tree, Place::Value));
         checker.names.vars.insert(name.value.clone(), shape);
@@ -64,7 +67,8 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
     }
 }
 
-struct Checker<'a> {
+/// Checks one file.
+pub(super) struct Checker<'a> {
     world: &'a World<'a>,
     names: Names,
     /// Paths that are certainly there, because conditions around this place say so.
@@ -74,7 +78,23 @@ struct Checker<'a> {
     diagnostics: &'a mut Diagnostics,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    pub(super) fn new(world: &'a World<'a>, names: Names, diagnostics: &'a mut Diagnostics) -> Self {
+        Self { world, names, facts: Vec::new(), guards: Vec::new(), diagnostics }
+    }
+
+    /// Checks something that sees these names only.
+    pub(super) fn seeing<T>(
+        &mut self,
+        only: &'static [&'static str],
+        check: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let before = self.names.only.replace(only);
+        let checked = check(self);
+        self.names.only = before;
+        checked
+    }
+
     fn door(&mut self, pathway: &mut Pathway) {
         let door = &mut pathway.door;
         if let Some(key) = &mut door.key {
@@ -92,16 +112,39 @@ impl Checker<'_> {
         }
         if let Some(http) = &mut door.http {
             self.form(&mut http.form);
+            if let Some(input) = pathway.input.as_deref().filter(|_| http.takes_credentials()) {
+                self.no_credentials(input, &http.path);
+            }
+        }
+        for schedule in &mut door.schedules {
+            if let Some(tree) = &mut schedule.input {
+                self.names.only = Some(&["scheduled_at"]);
+                self.tree(tree, Place::Open("a record"));
+                self.names.only = None;
+            }
+            ticks::check(schedule, pathway.input.as_deref(), self.diagnostics);
+        }
+    }
+
+    /// The gateway takes these parameters for itself, so that none is kept with a run.
+    pub(super) fn no_credentials(&mut self, input: &Schema, path: &Spanned<String>) {
+        for name in HttpDoor::CREDENTIALS {
+            if input.json().get("properties").is_some_and(|properties| properties.get(name).is_some()) {
+                self.diagnostics.push(
+                    Diagnostic::error(CREDENTIALS, format!("`{name}` cannot be an input of this stream"))
+                        .at(path.span, "here it tells the gateway who calls")
+                        .help("choose another name, or another method than `get`"),
+                );
+            }
         }
     }
 
     fn form(&mut self, form: &mut Form) {
-        let parts = [("emitted", &mut form.emit), ("", &mut form.done), ("error", &mut form.error)];
+        let parts: [(&[_], _); 3] =
+            [(&["emitted"], &mut form.emit), (&[], &mut form.done), (&["error"], &mut form.error)];
         for (only, tree) in parts {
             if let Some(tree) = tree {
-                self.names.only = Some(only);
-                self.tree(tree, Place::Open("a reply"));
-                self.names.only = None;
+                self.seeing(only, |checker| checker.tree(tree, Place::Open("a reply")));
             }
         }
     }
@@ -300,10 +343,7 @@ impl Checker<'_> {
 impl Visitor for Checker<'_> {
     fn expression(&mut self, expression: &mut Expression, place: Place) -> Shape {
         if place == Place::Pick {
-            let only = self.names.only.replace("chunk");
-            let shape = self.expression(expression, Place::Condition);
-            self.names.only = only;
-            return shape;
+            return self.seeing(&["chunk"], |checker| checker.expression(expression, Place::Condition));
         }
         let tolerant = place == Place::Condition;
         let reads: HashMap<Span, bool> =

@@ -10,6 +10,7 @@ use crate::diagnostic::Diagnostics;
 use crate::document::{Block, OnError, Pathway, Schemas};
 use crate::expression::{Expression, Tree, Variables};
 use crate::journal::SEMANTICS;
+use crate::project::PathwayDefaults;
 use crate::schema::{Schema, Shape};
 use crate::source::{FileId, Kind, Node, Spanned};
 use crate::steps::{Place, Visitor};
@@ -44,7 +45,8 @@ pub(super) fn of(
             hasher.node(calls);
         }
     }
-    hasher.part(format!("{:?} {:?}", project.pathway, project.service.retry));
+    let PathwayDefaults { max_parallel, timeout, max_queue: _ } = project.pathway;
+    hasher.part(format!("{max_parallel} {timeout:?} {:?}", project.service.retry));
     let digest = hasher.sha.finalize();
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }

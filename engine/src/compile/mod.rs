@@ -5,28 +5,31 @@ mod check;
 mod complaint;
 mod digest;
 mod durability;
+mod feed;
 mod guards;
 mod order;
 mod plan;
 mod routes;
 mod scope;
+mod ticks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use digest::Recorder;
 use indexmap::IndexMap;
+use routes::Route;
 
 pub(crate) use order::Order;
 pub use plan::{Block, BlockId, Plan, Step, step_path};
 pub(crate) use plan::{Edge, OnError, Reason};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::{Pathway, Reader, Schemas};
+use crate::document::{Feed, Pathway, Reader, Schemas};
 use crate::expression::Variables;
 use crate::project::Project;
 use crate::schema::Schema;
-use crate::source::Node;
+use crate::source::{Node, Spanned};
 
 const SAME_NAME: Code = Code("PW0516");
 
@@ -39,7 +42,7 @@ pub struct Surroundings<'a> {
     pub variables: &'a Variables,
 }
 
-/// A pathway's file.
+/// The file of a pathway or a feed.
 #[derive(Debug, Clone)]
 pub struct File {
     /// Its whole text: what runs are pinned to.
@@ -48,15 +51,17 @@ pub struct File {
     pub node: Node,
 }
 
-/// All pathways of a project, ready to run.
+/// All pathways and feeds of a project, ready to run.
 #[derive(Debug, Default, Clone)]
 pub struct Program {
     /// By name, in the order of the files.
     pub pathways: IndexMap<Arc<str>, Arc<Plan>>,
+    /// By name, in the order of the files.
+    pub feeds: IndexMap<Arc<str>, Arc<Feed>>,
 }
 
-/// Compiles the pathways in `files`. All problems of all of them go to `diagnostics`; where any
-/// is an error, the program has those pathways only that are whole, and must not be served.
+/// Compiles the pathways and feeds in `files`. All problems of all of them go to `diagnostics`;
+/// where any is an error, the program has those only that are whole, and must not be served.
 pub fn compile(
     files: &[File],
     surroundings: Surroundings<'_>,
@@ -65,6 +70,7 @@ pub fn compile(
 ) -> Program {
     let Surroundings { project, variables } = surroundings;
     let mut pathways: Vec<Parsed<'_>> = Vec::new();
+    let mut feeds: Vec<(Feed, bool)> = Vec::new();
     let mut declared: HashMap<String, _> = HashMap::new();
     for File { text, node } in files {
         // A pathway that does not parse is still there to be called.
@@ -74,7 +80,10 @@ pub fn compile(
         let mut found = Diagnostics::new();
         let mut recorder = Recorder { schemas, loaded: Vec::new() };
         let reader = &mut Reader { variables, project, schemas: &mut recorder, diagnostics: &mut found };
-        if let Some(pathway) = Pathway::parse(node, reader) {
+        if is_feed(node) {
+            let feed = Feed::parse(node, reader);
+            feeds.extend(feed.map(|feed| (feed, !found.has_errors())));
+        } else if let Some(pathway) = Pathway::parse(node, reader) {
             pathways.push(Parsed { text, pathway, schemas: recorder.loaded, is_whole: !found.has_errors() });
         }
         diagnostics.extend(found);
@@ -82,8 +91,10 @@ pub fn compile(
     for Parsed { pathway, .. } in &pathways {
         declared.insert(pathway.name.value.clone(), pathway.output.clone());
     }
-    report_same_names(&pathways, diagnostics);
-    routes::check(pathways.iter().map(|parsed| &parsed.pathway), diagnostics);
+    report_same_names("pathways", pathways.iter().map(|parsed| &parsed.pathway.name), diagnostics);
+    report_same_names("feeds", feeds.iter().map(|(feed, _)| &feed.name), diagnostics);
+    let routes = pathways.iter().flat_map(|parsed| Route::of_pathway(&parsed.pathway));
+    routes::check(routes.chain(feeds.iter().map(|(feed, _)| Route::of_feed(feed))), diagnostics);
 
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
@@ -98,8 +109,21 @@ pub fn compile(
         }
         diagnostics.extend(found);
     }
+    for (mut feed, is_whole) in feeds {
+        let mut found = Diagnostics::new();
+        feed::check(&mut feed, &world, &mut found);
+        if is_whole && !found.has_errors() {
+            program.feeds.insert(feed.name.value.as_str().into(), Arc::new(feed));
+        }
+        diagnostics.extend(found);
+    }
     durability::check(&program, project, diagnostics);
     program
+}
+
+/// What the file is says its first key; one that has both is a pathway with a key too many.
+fn is_feed(node: &Node) -> bool {
+    node.get("feed").is_some() && node.get("pathway").is_none()
 }
 
 /// A pathway, its file's text and the schemas in files that it names.
@@ -111,13 +135,16 @@ struct Parsed<'a> {
     is_whole: bool,
 }
 
-fn report_same_names(pathways: &[Parsed<'_>], diagnostics: &mut Diagnostics) {
+fn report_same_names<'a>(
+    what: &str,
+    names: impl Iterator<Item = &'a Spanned<String>>,
+    diagnostics: &mut Diagnostics,
+) {
     let mut seen = HashMap::new();
-    for Parsed { pathway, .. } in pathways {
-        let name = &pathway.name;
+    for name in names {
         if let Some(first) = seen.insert(name.value.as_str(), name.span) {
             diagnostics.push(
-                Diagnostic::error(SAME_NAME, format!("two pathways are called `{}`", name.value))
+                Diagnostic::error(SAME_NAME, format!("two {what} are called `{}`", name.value))
                     .at(name.span, "second")
                     .at(first, "first")
                     .help("give one of them another name"),

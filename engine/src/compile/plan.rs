@@ -35,6 +35,8 @@ pub struct Plan {
     pub max_parallel: u32,
     /// Runs at once; none: the server's bound alone.
     pub max_runs: Option<u32>,
+    /// Runs that may wait to begin before its door takes no more.
+    pub max_queue: u32,
     /// Of a run, from its first step, waiting not counted.
     pub timeout: Duration,
     /// Where it says that its runs have no journal, if it does: after a crash they begin anew.
@@ -190,6 +192,18 @@ impl Plan {
     pub fn calls(&self) -> impl Iterator<Item = &str> {
         let steps = self.blocks.iter().flat_map(|block| &block.steps);
         steps.filter(|step| step.verb == "call").filter_map(|step| step.action.target())
+    }
+
+    /// The services that every run calls, and fails without: those of steps that nothing leaves
+    /// out, in a pathway that does not handle its failure.
+    pub fn required_services(&self) -> impl Iterator<Item = &str> {
+        let root = self.block(self.root).filter(|_| self.on_error.is_none());
+        let steps = root.into_iter().flat_map(|block| &block.steps);
+        // What stands after a guard may not run.
+        let certain = steps.take_while(|step| !step.action.is_guard());
+        let plain =
+            certain.filter(|step| step.when.is_none() && step.each.is_none() && step.on_error.is_none());
+        plain.filter_map(|step| step.action.service())
     }
 
     pub(crate) fn block(&self, id: BlockId) -> Option<&Block> {

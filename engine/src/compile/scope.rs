@@ -63,8 +63,10 @@ pub(super) struct Names {
     pub(super) levels: Vec<Level>,
     /// Bare names of the `set` that is being checked.
     pub(super) locals: Vec<(String, Shape)>,
-    /// Where all else is out of sight: the one name that is not.
-    pub(super) only: Option<&'static str>,
+    /// What `query` of a feed looks like.
+    pub(super) query: Shape,
+    /// Where all else is out of sight: the names that are not.
+    pub(super) only: Option<&'static [&'static str]>,
 }
 
 /// A name, found.
@@ -103,17 +105,30 @@ impl Names {
         }
     }
 
-    fn find_only(&self, only: &'static str, root: &str, span: Span) -> Result<Found, Box<Diagnostic>> {
-        if root != only {
-            let what = if only.is_empty() { "no name".to_owned() } else { format!("only `{only}`") };
+    fn find_only(
+        &self,
+        only: &'static [&'static str],
+        root: &str,
+        span: Span,
+    ) -> Result<Found, Box<Diagnostic>> {
+        if !only.contains(&root) {
+            let what = match only.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>() {
+                names if names.is_empty() => "no name".to_owned(),
+                names => format!("only {}", names.join(" and ")),
+            };
             return Err(Box::new(
                 Diagnostic::error(NOT_HERE, format!("`{root}` is not known here: this sees {what}"))
-                    .at(span, "out of sight"),
+                    .at(span, "out of sight")
+                    .suggest(root, only.iter().copied()),
             ));
         }
-        Ok(match only {
+        Ok(match root {
             "chunk" => Found::new(Slot::Chunk, Shape::Any),
             "emitted" => Found::new(Slot::Emitted, Shape::Any),
+            "scheduled_at" => Found::new(Slot::ScheduledAt, Shape::Scalar),
+            "record" => Found::new(Slot::Record, record()),
+            "query" => Found::new(Slot::Query, self.query.clone()),
+            "auth" => Found::new(Slot::Auth, auth()),
             _ => Found::new(Slot::Error { up: 0 }, error()),
         })
     }
@@ -212,6 +227,8 @@ impl Names {
             }
             "chunk" => return diagnostic.help("`chunk` is bound in `pick`"),
             "emitted" => return diagnostic.help("`emitted` is bound in `emit` of a reply or a stream"),
+            "scheduled_at" => return diagnostic.help("`scheduled_at` is bound in `input` of a schedule"),
+            "record" | "query" => return diagnostic.help(format!("`{name}` is bound in feeds")),
             _ => {}
         }
         let is_step = self.levels.iter().any(|level| level.names.contains_key(name));
@@ -248,6 +265,12 @@ fn auth() -> Shape {
 
 fn run() -> Shape {
     Shape::object(["id", "pathway", "started_at", "attempt"].map(|name| (name, Shape::Scalar)))
+}
+
+fn record() -> Shape {
+    let scalars = ["key", "topic", "partition", "offset", "time"].map(|name| (name, Shape::Scalar));
+    let others = [("value", Shape::Any), ("headers", Shape::Any)];
+    Shape::object(scalars.into_iter().chain(others))
 }
 
 fn error() -> Shape {

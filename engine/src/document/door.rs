@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::step::not_yet;
-use super::{Fields, Reader, scalar};
-use crate::diagnostic::{Code, Diagnostic};
+use super::{Fields, Overlap, Reader, Schedule, scalar};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expression::{Expression, Tree};
 use crate::source::{Node, Spanned};
 use crate::vm::Method;
@@ -12,6 +11,9 @@ use crate::vm::Method;
 const DOOR_PATH: Code = Code("PW0223");
 const DOOR_METHOD: Code = Code("PW0224");
 const NO_STREAM: Code = Code("PW0225");
+const TWO_LANES: Code = Code("PW0275");
+const NOBODY_VOUCHES: Code = Code("PW0276");
+const NOTHING_TO_SHOW: Code = Code("PW0250");
 
 /// The ways into a pathway.
 #[derive(Debug, Default)]
@@ -36,6 +38,8 @@ pub struct Door {
     pub reply: Option<Reply>,
     /// The HTTP route.
     pub http: Option<HttpDoor>,
+    /// When runs begin by themselves.
+    pub schedules: Vec<Schedule>,
 }
 
 /// Where the outcome is published.
@@ -73,6 +77,23 @@ pub struct HttpDoor {
     pub timeout: Duration,
     /// What a stream says.
     pub form: Form,
+    /// Path of a `GET` route by which a caller joins the stream of a run by its correlation id.
+    pub attach: Option<Spanned<String>>,
+}
+
+impl HttpDoor {
+    /// The parameter of a stream's ticket.
+    pub const TICKET: &str = "ticket";
+    /// The parameter of a token (RFC 6750).
+    pub const ACCESS_TOKEN: &str = "access_token";
+    /// The parameters that tell who calls.
+    pub const CREDENTIALS: [&str; 2] = [Self::TICKET, Self::ACCESS_TOKEN];
+
+    /// Whether the query may tell who calls: browsers can open a stream in no other way.
+    #[must_use]
+    pub fn takes_credentials(&self) -> bool {
+        self.mode == Mode::Stream && self.method == Method::Get
+    }
 }
 
 /// What the caller of an HTTP door gets.
@@ -116,11 +137,6 @@ impl Door {
     /// Reads `on:`.
     pub fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let mut fields = Fields::of(node, "`on`", reader.diagnostics)?;
-        for name in ["schedule"] {
-            if let Some(entry) = fields.take_entry(name) {
-                reader.diagnostics.push(not_yet(&entry.key));
-            }
-        }
         let topic = fields.take("topic").map(|node| scalar::word(node, "`topic`", reader.diagnostics));
         let key = fields.take("key").map(|node| reader.bare(node, "`key`"));
         let id = fields.take("id").map(|node| reader.optional(node, "`id`"));
@@ -133,7 +149,13 @@ impl Door {
         let park = fields.take("park").map(|node| scalar::choice(node, "`park`", &PARK, reader.diagnostics));
         let reply = fields.take("reply").map(|node| Reply::parse(node, reader));
         let http = fields.take("http").map(|node| HttpDoor::parse(node, reader));
+        let schedules = fields.take("schedule").map(|node| Schedule::parse_all(node, reader));
         fields.finish(reader.diagnostics);
+        let schedules = optional(schedules)?.unwrap_or_default();
+        check_schedules(&schedules, node, reader.diagnostics);
+        if let (None, Some(Some(http))) = (&reply, &http) {
+            check_attach(http, reader);
+        }
         Some(Self {
             topic: optional(topic)?,
             key: optional(key)?,
@@ -145,7 +167,33 @@ impl Door {
             park_holds: optional(park)?.unwrap_or(false),
             reply: optional(reply)?,
             http: optional(http)?,
+            schedules,
         })
+    }
+}
+
+/// What the rest of a door does not go with.
+fn check_schedules(schedules: &[Schedule], door: &Node, diagnostics: &mut Diagnostics) {
+    for schedule in schedules {
+        if let (Some(key), Overlap::Queue) = (door.get("key"), schedule.overlap) {
+            diagnostics.push(
+                Diagnostic::error(TWO_LANES, "runs of a schedule cannot wait in two lanes")
+                    .at(schedule.span, "`overlap: queue` is a lane of its own")
+                    .at(key.span, "this is another")
+                    .help("write `overlap: allow`: the lane of `key` holds for these runs too"),
+            );
+        }
+        if let (Some(subject), None) = (door.get("subject"), door.get("trust")) {
+            diagnostics.push(
+                Diagnostic::error(
+                    NOBODY_VOUCHES,
+                    "a schedule acts for nobody, so all its runs would be denied",
+                )
+                .at(schedule.span, "nobody asks")
+                .at(subject.span, "this must be who asks")
+                .help("schedule a pathway without `subject`, and let it `call` what both do"),
+            );
+        }
     }
 }
 
@@ -181,19 +229,20 @@ impl Reply {
 impl HttpDoor {
     fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let mut fields = Fields::of(node, "`http`", reader.diagnostics)?;
-        if let Some(entry) = fields.take_entry("attach") {
-            reader.diagnostics.push(not_yet(&entry.key));
-        }
         let methods: Vec<_> = METHODS
             .iter()
             .filter_map(|(name, method)| fields.take_entry(name).map(|entry| (entry, *method)))
             .collect();
         let mode = fields.take("mode").map(|node| scalar::choice(node, "`mode`", &MODES, reader.diagnostics));
-        let auth = fields.take("auth").map(|node| scalar::choice(node, "`auth`", &AUTHS, reader.diagnostics));
+        let auth = fields.take("auth").map(|node| auth(node, reader));
         let timeout =
             fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
         let entries: Vec<_> = ["emit", "done"].iter().filter_map(|name| fields.take_entry(name)).collect();
         let form = Form::parse(&mut fields, reader);
+        let attach = fields.take("attach").map(|node| {
+            let path = scalar::word(node, "`attach`", reader.diagnostics)?;
+            check_path(&path, "query", reader).map(|()| path)
+        });
         let span = fields.span();
         fields.finish(reader.diagnostics);
 
@@ -227,7 +276,7 @@ impl HttpDoor {
             }
         };
         let path = scalar::word(&entry.value, "the path", reader.diagnostics)?;
-        check_path(&path, reader)?;
+        check_path(&path, "body", reader)?;
         Some(Self {
             method: *method,
             path,
@@ -235,11 +284,28 @@ impl HttpDoor {
             auth: optional(auth)?.unwrap_or(Auth::User),
             timeout: optional(timeout)?.unwrap_or(Duration::from_secs(60)),
             form: form?,
+            attach: optional(attach)?,
         })
     }
 }
 
-fn check_path(path: &Spanned<String>, reader: &mut Reader<'_>) -> Option<()> {
+/// Who may call.
+pub(super) fn auth(node: &Node, reader: &mut Reader<'_>) -> Option<Auth> {
+    scalar::choice(node, "`auth`", &AUTHS, reader.diagnostics)
+}
+
+/// A run of a door without a reply says nothing that could be joined, unless the door streams.
+fn check_attach(http: &HttpDoor, reader: &mut Reader<'_>) {
+    let Some(attach) = http.attach.as_ref().filter(|_| http.mode != Mode::Stream) else { return };
+    reader.diagnostics.push(
+        Diagnostic::error(NOTHING_TO_SHOW, "`attach` shows what a reply says, and there is none")
+            .at(attach.span, "neither `reply` nor `mode: stream`")
+            .help("add a `reply`, or leave it out: `/api/runs/ID/events` is there for every run"),
+    );
+}
+
+/// Whether it can be the path of a route; what varies is given in the `instead` of a request.
+pub(super) fn check_path(path: &Spanned<String>, instead: &str, reader: &mut Reader<'_>) -> Option<()> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
     let text = &path.value;
     let good =
@@ -248,7 +314,7 @@ fn check_path(path: &Spanned<String>, reader: &mut Reader<'_>) -> Option<()> {
         reader.diagnostics.push(
             Diagnostic::error(DOOR_PATH, format!("`{text}` cannot be the path of a door"))
                 .at(path.span, "begins with `/`; letters, digits, `-`, `_`, `.`, `~`")
-                .help("give what varies in the body"),
+                .help(format!("give what varies in the {instead}")),
         );
     }
     good.then_some(())

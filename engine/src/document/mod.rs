@@ -1,19 +1,23 @@
-//! The spanned tree → a typed pathway: one file per construct, all errors at once.
+//! The spanned tree → a typed pathway or feed: one file per construct, all errors at once.
 
 mod block;
 mod broken;
 mod door;
+mod feed;
 pub mod fields;
 mod pathway;
 mod reader;
 mod retry;
 pub mod scalar;
+mod schedule;
 mod step;
 
 pub use block::Block;
 pub use door::{Auth, Door, Form, HttpDoor, Mode, Reply};
+pub use feed::Feed;
 pub use fields::{Fields, list, whole, wrong_type};
 pub use pathway::Pathway;
 pub use reader::{Reader, Schemas};
 pub use retry::{On, Retry, class};
+pub use schedule::{Overlap, Schedule};
 pub use step::{Each, OnError, Repeat, Step, without};

@@ -32,6 +32,8 @@ pub struct Pathway {
     pub max_parallel: Option<u32>,
     /// Runs at once.
     pub max_runs: Option<u32>,
+    /// Runs that may wait to begin before its door takes no more.
+    pub max_queue: Option<u32>,
     /// Of a run.
     pub timeout: Option<Duration>,
     /// Where it says that its runs have no journal, if it does.
@@ -50,9 +52,9 @@ impl Pathway {
     pub fn parse(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let Some(name) = node.get("pathway") else {
             reader.diagnostics.push(
-                Diagnostic::error(NOT_A_PATHWAY, "this file is not a pathway")
-                    .at(node.span, "no key `pathway`")
-                    .help("begin it with `pathway: NAME`"),
+                Diagnostic::error(NOT_A_PATHWAY, "this file is neither a pathway nor a feed")
+                    .at(node.span, "no key `pathway` or `feed`")
+                    .help("begin it with `pathway: NAME` or `feed: NAME`"),
             );
             return None;
         };
@@ -70,6 +72,7 @@ impl Pathway {
                 .map(|node| scalar::count(node, &format!("`{name}`"), 1..=100_000, reader.diagnostics))
         };
         let (max_parallel, max_runs) = (count("max_parallel", reader), count("max_runs", reader));
+        let max_queue = count("max_queue", reader);
         let timeout =
             fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
         let durability = fields.take("durability").and_then(|node| {
@@ -94,6 +97,7 @@ impl Pathway {
             output: output.flatten(),
             max_parallel: max_parallel.flatten(),
             max_runs: max_runs.flatten(),
+            max_queue: max_queue.flatten(),
             timeout: timeout.flatten(),
             without_journal: durability.flatten(),
             vars: vars.unwrap_or_default(),

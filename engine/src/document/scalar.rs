@@ -11,6 +11,7 @@ const OUT_OF_RANGE: Code = Code("PW0204");
 const BAD_DURATION: Code = Code("PW0205");
 const BAD_NAME: Code = Code("PW0206");
 const UNKNOWN_WORD: Code = Code("PW0207");
+const BAD_SIZE: Code = Code("PW0277");
 
 /// Text, where only text will do.
 pub fn text<'a>(node: &'a Node, what: &str, diagnostics: &mut Diagnostics) -> Option<&'a Text> {
@@ -131,6 +132,51 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
 }
 
+/// A number of bytes such as `512KB` or `10MiB`, within `range`.
+pub fn size(
+    node: &Node,
+    what: &str,
+    range: RangeInclusive<u64>,
+    diagnostics: &mut Diagnostics,
+) -> Option<u64> {
+    let found = match &node.kind {
+        Kind::Int(value) => u64::try_from(*value).ok(),
+        Kind::Text(text) => parse_size(&text.value),
+        _ => None,
+    };
+    let fits = found.filter(|size| range.contains(size));
+    if fits.is_none() {
+        let label = if found.is_some() { "out of range" } else { "expected a number and a unit" };
+        diagnostics.push(
+            Diagnostic::error(BAD_SIZE, format!("{what} is not a size that it can be"))
+                .at(node.span, label)
+                .help(format!(
+                    "write `512KB`, `10MB` or `10MiB`; from {} to {} bytes",
+                    range.start(),
+                    range.end()
+                )),
+        );
+    }
+    fits
+}
+
+/// Reads a size: a number followed by `B`, `KB`, `MB`, `GB`, `KiB`, `MiB` or `GiB`.
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
+    let factor = match unit.trim() {
+        "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
 /// A name: lower-case letters, digits and `_`, beginning with a letter.
 pub fn name(value: &Spanned<String>, what: &str, diagnostics: &mut Diagnostics) -> bool {
     let good = is_name(&value.value);
@@ -201,6 +247,18 @@ mod tests {
         assert_eq!(ms("7d"), Some(604_800_000));
         for bad in ["", "5", "s", "5 s", "-5s", "1y", "1e9h", "99999999d", "1..5s"] {
             assert_eq!(ms(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("10MB"), Some(10_000_000));
+        assert_eq!(parse_size("10 MiB"), Some(10 << 20));
+        assert_eq!(parse_size("512B"), Some(512));
+        for bad in
+            ["", "10", "MB", "-1MB", "1.5MB", "10mb", "10M", "99999999999999999999B", "9999999999999GiB"]
+        {
+            assert_eq!(parse_size(bad), None, "{bad}");
         }
     }
 

@@ -46,6 +46,12 @@ pub enum Slot {
     Chunk,
     /// `emitted`
     Emitted,
+    /// `scheduled_at`
+    ScheduledAt,
+    /// `record`
+    Record,
+    /// `query`
+    Query,
     /// A name that has no value there: none.
     Nothing,
 }

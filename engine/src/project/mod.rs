@@ -7,6 +7,7 @@
 mod address;
 mod auth;
 mod bus;
+mod http;
 mod inherit;
 mod interpolate;
 mod log;
@@ -24,6 +25,7 @@ use indexmap::IndexMap;
 pub use address::{has_password, mask_password};
 pub use auth::{Auth, Mode, QueryToken};
 pub use bus::{Bus, Kafka, OnGap, Start, Topics};
+pub use http::Http;
 pub use interpolate::{interpolate, references};
 pub use log::{Log, LogFormat, LogLevel};
 pub use rate::Rate;
@@ -59,12 +61,16 @@ pub struct Project {
     pub bus: Bus,
     /// Where runs are kept.
     pub store: Store,
+    /// How long runs that are over, and records, are kept.
+    pub keep: Duration,
     /// What topics are called on the bus.
     pub topics: Topics,
     /// How callers are known; none: only doors without a caller are served.
     pub auth: Option<Auth>,
     /// Origins of browsers that may call.
     pub origins: Vec<String>,
+    /// What one client of the gateway can take.
+    pub http: Http,
     /// What is logged.
     pub log: Log,
     /// Upstreams.
@@ -78,6 +84,8 @@ pub struct Project {
 pub struct PathwayDefaults {
     /// Steps in flight in one run.
     pub max_parallel: u32,
+    /// Runs that may wait to begin before doors take no more.
+    pub max_queue: u32,
     /// Of a run.
     pub timeout: Duration,
 }
@@ -108,13 +116,15 @@ impl Default for Project {
             admin: (Ipv4Addr::LOCALHOST, 8001).into(),
             max_runs: 64,
             max_parallel: 256,
-            pathway: PathwayDefaults { max_parallel: 10, timeout: Duration::from_secs(300) },
+            pathway: PathwayDefaults { max_parallel: 10, max_queue: 1000, timeout: Duration::from_secs(300) },
             service: ServiceDefaults { timeout: Duration::from_secs(120), retry: Retry::default() },
             bus: Bus::Embedded,
             store: Store::Path("./data".to_owned()),
+            keep: Duration::from_secs(7 * 24 * 3600),
             topics: Topics::default(),
             auth: None,
             origins: Vec::new(),
+            http: Http::default(),
             log: Log::default(),
             services: IndexMap::new(),
             vars: IndexMap::new(),
@@ -124,7 +134,7 @@ impl Default for Project {
 
 impl Project {
     /// The keys of the project file.
-    pub const KEYS: [&'static str; 14] = [
+    pub const KEYS: [&'static str; 15] = [
         "pathways",
         "listen",
         "admin",
@@ -136,6 +146,7 @@ impl Project {
         "topics",
         "auth",
         "cors",
+        "http",
         "log",
         "services",
         "vars",
@@ -170,9 +181,8 @@ impl Project {
         if let Some(node) = fields.take("bus").filter(|node| is_given(node)) {
             project.bus = Bus::read(node, reader);
         }
-        if let Some(store) = fields.take("store").filter(|n| is_given(n)).and_then(|n| Store::read(n, reader))
-        {
-            project.store = store;
+        if let Some(node) = fields.take("store").filter(|node| is_given(node)) {
+            project.store(node, reader);
         }
         if let Some(node) = fields.take("topics") {
             project.topics = Topics::read(node, reader);
@@ -182,6 +192,9 @@ impl Project {
         }
         if let Some(node) = fields.take("cors").filter(|node| is_given(node)) {
             project.cors(node, reader);
+        }
+        if let Some(node) = fields.take("http").filter(|node| is_given(node)) {
+            project.http = Http::read(node, reader);
         }
         if let Some(node) = fields.take("log").filter(|node| is_given(node)) {
             project.log = Log::read(node, reader);
@@ -210,6 +223,17 @@ impl Project {
         fields.finish(reader.diagnostics);
     }
 
+    fn store(&mut self, node: &Node, reader: &mut Reader<'_>) {
+        let Some(mut fields) = Fields::of(node, "`store`", reader.diagnostics) else { return };
+        if let Some(keep) = fields.take("keep").and_then(|node| reader.duration(node, "`keep`")) {
+            self.keep = keep;
+        }
+        if let Some(store) = Store::read(&mut fields, reader) {
+            self.store = store;
+        }
+        fields.finish(reader.diagnostics);
+    }
+
     fn cors(&mut self, node: &Node, reader: &mut Reader<'_>) {
         let Some(mut fields) = Fields::of(node, "`cors`", reader.diagnostics) else { return };
         if let Some(origins) = fields.take("origins").and_then(|node| reader.origins(node)) {
@@ -229,6 +253,10 @@ impl PathwayDefaults {
         let slots = fields.take("max_parallel");
         if let Some(count) = slots.and_then(|node| reader.count(node, "`max_parallel`", 1..=10_000)) {
             self.max_parallel = count;
+        }
+        let queue = fields.take("max_queue");
+        if let Some(count) = queue.and_then(|node| reader.count(node, "`max_queue`", 1..=100_000)) {
+            self.max_queue = count;
         }
         if let Some(time) = fields.take("timeout").and_then(|node| reader.duration(node, "`timeout`")) {
             self.timeout = time;
@@ -253,11 +281,9 @@ impl ServiceDefaults {
 }
 
 impl Store {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "`store`", reader.diagnostics)?;
+    fn read(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let path = fields.take("path").and_then(|node| reader.open(node, "`path`"));
         let postgres = fields.take("postgres").and_then(|node| reader.filled(node, "`postgres`"));
-        fields.finish(reader.diagnostics);
         match postgres {
             Some(url) => Some(Self::Postgres(Secret::new(url.value))),
             None => path.map(|path| Self::Path(path.value)),

@@ -91,6 +91,11 @@ impl Reader<'_> {
         scalar::boolean(&node, what, self.diagnostics)
     }
 
+    pub(super) fn size(&mut self, node: &Node, what: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let node = self.plain(node, what)?;
+        scalar::size(&node, what, range, self.diagnostics)
+    }
+
     pub(super) fn choice<T: Copy>(
         &mut self,
         node: &Node,

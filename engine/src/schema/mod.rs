@@ -4,6 +4,7 @@
 //! reported where it stands. It refers to nothing outside itself, its formats are asserted, and
 //! its patterns are matched in linear time.
 
+mod bundle;
 mod defaults;
 mod derive;
 mod instance;

@@ -13,8 +13,7 @@ pub(super) type Keywords = Map<String, Json>;
 pub(super) struct Tree {
     root: Json,
     targets: Targets,
-    /// Up to draft 7, what stands beside a `$ref` has no effect.
-    lone_references: bool,
+    draft: Draft,
 }
 
 /// Which subschemas of the same value to gather.
@@ -28,24 +27,34 @@ pub(super) enum Reach {
 
 impl Tree {
     pub(super) fn new(root: Json, targets: Targets, draft: Draft) -> Self {
-        Self { root, targets, lone_references: draft <= Draft::Draft7 }
+        Self { root, targets, draft }
     }
 
     pub(super) fn root(&self) -> &Json {
         &self.root
     }
 
+    pub(super) fn draft(&self) -> Draft {
+        self.draft
+    }
+
+    /// JSON Pointer to what `reference` names.
+    pub(super) fn pointer(&self, reference: &str) -> Option<&str> {
+        self.targets.pointer(reference)
+    }
+
     /// What a `$ref` of `schema` names.
     pub(super) fn target<'t>(&'t self, schema: &'t Keywords) -> impl Iterator<Item = &'t Json> + 't {
         ["$ref", "$dynamicRef"].into_iter().filter_map(|key| {
-            let pointer = self.targets.pointer(schema.get(key)?.as_str()?)?;
+            let pointer = self.pointer(schema.get(key)?.as_str()?)?;
             self.root.pointer(pointer)
         })
     }
 
-    /// Whether only the `$ref` of `schema` counts.
+    /// Whether only the `$ref` of `schema` counts: up to draft 7, what stands beside it has no
+    /// effect.
     pub(super) fn is_lone_reference(&self, schema: &Keywords) -> bool {
-        self.lone_references && schema.contains_key("$ref")
+        self.draft <= Draft::Draft7 && schema.contains_key("$ref")
     }
 
     /// `schemas` and all that the same value is held against with them, each once.

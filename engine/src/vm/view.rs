@@ -100,7 +100,13 @@ impl Scope for View<'_> {
             Slot::Index { up } => self.task(up).map_or_else(none, |task| task.index.into()),
             Slot::Last { up } => self.task(up).map_or_else(none, |task| task.last.clone()),
             Slot::Error { up } => self.error(up).map_or_else(none, Failure::to_value),
-            Slot::Local(_) | Slot::Chunk | Slot::Emitted | Slot::Nothing => none(),
+            Slot::Local(_)
+            | Slot::Chunk
+            | Slot::Emitted
+            | Slot::ScheduledAt
+            | Slot::Record
+            | Slot::Query
+            | Slot::Nothing => none(),
         }
     }
 
@@ -118,18 +124,20 @@ impl Scope for View<'_> {
     }
 }
 
-/// A name that only a reply sees.
+/// A name that only a reply or a schedule sees.
 #[derive(Debug, Clone)]
 pub enum Extra {
     /// `emitted`
     Emitted(Value),
     /// `error`
     Error(Value),
+    /// `scheduled_at`
+    ScheduledAt(Value),
     /// Nothing.
     Nothing,
 }
 
-/// The scope of what is said to the outside of a run: of a reply or a stream.
+/// The scope of what is said outside of a run: of a reply, a stream or the input of a schedule.
 #[derive(Debug)]
 pub struct Outside {
     /// What it sees.
@@ -151,9 +159,9 @@ impl Outside {
 impl Scope for Outside {
     fn get(&self, slot: Slot) -> Value {
         match (slot, &self.extra) {
-            (Slot::Emitted, Extra::Emitted(value)) | (Slot::Error { .. }, Extra::Error(value)) => {
-                value.clone()
-            }
+            (Slot::Emitted, Extra::Emitted(value))
+            | (Slot::Error { .. }, Extra::Error(value))
+            | (Slot::ScheduledAt, Extra::ScheduledAt(value)) => value.clone(),
             _ => Value::from(()),
         }
     }

@@ -6,6 +6,7 @@ use std::fs;
 
 use pathway_engine::compile::Plan;
 use pathway_engine::diagnostic::Diagnostics;
+use pathway_engine::document::Feed;
 
 use super::support::{Compiled, compile_files, fixture};
 
@@ -17,6 +18,9 @@ fn ok() {
         let mut picture = compiled.report();
         for plan in compiled.program.pathways.values() {
             draw(plan, &mut picture);
+        }
+        for feed in compiled.program.feeds.values() {
+            draw_feed(feed, &mut picture);
         }
         snapshot("ok", &picture);
     });
@@ -84,6 +88,15 @@ fn draw(plan: &Plan, out: &mut String) {
             form(&http.form)
         )
         .unwrap();
+        if let Some(path) = &http.attach {
+            writeln!(out, "  attach: {}", path.value).unwrap();
+        }
+    }
+    for schedule in &door.schedules {
+        let first = schedule.calendar.next("2024-05-20T12:00:00Z".parse().unwrap()).unwrap();
+        let input = pathway_engine::value::to_json(&schedule.input_at(first).unwrap());
+        let (catch_up, overlap) = (schedule.catch_up, schedule.overlap);
+        writeln!(out, "  schedule: {} {catch_up} {overlap:?} {input}", schedule.name).unwrap();
     }
     let (input, output) = (plan.input.is_some(), plan.output.is_some());
     writeln!(out, "  input: {input}, output: {output}").unwrap();
@@ -103,6 +116,24 @@ fn draw(plan: &Plan, out: &mut String) {
             None => writeln!(out, "  {step}").unwrap(),
         }
     }
+}
+
+/// A feed, with what it says of itself.
+fn draw_feed(feed: &Feed, out: &mut String) {
+    writeln!(out, "feed {}", feed.name.value).unwrap();
+    if let Some(summary) = &feed.summary {
+        writeln!(out, "  summary: {summary}").unwrap();
+    }
+    writeln!(out, "  GET {} of {} {:?} {:?}", feed.path.value, feed.topic.value, feed.auth, feed.replay)
+        .unwrap();
+    let given = [
+        ("query", feed.query.is_some()),
+        ("require", feed.require.is_some()),
+        ("data", feed.data.is_some()),
+        ("until", feed.until.is_some()),
+    ];
+    let given = given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name);
+    writeln!(out, "  [{}]", given.collect::<Vec<_>>().join(" ")).unwrap();
 }
 
 fn form(form: &pathway_engine::document::Form) -> String {

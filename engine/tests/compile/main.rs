@@ -4,6 +4,7 @@
 mod digest;
 mod fixtures;
 mod scale;
+mod services;
 
 #[path = "../support/mod.rs"]
 mod support;

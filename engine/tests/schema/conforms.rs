@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{json, schema, value};
 
-fn any_json() -> impl Strategy<Value = Json> {
+pub(super) fn any_json() -> impl Strategy<Value = Json> {
     let scalar = prop_oneof![
         Just(Json::Null),
         any::<bool>().prop_map(Json::from),
@@ -23,7 +23,7 @@ fn any_json() -> impl Strategy<Value = Json> {
     })
 }
 
-fn any_schema() -> impl Strategy<Value = Json> {
+pub(super) fn any_schema() -> impl Strategy<Value = Json> {
     let types =
         prop::sample::select(vec!["null", "boolean", "integer", "number", "string", "array", "object"]);
     let leaf = prop_oneof![

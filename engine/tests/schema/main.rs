@@ -7,6 +7,7 @@
     reason = "helpers of tests fail by panicking, as the tests themselves do"
 )]
 
+mod bundles;
 mod checks;
 mod compiles;
 mod conforms;

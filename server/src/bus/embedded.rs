@@ -38,6 +38,17 @@ impl EmbeddedBus {
         })
     }
 
+    /// Where the work on a topic goes on. It is noted that there is some: what was not worked on is
+    /// not forgotten.
+    async fn begin(&self, topic: &str) -> Result<Offset, BusError> {
+        if let Some(next) = self.store.next_offset(topic, EMBEDDED_PARTITION).await? {
+            return Ok(next);
+        }
+        let (topic, partition, runs) = (topic.to_owned(), EMBEDDED_PARTITION, Vec::new());
+        self.store.admit(Admit { topic, partition, from_offset: 0, next_offset: 0, runs }).await?;
+        Ok(0)
+    }
+
     /// The offset of the first record made at `time` or later.
     async fn since(&self, topic: &str, time: Millis) -> Result<Offset, BusError> {
         let mut from = 0;
@@ -76,7 +87,7 @@ impl Bus for EmbeddedBus {
         Box::pin(async move {
             let (assign, assigned) = mpsc::unbounded_channel();
             for Work { topic, truth } in topics {
-                let position = self.store.next_offset(&topic, EMBEDDED_PARTITION).await?.unwrap_or(0);
+                let position = self.begin(&topic).await?;
                 let done = watch::Sender::new(position);
                 if truth == Truth::Bus {
                     tokio::spawn(commit(self.store.clone(), topic.clone(), done.subscribe()));

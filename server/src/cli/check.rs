@@ -56,7 +56,7 @@ fn summary(config: &Config, checked: &[String], found: &[Diagnostic]) -> String 
     }
     if found.is_empty() {
         let feeds =
-            checked.iter().filter(|path| matches!(files::document(config, path), Document::Feed)).count();
+            checked.iter().filter(|path| matches!(files::document(config, path), Document::Feed(_))).count();
         let mut parts = vec![counted(checked.len() - feeds, "pathway")];
         parts.extend((feeds > 0).then(|| counted(feeds, "feed")));
         return format!("{}, no problems", parts.join(", "));

@@ -13,17 +13,18 @@ use crate::config::Config;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Document {
     Pathway(String),
-    Feed,
+    Feed(String),
     Unknown,
 }
 
 /// What the file at `path`, which was read before, is.
 pub(super) fn document(config: &Config, path: &str) -> Document {
     let Some(node) = tree(config, path) else { return Document::Unknown };
-    match node.get("pathway").and_then(Node::as_text) {
-        Some(name) => Document::Pathway(name.value.clone()),
-        None if node.get("feed").is_some() => Document::Feed,
-        None => Document::Unknown,
+    let name = |key: &str| node.get(key).and_then(Node::as_text).map(|name| name.value.clone());
+    match (name("pathway"), node.get("feed")) {
+        (Some(name), _) => Document::Pathway(name),
+        (None, Some(_)) => Document::Feed(name("feed").unwrap_or_default()),
+        (None, None) => Document::Unknown,
     }
 }
 

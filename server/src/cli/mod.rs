@@ -10,6 +10,7 @@ mod failure;
 mod files;
 mod graph;
 mod init;
+mod openapi;
 mod run;
 mod serve;
 mod session;
@@ -73,6 +74,7 @@ enum Command {
     Check(check::Check),
     Run(run::Run),
     Graph(graph::Graph),
+    Openapi(openapi::Openapi),
     Serve(serve::Serve),
     Demo(demo::Demo),
     Config(config::Config),
@@ -97,6 +99,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(command) => command.run(&session),
         Command::Run(command) => command.run(&session),
         Command::Graph(command) => command.run(&session),
+        Command::Openapi(command) => command.run(&session),
         Command::Serve(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use pathway_engine::compile::Program;
+use pathway_engine::document::Auth as Policy;
 use pathway_engine::project::{Auth, Bus, MASK, Mode, Resolved, Store};
 
 use super::{Exit, Failure, Outcome, Session};
@@ -22,7 +23,7 @@ impl Serve {
     pub(super) fn run(&self, session: &Session) -> Outcome {
         let started = Instant::now();
         let (config, program) = session.open()?;
-        if program.pathways.is_empty() {
+        if program.pathways.is_empty() && program.feeds.is_empty() {
             return Err(Failure::new(Exit::Config, "the project has no pathways")
                 .help("write one into `pathways/`, or make an example with `pathway init`"));
         }
@@ -107,6 +108,7 @@ fn way_of_verifying(auth: &Auth) -> String {
 /// What the banner says of a project.
 struct Summary {
     pathways: Vec<String>,
+    feeds: Vec<String>,
     bus: String,
     store: String,
     auth: String,
@@ -118,16 +120,20 @@ impl Summary {
         let pathways = program
             .pathways
             .values()
-            .map(|plan| match &plan.door.http {
-                Some(http) => format!(
-                    "{} ({} {})",
+            .map(|plan| match (&plan.door.http, plan.door.schedules.first()) {
+                (Some(http), _) => format!(
+                    "{} ({} {}{})",
                     plan.name,
                     format!("{:?}", http.method).to_uppercase(),
-                    http.path.value
+                    http.path.value,
+                    if http.auth == Policy::None { ", OPEN TO ANYONE" } else { "" }
                 ),
-                None => format!("{} ({})", plan.name, plan.topic()),
+                (None, Some(schedule)) => format!("{} ({})", plan.name, schedule.name),
+                (None, None) => format!("{} ({})", plan.name, plan.topic()),
             })
             .collect();
+        let feeds = program.feeds.values();
+        let feeds = feeds.map(|feed| format!("{} (GET {})", feed.name.value, feed.path.value)).collect();
         let bus = match &project.bus {
             Bus::Embedded => "embedded".to_owned(),
             Bus::Kafka(kafka) => {
@@ -140,7 +146,7 @@ impl Summary {
             Store::Postgres(_) => "PostgreSQL".to_owned(),
         };
         let auth = project.auth.as_ref().map_or_else(|| "none".to_owned(), way_of_verifying);
-        Self { pathways, bus, store, auth }
+        Self { pathways, feeds, bus, store, auth }
     }
 
     fn banner(&self, app: &App, started: Instant) -> String {
@@ -153,8 +159,10 @@ impl Summary {
         line("bus", &self.bus);
         line("store", &self.store);
         line("auth", &self.auth);
-        for (n, pathway) in self.pathways.iter().enumerate() {
-            line(if n == 0 { "pathways" } else { "" }, pathway);
+        for (what, routes) in [("pathways", &self.pathways), ("feeds", &self.feeds)] {
+            for (n, route) in routes.iter().enumerate() {
+                line(if n == 0 { what } else { "" }, route);
+            }
         }
         format!(
             "pathway {} is ready after {} ms\n{text}",

@@ -75,14 +75,12 @@ struct Search<'a> {
 impl Search<'_> {
     /// The name of the pathway in a file.
     fn name_in(&self, path: &str) -> Result<String, Failure> {
-        let wrong = |what: &str, help: &str| {
-            Failure::new(Exit::Usage, format!("`{path}` is {what}, not a pathway")).help(help)
-        };
         match files::document(self.config, path) {
             Document::Pathway(name) => Ok(name),
-            Document::Feed => Err(wrong("a feed", "feeds are served: `pathway serve`")),
+            Document::Feed(_) => Err(is_feed(path)),
             Document::Unknown if path.ends_with(".test.yaml") || path.ends_with(".test.yml") => {
-                Err(wrong("a test", "name the pathway that it tests"))
+                Err(Failure::new(Exit::Usage, format!("`{path}` is a test, not a pathway"))
+                    .help("name the pathway that it tests"))
             }
             Document::Unknown => Err(self.broken(&[path.to_owned()])),
         }
@@ -115,7 +113,11 @@ impl Search<'_> {
     fn absent(&self, name: &str, asked: Option<&str>) -> Failure {
         let mut names: Vec<String> = Vec::new();
         for path in self.loaded {
-            let Document::Pathway(found) = files::document(self.config, path) else { continue };
+            let found = match files::document(self.config, path) {
+                Document::Pathway(found) => found,
+                Document::Feed(found) if asked.is_none() && found == name => return is_feed(name),
+                _ => continue,
+            };
             if asked.is_some_and(|asked| asked == path) || (asked.is_none() && found == name) {
                 return self.broken(std::slice::from_ref(path));
             }
@@ -137,6 +139,11 @@ impl Search<'_> {
             .for_each(|problem| sorted.push(problem));
         sorted.sorted()
     }
+}
+
+fn is_feed(what: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("`{what}` is a feed, not a pathway"))
+        .help("feeds have no steps; they are served: `pathway serve`")
 }
 
 /// The names of a pathway and of all that it can call, directly or not.

@@ -21,6 +21,7 @@ pub const FILES: &[(&str, &str)] = files![
     "pathways/notification.pathway.yaml",
     "pathways/ocr.pathway.yaml",
     "pathways/transaction.pathway.yaml",
+    "pathways/transactions.feed.yaml",
     "schemas/analytics.json",
     "schemas/budget.json",
     "schemas/chat.json",

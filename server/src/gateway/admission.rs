@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::auth::Caller;
-use super::{Gateway, Problem, outcome};
+use super::{Gateway, Problem, capacity, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
 use crate::facts::Facts;
@@ -24,8 +24,11 @@ pub(super) struct Asked {
     pub(super) input: Value,
     pub(super) caller: Caller,
     pub(super) idempotency_key: Option<String>,
-    /// When a run that has not begun shall not begin any more, from now.
+    /// When a run that has not begun shall not begin any more, from now; none: the caller does
+    /// not wait for it.
     pub(super) deadline: Option<Duration>,
+    /// The trace that it is part of, as headers of a record.
+    pub(super) trace: Vec<(String, Vec<u8>)>,
 }
 
 /// A run that is there, or will be.
@@ -78,12 +81,13 @@ impl Asked {
                 .map(|deadline| now.saturating_add(i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX))),
             sealed: sealed.transpose().map_err(|error| Problem::unavailable(&error))?,
             idempotency_key: self.idempotency_key.clone(),
+            ..Envelope::default()
         };
         Ok(NewRecord {
             topic: parts.project.topics.real(&plan.topic()).to_owned(),
             key: Some(key.flatten().unwrap_or_else(|| self.id.clone()).into_bytes()),
             value: Some(value::to_json(&self.input).into_bytes()),
-            headers: envelope.to_headers(),
+            headers: [envelope.to_headers(), self.trace.clone()].concat(),
             time: now,
         })
     }
@@ -94,6 +98,7 @@ impl Asked {
         if let Some(known) = self.known(gateway, plan).await? {
             return Ok(Followed::new(&**store, known.public_id));
         }
+        capacity::check(&gateway.parts, plan, self.deadline.is_some())?;
         let record = self.record(gateway, plan)?;
         let followed = Followed::new(&**store, self.id.clone());
         gateway.parts.bus.publish(vec![record]).await.map_err(|error| Problem::from_bus(&error))?;

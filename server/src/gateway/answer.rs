@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pathway_engine::Value;
@@ -19,10 +19,7 @@ use crate::store::Run;
 pub(super) fn finished(plan: &Plan, run: &Run, outcome: Result<Value, Failure>) -> Result<Response, Problem> {
     let answer = outcome.map_err(|failure| Problem::of(&failure).about_run(&run.public_id))?;
     let answer = match &plan.door.correlation {
-        Some(field) => {
-            let id = run.correlation.as_deref().unwrap_or(&run.public_id);
-            value::with_field(&answer, &field.value, Value::from(id))
-        }
+        Some(field) => value::with_field(&answer, &field.value, Value::from(run.correlation.as_str())),
         None => answer,
     };
     let json = HeaderValue::from_static("application/json");
@@ -33,7 +30,8 @@ pub(super) fn finished(plan: &Plan, run: &Run, outcome: Result<Value, Failure>) 
 pub(super) fn accepted(id: &str) -> Response {
     let place = format!("/api/runs/{id}");
     let body = json!({ "id": id, "location": place });
-    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+    let mut response = (StatusCode::ACCEPTED, again, Json(body)).into_response();
     if let Ok(place) = HeaderValue::from_str(&place) {
         response.headers_mut().insert(LOCATION, place);
     }

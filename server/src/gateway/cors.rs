@@ -33,6 +33,7 @@ pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
                 named("prefer"),
                 named("last-event-id"),
                 named("traceparent"),
+                named("tracestate"),
                 request::REQUEST_ID,
             ])
             .expose_headers([

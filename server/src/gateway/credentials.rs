@@ -5,14 +5,10 @@ use axum::extract::Query;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
+use pathway_engine::document::HttpDoor;
 
 /// Bytes of a token or ticket.
 const LONGEST: usize = 16 << 10;
-
-/// The parameter of a ticket.
-pub(super) const TICKET: &str = "ticket";
-/// The parameter of a token (RFC 6750).
-pub(super) const ACCESS_TOKEN: &str = "access_token";
 
 /// What a request shows, not verified.
 pub(super) enum Credentials<'a> {
@@ -53,11 +49,11 @@ impl<'a> Credentials<'a> {
         let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(&head.uri) else {
             return Self::Nothing;
         };
-        let mut shown = pairs.into_iter().filter(|(name, _)| matches!(name.as_str(), TICKET | ACCESS_TOKEN));
+        let mut shown = pairs.into_iter().filter(|(name, _)| HttpDoor::CREDENTIALS.contains(&name.as_str()));
         match (shown.next(), shown.next()) {
             (None, _) => Self::Nothing,
             (Some((_, value)), None) if value.is_empty() || value.len() > LONGEST => Self::Malformed,
-            (Some((name, value)), None) if name == TICKET => Self::Ticket(value, head),
+            (Some((name, value)), None) if name == HttpDoor::TICKET => Self::Ticket(value, head),
             (Some((_, value)), None) => Self::Query(value),
             (Some(_), Some(_)) => Self::Malformed,
         }

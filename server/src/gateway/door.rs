@@ -14,9 +14,8 @@ use pathway_engine::vm::{Class, Method};
 use uuid::Uuid;
 
 use super::admission::{Asked, Followed};
-use super::credentials::{ACCESS_TOKEN, TICKET};
 use super::prefer::Prefer;
-use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream};
+use super::{Gateway, Problem, answer, auth, body, idempotency, problem, stream, trace};
 
 /// The header that names the run of an answer.
 pub(super) const RUN: HeaderName = HeaderName::from_static("pathway-run");
@@ -74,17 +73,17 @@ async fn read(
     request: Request,
 ) -> Result<Asked, Problem> {
     let parts = &gateway.parts;
-    let streams = http.mode == Mode::Stream && http.method == Method::Get;
     let (head, content) = request.into_parts();
-    let caller = match streams {
+    let caller = match http.takes_credentials() {
         true => auth::of_stream(gateway, http.auth, &head).await?,
         false => auth::of_request(gateway, http.auth, &head.headers).await?,
     };
     let request = Request::from_parts(head, content);
     let idempotency_key = idempotency::key(request.headers())?;
+    let trace = trace::headers(request.headers());
     let input = match http.method {
         // Who calls is no input: it would be kept with the run.
-        Method::Get if streams => body::query(request.uri(), &[TICKET, ACCESS_TOKEN])?,
+        Method::Get if http.takes_credentials() => body::query(request.uri(), &HttpDoor::CREDENTIALS)?,
         Method::Get | Method::Delete => body::query(request.uri(), &[])?,
         Method::Post | Method::Put | Method::Patch => body::object(request, &parts.limits).await?,
     };
@@ -100,7 +99,7 @@ async fn read(
     };
     // Who waits no longer has no use for a run that has not begun; who asks later does.
     let deadline = (mode != Mode::Accept && !prefer.is_given()).then_some(http.timeout);
-    Ok(Asked { id, input, caller, idempotency_key, deadline })
+    Ok(Asked { id, input, caller, idempotency_key, deadline, trace })
 }
 
 async fn wait(

@@ -24,8 +24,12 @@ pub(super) async fn ready(State(gateway): State<Gateway>) -> Result<Json<Value>,
     if gateway.parts.stop.is_cancelled() {
         return Err(not("the server is stopping"));
     }
-    match &*gateway.parts.ready.borrow() {
+    if let Err(why) = &*gateway.parts.ready.borrow() {
+        return Err(not(why));
+    }
+    match &*gateway.parts.bus.reach().borrow() {
         Ok(()) => Ok(Json(json!({ "ok": true }))),
-        Err(why) => Err(not(why)),
+        // Why tells of brokers and networks, which is for the log.
+        Err(_why) => Err(not("the bus is not ready")),
     }
 }

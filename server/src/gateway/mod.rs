@@ -7,44 +7,56 @@
 
 mod admission;
 mod answer;
+mod attach;
 mod auth;
 mod body;
+mod capacity;
 mod commands;
 mod cors;
 mod credentials;
 mod door;
 mod expiry;
+mod feed;
 mod health;
 mod idempotency;
+pub mod openapi;
 mod outcome;
 mod patience;
 mod prefer;
 mod problem;
+mod refusal;
 mod request;
 mod runs;
 mod serve;
 mod sse;
 mod stream;
 mod ticket;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::document::HttpDoor;
-use pathway_engine::project::Project;
+use pathway_engine::project::{Http, Project};
 use pathway_engine::vm::Method;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use capacity::Capacity;
 pub use commands::{CommandError, Commands};
+pub use feed::FeedCounts;
 pub use health::Readiness;
 pub use problem::Problem;
 pub use serve::{ServeError, check};
+
+use feed::Feeds;
 
 use crate::bus::Bus;
 use crate::identity::{AdminToken, Identity};
@@ -64,6 +76,8 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// What callers may do to their runs.
     pub commands: Arc<dyn Commands>,
+    /// How busy those are who do the work.
+    pub capacity: Arc<dyn Capacity>,
     /// Knows users by their tokens.
     pub identity: Arc<Identity>,
     /// Opens the doors for services.
@@ -111,25 +125,50 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What a project says, and the defaults.
+    #[must_use]
+    pub fn of(http: &Http) -> Self {
+        Self {
+            body: usize::try_from(http.max_body).unwrap_or(usize::MAX),
+            reading: http.timeout,
+            keep_alive: http.keep_alive,
+            connections: http.max_connections as usize,
+            ..Self::default()
+        }
+    }
+}
+
 /// A gateway.
 #[derive(Debug, Clone)]
 pub struct Gateway {
     parts: Arc<Parts>,
+    feeds: Arc<Feeds>,
 }
 
 impl Gateway {
     /// A gateway of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { feeds: Arc::new(Feeds::new(&parts)), parts: Arc::new(parts) }
     }
 
-    /// Its routes: the doors of all pathways, and its own.
-    pub fn router(&self) -> Router {
+    /// How a feed is doing; none where there is no feed of that name.
+    #[must_use]
+    pub fn feed_counts(&self, feed: &str) -> Option<FeedCounts> {
+        self.feeds.counts(feed)
+    }
+
+    /// Its routes: the doors of all pathways, feeds, and its own.
+    fn router(&self) -> Router {
+        let described = openapi::document(&self.parts.project, &self.parts.program).to_string();
+        let described = Bytes::from(described);
+        let described = move || std::future::ready(([(CONTENT_TYPE, "application/json")], described.clone()));
         let mut router = Router::new()
             .route("/health", get(health::health))
             .route("/livez", get(health::health))
             .route("/readyz", get(health::ready))
+            .route("/openapi.json", get(described))
             .route("/api/stream-tickets", post(ticket::issue))
             .route("/api/runs/{id}", get(runs::show))
             .route("/api/runs/{id}/events", get(runs::events))
@@ -139,7 +178,13 @@ impl Gateway {
         for plan in self.parts.program.pathways.values() {
             if let Some(http) = &plan.door.http {
                 router = router.route(&http.path.value, self.door(plan, http));
+                if let Some(path) = &http.attach {
+                    router = router.route(&path.value, self.attach(plan));
+                }
             }
+        }
+        for (path, feed) in self.feeds.routes(self) {
+            router = router.route(path, feed);
         }
         let router = router
             .fallback(problem::no_route)
@@ -162,5 +207,10 @@ impl Gateway {
         };
         let (gateway, plan) = (self.clone(), plan.clone());
         on(filter, move |request: Request| door::enter(gateway.clone(), plan.clone(), request))
+    }
+
+    fn attach(&self, plan: &Arc<Plan>) -> MethodRouter {
+        let (gateway, plan) = (self.clone(), plan.clone());
+        get(move |request: Request| attach::enter(gateway.clone(), plan.clone(), request))
     }
 }

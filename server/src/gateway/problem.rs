@@ -104,6 +104,12 @@ impl Problem {
         )
     }
 
+    /// Names the request that it is about.
+    pub(super) fn of_request(mut self, id: &str) -> Self {
+        self.instance = Some(id.into());
+        self
+    }
+
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
@@ -152,11 +158,11 @@ impl IntoResponse for Problem {
 pub(super) fn finish(mut response: Response, request_id: &str) -> Response {
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Arc<Problem>>() {
-        Some(problem) => Problem { instance: Some(request_id.into()), ..(*problem).clone() },
+        Some(problem) => (*problem).clone().of_request(request_id),
         None if status.is_client_error() || status.is_server_error() => {
             let class = if status.is_client_error() { Class::Invalid } else { Class::Bug };
             let detail = "the request could not be served";
-            Problem { instance: Some(request_id.into()), ..Problem::new(status, class, detail) }
+            Problem::new(status, class, detail).of_request(request_id)
         }
         None => return response,
     };

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use pathway_engine::vm::Class;
 use uuid::Uuid;
 
+use super::door::RUN;
 use super::{Problem, problem};
 
 /// The header of a request's id.
@@ -32,9 +33,10 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    let run = response.headers().get(&RUN).and_then(|run| run.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%method, path, status, ms, request_id = id, "request");
+    tracing::info!(%method, path, status, ms, request_id = id, run, "request");
     response
 }
 

@@ -1,10 +1,12 @@
 //! What callers may ask of their runs. A run is there for the subject who started it; to all
 //! others it does not exist.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use jiff::Timestamp;
 use pathway_engine::Value;
@@ -13,22 +15,29 @@ use pathway_engine::value;
 use pathway_engine::vm::{Class, Failure};
 use serde_json::json;
 
+use super::admission::Followed;
 use super::auth::Caller;
 use super::commands::CommandError;
+use super::stream::Words;
 use super::{Gateway, Problem, answer, auth, body, outcome, stream};
 use crate::store::Run;
 
+/// How long a request waits for a run at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Bytes of the name of a signal.
 const LONGEST_NAME: usize = 128;
 
-/// `GET /api/runs/ID`
+/// `GET /api/runs/ID`, with `wait=SECONDS` once the run is over or they are.
 pub(super) async fn show(
     State(gateway): State<Gateway>,
     Path(id): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<serde_json::Value>, Problem> {
+    let wait = wait(&uri)?;
     let caller = auth::of_owner(&gateway, &headers).await?;
     let run = find(&gateway, &id, &caller).await?;
+    let run = settled(&gateway, run, wait).await?;
     let time = |at: i64| Timestamp::from_millisecond(at).map(|at| at.to_string()).ok();
     let mut shown = json!({
         "id": run.public_id,
@@ -49,6 +58,36 @@ pub(super) async fn show(
     Ok(Json(shown))
 }
 
+/// How long the query asks to wait.
+fn wait(uri: &Uri) -> Result<Duration, Problem> {
+    let query = body::query(uri, &[])?;
+    let Some(wait) = query.get_attr("wait").ok().filter(|wait| !wait.is_undefined()) else {
+        return Ok(Duration::ZERO);
+    };
+    match wait.as_str().and_then(|wait| wait.parse().ok()) {
+        Some(seconds) => Ok(Duration::from_secs(seconds).min(LONGEST_WAIT)),
+        None => {
+            let detail = "`wait` must be a number of seconds";
+            Err(Problem::new(StatusCode::BAD_REQUEST, Class::Invalid, detail))
+        }
+    }
+}
+
+/// The run once it is over; as it is after `wait`, or when the server is stopped.
+async fn settled(gateway: &Gateway, run: Run, wait: Duration) -> Result<Run, Problem> {
+    if wait.is_zero() || outcome::of(&run).is_some() {
+        return Ok(run);
+    }
+    let parts = &gateway.parts;
+    let mut followed = Followed::new(&*parts.store, run.public_id.clone());
+    tokio::select! {
+        ended = followed.ended(&*parts.store) => return ended.map(|(run, _)| run),
+        () = tokio::time::sleep(wait) => {}
+        () = parts.stop.cancelled() => {}
+    }
+    parts.store.run(&run.public_id).await?.ok_or_else(Problem::no_run)
+}
+
 /// `GET /api/runs/ID/events`
 pub(super) async fn events(
     State(gateway): State<Gateway>,
@@ -57,7 +96,7 @@ pub(super) async fn events(
 ) -> Result<Response, Problem> {
     let caller = auth::of_owner_of_stream(&gateway, &head).await?;
     let run = find(&gateway, &id, &caller).await?;
-    stream::again(&gateway, &run, &head.headers, &caller).await
+    stream::again(&gateway, &run, Words::Door, &head.headers, &caller).await
 }
 
 /// `POST /api/runs/ID/cancel`
@@ -99,12 +138,16 @@ pub(super) async fn signal(
 /// The run, if this caller may see it.
 async fn find(gateway: &Gateway, id: &str, caller: &Caller) -> Result<Run, Problem> {
     let run = gateway.parts.store.run(id).await?.ok_or_else(Problem::no_run)?;
-    let may = match &run.subject {
+    if is_visible(gateway, &run, caller) { Ok(run) } else { Err(Problem::no_run()) }
+}
+
+/// Whether this caller may see that run.
+pub(super) fn is_visible(gateway: &Gateway, run: &Run, caller: &Caller) -> bool {
+    match &run.subject {
         Some(subject) => caller.subject() == Some(subject),
         // Whoever was told its id may see a run that nobody in particular started.
         None => run.parent.is_none() && serves_anyone(gateway, &run.pathway),
-    };
-    if may { Ok(run) } else { Err(Problem::no_run()) }
+    }
 }
 
 /// Whether the pathway has a door for anyone.

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::patience::Patient;
+use super::refusal::Explaining;
 use super::{Gateway, Limits};
 
 /// Bytes of a request's head, and of what is read or written ahead.
@@ -49,9 +50,11 @@ pub fn check(project: &Project, program: &Program) -> Result<(), String> {
     }
     let is_for_users =
         |plan: &&Arc<Plan>| plan.door.http.as_ref().is_some_and(|http| http.auth == Auth::User);
-    match program.pathways.values().find(is_for_users) {
-        Some(plan) if mode.is_none() => {
-            Err(format!("the HTTP door of `{}` is for users, but the project has no `auth`", plan.name))
+    let door = program.pathways.values().find(is_for_users).map(|plan| ("HTTP door of", &*plan.name));
+    let feed = program.feeds.values().find(|feed| feed.auth == Auth::User);
+    match door.or_else(|| feed.map(|feed| ("feed", feed.name.value.as_str()))) {
+        Some((what, name)) if mode.is_none() => {
+            Err(format!("the {what} `{name}` is for users, but the project has no `auth`"))
         }
         _ => Ok(()),
     }
@@ -80,9 +83,10 @@ impl Gateway {
             check_loopback(listener.local_addr()?).map_err(ServeError::Project)?;
             tracing::warn!("TOKENS ARE NOT VERIFIED: whoever reaches this port can be anybody");
         }
-        let router = self.router();
         let connections = Arc::new(Semaphore::new(parts.limits.connections));
         let (tasks, kill) = (TaskTracker::new(), CancellationToken::new());
+        self.feeds.start(&parts, &tasks).await;
+        let router = self.router();
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -135,7 +139,7 @@ async fn connection(router: Router, stream: TcpStream, limits: Limits, stop: Can
         .timer(TokioTimer::new())
         .header_read_timeout(limits.reading)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.writing)), service);
+        .serve_connection(TokioIo::new(Explaining::new(Patient::new(stream, limits.writing))), service);
     let mut serving = pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,

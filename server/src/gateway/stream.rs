@@ -30,9 +30,18 @@ use crate::store::{Run, RunId, StoreError, StreamRow};
 /// Rows that are read at a time.
 const ROWS: u32 = 32;
 
+/// In whose words a stream is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// As the HTTP door says it.
+    Door,
+    /// As it is on the reply's topic, if there is one.
+    Reply,
+}
+
 /// The stream of a run that a door has just started, from its beginning.
 pub(super) fn of_door(gateway: &Gateway, plan: &Arc<Plan>, run: &Run, caller: &Caller) -> Response {
-    respond(Telling::new(gateway, Some(plan.clone()), run, caller, None))
+    respond(Telling::new(gateway, Some(plan.clone()), run, Words::Door, caller, None))
 }
 
 /// The stream of a run that is read again. From where is said by the headers; what does not fit
@@ -40,6 +49,7 @@ pub(super) fn of_door(gateway: &Gateway, plan: &Arc<Plan>, run: &Run, caller: &C
 pub(super) async fn again(
     gateway: &Gateway,
     run: &Run,
+    words: Words,
     headers: &HeaderMap,
     caller: &Caller,
 ) -> Result<Response, Problem> {
@@ -68,7 +78,7 @@ pub(super) async fn again(
             }
         }
     }
-    Ok(respond(Telling::new(gateway, plan, run, caller, after)))
+    Ok(respond(Telling::new(gateway, plan, run, words, caller, after)))
 }
 
 /// The id of the last event of a run that emitted nothing.
@@ -86,6 +96,7 @@ struct Telling {
     gateway: Gateway,
     plan: Option<Arc<Plan>>,
     run: RunId,
+    words: Words,
     followed: Followed,
     after: Option<(u32, u32)>,
     rows: VecDeque<StreamRow>,
@@ -105,6 +116,7 @@ impl Telling {
         gateway: &Gateway,
         plan: Option<Arc<Plan>>,
         run: &Run,
+        words: Words,
         caller: &Caller,
         after: Option<(u32, u32)>,
     ) -> Self {
@@ -112,6 +124,7 @@ impl Telling {
             gateway: gateway.clone(),
             plan,
             run: run.id,
+            words,
             followed: Followed::new(&*gateway.parts.store, run.public_id.clone()),
             after,
             rows: VecDeque::new(),
@@ -186,7 +199,12 @@ impl Telling {
             Said::Reset => return Some(sse::reset(id)),
             Said::Emitted(value) => value,
         };
-        Some(match evaluate(self.form().and_then(|form| form.emit.as_ref()), Extra::Emitted(value.clone())) {
+        let (form, replies) = self.form();
+        let emit = form.and_then(|form| form.emit.as_ref());
+        if emit.is_none() && replies {
+            return None;
+        }
+        Some(match evaluate(emit, Extra::Emitted(value.clone())) {
             Ok(said) => sse::data(id, &value::to_json(&said.unwrap_or(value))),
             Err(failure) => self.end(Err(failure)),
         })
@@ -194,7 +212,7 @@ impl Telling {
 
     /// The last event.
     fn end(&mut self, outcome: Result<Value, Failure>) -> Bytes {
-        let form = self.form();
+        let (form, _) = self.form();
         let said = match &outcome {
             Ok(_) => evaluate(form.and_then(|form| form.done.as_ref()), Extra::Nothing),
             Err(failure) => {
@@ -221,10 +239,15 @@ impl Telling {
         sse::data(id, json)
     }
 
-    /// What the run's own door says; none: everything as it is.
-    fn form(&self) -> Option<&Form> {
-        let http = self.plan.as_ref()?.door.http.as_ref()?;
-        (http.mode == Mode::Stream).then_some(&http.form)
+    /// How it is said, where that is given, and whether that is a reply's form, in which what has
+    /// no form is not said.
+    fn form(&self) -> (Option<&Form>, bool) {
+        let Some(door) = self.plan.as_ref().map(|plan| &plan.door) else { return (None, false) };
+        if let (Words::Reply, Some(reply)) = (self.words, &door.reply) {
+            return (Some(&reply.form), true);
+        }
+        let http = door.http.as_ref().filter(|http| http.mode == Mode::Stream);
+        (http.map(|http| &http.form), false)
     }
 }
 

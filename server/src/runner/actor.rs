@@ -1,6 +1,6 @@
 //! One run: its VM, its journal and what is under way for it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(super) struct Actor {
     pub(super) tasks: JoinSet<()>,
     pub(super) running: HashMap<Instance, AbortHandle>,
     timers: BTreeMap<(Timestamp, u64), ()>,
+    /// Instances that have emitted and not been reset since.
+    pub(super) heard: BTreeSet<Box<str>>,
     /// To be committed.
     pub(super) change: Change,
 }
@@ -62,9 +64,13 @@ impl Inner {
         self.actors().insert(run.public_id.clone(), mailbox.clone());
         let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
         let finished = run.finished.clone().zip(run.source.as_ref().map(|(_, _, offset)| *offset));
+        let queued = run.parent.is_none();
         let parked = match Actor::new(self.clone(), run, mailbox) {
             Ok(actor) => actor.work(messages).await,
             Err(reason) => {
+                if queued {
+                    self.queue.leave(&plan.name);
+                }
                 tracing::error!(run = public_id, reason, "journal_mismatch: the run is left as it is");
                 Ok(true)
             }
@@ -119,6 +125,7 @@ impl Actor {
             tasks: JoinSet::new(),
             running: HashMap::new(),
             timers: BTreeMap::new(),
+            heard: BTreeSet::new(),
             change: Change::default(),
         })
     }
@@ -130,6 +137,9 @@ impl Actor {
     /// Runs to the end; tells whether the run was parked.
     async fn work(mut self, mut messages: mpsc::Receiver<Message>) -> Result<bool, StoreError> {
         let share = self.slots.hold().await;
+        if self.run.parent.is_none() {
+            self.inner.queue.leave(&self.plan().name);
+        }
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
@@ -238,6 +248,12 @@ impl Actor {
         self.rows = rows.last().map_or(0, |row| row.seq + 1);
         let emitted: Vec<Piece> =
             rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect();
+        for piece in &emitted {
+            match piece.said {
+                Said::Emitted(_) => self.heard.insert(piece.step.as_str().into()),
+                Said::Reset => self.heard.remove(piece.step.as_str()),
+            };
+        }
         let mut effects = Vec::new();
         for Unfinished { effect, sent } in self.vm.in_flight() {
             match self.lost(&effect, sent, &emitted) {

@@ -2,11 +2,11 @@
 //! moves the source on. Admission never fails on what a record says: what cannot be read becomes
 //! a run that is parked at once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::arrival::{Arrived, Row};
 use super::at_once::AtOnce;
@@ -20,6 +20,10 @@ use crate::store::{Admission, Admit, Status, StoreError};
 pub(super) const BATCH: u32 = 512;
 /// Bytes of a batch.
 pub(super) const BATCH_BYTES: usize = 4 << 20;
+
+/// Runs of a topic that are in memory at once, waiting or under way. Each topic has its own, so that
+/// one whose runs wait for a service that is out stops no other.
+const ROOM: u32 = 5_000;
 
 /// A run that is about to be.
 pub(super) struct Prepared {
@@ -38,25 +42,31 @@ impl Inner {
             Ok(consumer) => consumer,
             Err(error) => return self.fatal(&error.to_string()),
         };
+        self.tasks.spawn(self.clone().forget());
+        let mut rooms: HashMap<String, Arc<Semaphore>> = HashMap::new();
         loop {
             let assigned = tokio::select! {
                 () = self.stop.cancelled() => return,
                 assigned = consumer.assigned() => assigned,
             };
             match assigned {
-                Ok(partition) => drop(self.tasks.spawn(self.clone().work_on(partition))),
+                Ok(partition) => {
+                    let room = || Arc::new(Semaphore::new(ROOM as usize));
+                    let room = rooms.entry(partition.topic().to_owned()).or_insert_with(room).clone();
+                    self.tasks.spawn(self.clone().work_on(partition, room));
+                }
                 Err(error) => return self.fatal(&error.to_string()),
             }
         }
     }
 
     /// Turns the records of a partition into runs until it is given up.
-    async fn work_on(self: Arc<Self>, mut partition: Box<dyn Partition>) {
+    async fn work_on(self: Arc<Self>, mut partition: Box<dyn Partition>, room: Arc<Semaphore>) {
         let logical = self.project.topics.logical(partition.topic()).to_owned();
         let plans = self.plans_of(&logical);
         let work = async {
             match self.truth_of(partition.topic()) {
-                Truth::Store => self.admit_all(&mut *partition, &plans).await,
+                Truth::Store => self.admit_all(&mut *partition, &plans, &room).await,
                 Truth::Bus => self.pass_all(&mut *partition, &plans).await,
             }
         };
@@ -79,11 +89,12 @@ impl Inner {
         self: &Arc<Self>,
         partition: &mut dyn Partition,
         plans: &[Arc<Plan>],
+        room: &Arc<Semaphore>,
     ) -> Result<(), BusError> {
         while let Some(batch) = partition.next_batch(BATCH, BATCH_BYTES).await? {
             // Runs in memory are bounded: what there is no room for is not admitted yet.
             let wanted = u32::try_from(batch.records.len() * plans.len()).unwrap_or(u32::MAX);
-            let Ok(room) = self.room.clone().acquire_many_owned(wanted.min(super::ROOM)).await else { break };
+            let Ok(room) = room.clone().acquire_many_owned(wanted.min(ROOM)).await else { break };
             let next = batch.next_offset;
             let topic = partition.topic().to_owned();
             self.admit(plans, &topic, batch, room).await?;

@@ -23,6 +23,8 @@ use crate::trace::TraceContext;
 
 /// What a door without a caller's token calls whoever it trusts.
 const SERVICE: &str = "service";
+/// Bytes of a key that is taken for a correlation id.
+const LONGEST_CORRELATION: usize = 255;
 
 /// What the store has to know of a run beside the run itself.
 pub(super) struct Row {
@@ -80,6 +82,19 @@ impl<'a> Arrived<'a> {
         self.token.as_ref().filter(|_| !is_sealed)
     }
 
+    /// The correlation id where the record itself does not tell it, or cannot be read: requests are
+    /// keyed by it, as a door of ours does that has no other key.
+    fn key_of_request(&self) -> Option<&str> {
+        let door = &self.plan.door;
+        let key = self.record.key.as_deref().filter(|_| door.correlation.is_some() && door.key.is_none())?;
+        std::str::from_utf8(key).ok().filter(|key| (1..=LONGEST_CORRELATION).contains(&key.len()))
+    }
+
+    /// Whether it came through no door of which a caller is known, or not known.
+    fn is_of_producer(&self) -> bool {
+        self.envelope.as_ref().is_none_or(|envelope| envelope.tick.is_some())
+    }
+
     /// The key of a message of our own, which is sent again under the same one.
     fn message_id(&self) -> Option<String> {
         let text = |wanted: &str| {
@@ -113,13 +128,20 @@ impl Inner {
             None => facts.text(field?).ok().flatten(),
             Some(_) => None,
         };
-        let lane = text(plan.door.key.as_ref());
+        let lane = envelope.as_ref().and_then(|envelope| envelope.lane.clone());
+        let lane = lane.filter(|_| refused.is_none()).or_else(|| text(plan.door.key.as_ref()));
+        // Nobody waits for what a schedule started.
+        let of_http = envelope.as_ref().filter(|envelope| envelope.tick.is_none());
         let dedupe_id =
             text(plan.door.id.as_ref()).or_else(|| arrived.message_id().filter(|_| refused.is_none()));
         let field = plan.door.correlation.as_ref().and_then(|field| input.get_attr(&field.value).ok());
         let correlation = match envelope {
             Some(envelope) => envelope.correlation.clone(),
-            None => field.as_ref().and_then(Value::as_str).map_or_else(|| public_id.clone(), str::to_owned),
+            None => field
+                .as_ref()
+                .and_then(Value::as_str)
+                .or_else(|| arrived.key_of_request())
+                .map_or_else(|| public_id.clone(), str::to_owned),
         };
         let idempotency = envelope.as_ref().and_then(|envelope| {
             let key = envelope.idempotency_key.clone()?;
@@ -140,7 +162,7 @@ impl Inner {
                 sealed: asks.sealed,
                 trace: trace.map(|trace| trace.to_string()),
                 refused,
-                caller: envelope.as_ref().map(|envelope| Caller {
+                caller: of_http.map(|envelope| Caller {
                     deadline: envelope.deadline.and_then(|at| Timestamp::from_millisecond(at).ok()),
                 }),
                 principal: asks.principal,
@@ -159,7 +181,7 @@ impl Inner {
             plan: (*plan).clone(),
             lane: lane.map(|key| (plan.name.to_string(), key)),
             correlation,
-            from_http: envelope.is_some(),
+            from_http: of_http.is_some(),
             source: Some(((*topic).to_owned(), *partition, record.offset)),
             parent: None,
             room: None,
@@ -213,7 +235,7 @@ impl Inner {
             Asks { principal: Some(principal), sealed: Some(sealed) }
         } else if let Some(vouched) = &arrived.vouched {
             self.seal(plan, public_id, vouched.clone()?, arrived.token.as_ref())?
-        } else if plan.door.trusts_producers && envelope.is_none() {
+        } else if plan.door.trusts_producers && arrived.is_of_producer() {
             let sub = subject(None)?;
             let principal = sub.map(|sub| Principal {
                 sub,

@@ -54,6 +54,9 @@ impl Actor {
         self.inner.observe(|| Observed::Emitted { run, value: shown });
         let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
         self.change.records.extend(outgoing.emitted(&value, self.rows));
+        if !self.heard.contains(instance) {
+            self.heard.insert(instance.into());
+        }
         self.say(instance, attempt, Said::Emitted(value));
     }
 

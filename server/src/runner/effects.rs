@@ -99,7 +99,7 @@ impl Actor {
     ) {
         let (pieces, arriving) = mpsc::channel(PIECES);
         let emits = request.stream.emit;
-        if emits && attempt > 1 {
+        if emits && self.heard.remove(&*instance) {
             self.say(&instance, attempt, Said::Reset);
         }
         let work = Work {

@@ -17,8 +17,10 @@ mod lanes;
 mod launch;
 mod mocks;
 mod outgoing;
+mod queue;
 mod relay;
 mod resume;
+mod retention;
 mod slots;
 mod unkept;
 mod upstream;
@@ -37,7 +39,7 @@ use pathway_engine::journal::{Event, Signal};
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
 use pathway_engine::vm::{Effect, Failure, Trace};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,6 +47,7 @@ use self::actor::Message;
 use self::lanes::{Lane, Lanes};
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
+use self::queue::Queue;
 pub use self::slots::Slots;
 pub use self::upstream::Upstreams;
 pub use self::vouch::{NotVouched, Vouch};
@@ -54,8 +57,6 @@ use crate::seal::SealKeys;
 use crate::store::{Offset, RunId, Store, StoreError};
 use crate::trace::TraceContext;
 
-/// Runs that are in memory at once, waiting or under way.
-const ROOM: u32 = 20_000;
 /// What observers may lag behind before they miss something.
 const OBSERVED: usize = 4096;
 
@@ -152,7 +153,7 @@ struct Inner {
     slots: Slots,
     upstreams: Upstreams,
     lanes: Lanes,
-    room: Arc<Semaphore>,
+    queue: Queue,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
@@ -205,6 +206,7 @@ impl Runner {
         }
         let upstreams = Upstreams::new(&project, slots.clone()).map_err(|error| error.to_string())?;
         let inner = Arc::new(Inner {
+            queue: Queue::new(&program),
             program,
             project,
             store,
@@ -216,7 +218,6 @@ impl Runner {
             slots,
             upstreams,
             lanes: Lanes::default(),
-            room: Arc::new(Semaphore::new(ROOM as usize)),
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),
@@ -255,6 +256,12 @@ impl Runner {
     #[must_use]
     pub fn upstreams(&self) -> &Upstreams {
         &self.inner.upstreams
+    }
+
+    /// Runs of `pathway` that wait to begin.
+    #[must_use]
+    pub fn queued(&self, pathway: &str) -> usize {
+        self.inner.queue.len(pathway)
     }
 
     /// Runs under way.
@@ -330,6 +337,7 @@ impl Inner {
 
     /// Lets a run begin when its lane is free.
     fn enter(self: &Arc<Self>, run: Admitted) {
+        self.queue.enter(&run.plan.name);
         let ready = match run.lane.clone() {
             Some(lane) => self.lanes.enter(lane, run),
             None => Some(run),

@@ -137,6 +137,18 @@ impl Outgoing<'_> {
     }
 }
 
+/// Whether a record goes to a topic of dead letters.
+pub(super) fn is_dead_letter(record: &NewRecord) -> bool {
+    record.topic.ends_with(DEAD_LETTERS)
+}
+
+/// A dead letter that names its record, where a copy is larger than the bus takes.
+pub(super) fn without_value(mut record: NewRecord) -> NewRecord {
+    let bytes = record.value.take().map_or(0, |value| value.len());
+    record.headers.push(("pathway-omitted-bytes".to_owned(), bytes.to_string().into_bytes()));
+    record
+}
+
 /// The id of what an execution of a step makes: a child, or a message.
 pub(super) fn derived_id(run: &str, instance: &str) -> String {
     let namespace = Uuid::parse_str(run).unwrap_or_default();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
+use super::outgoing::{is_dead_letter, without_value};
 use crate::bus::BusError;
 use crate::store::{NewRecord, Outgoing, Settle, StoreError};
 
@@ -109,12 +110,15 @@ impl Inner {
     /// Publishes a record, however long the bus is away; the inner error says why it never will be.
     pub(super) async fn publish_patiently(
         &self,
-        record: NewRecord,
+        mut record: NewRecord,
     ) -> Result<Result<(), String>, StoreError> {
         loop {
             match self.bus.publish(vec![record.clone()]).await {
                 Ok(_) => return Ok(Ok(())),
                 Err(BusError::Store(error)) => return Err(error),
+                Err(BusError::TooLarge(_)) if is_dead_letter(&record) && record.value.is_some() => {
+                    record = without_value(record);
+                }
                 Err(BusError::Refused(why) | BusError::TooLarge(why)) => return Ok(Err(why)),
                 Err(BusError::Away(why)) => {
                     tracing::warn!(topic = record.topic, why, "a record cannot be sent now; trying again");

@@ -71,7 +71,7 @@ impl Inner {
         Ok(Some(Admitted {
             id: run.id,
             lane: run.lane.map(|key| (run.pathway, key)),
-            correlation: run.correlation.unwrap_or_else(|| run.public_id.clone()),
+            correlation: run.correlation,
             from_http: started(&events).is_some_and(|started| started.caller.is_some()),
             room: None,
             finished: None,

@@ -106,6 +106,17 @@ impl Upstreams {
         all
     }
 
+    /// How long calls of `service` will wait, at least, because of its circuit; none: they need
+    /// not. Without a token another service may be called instead, which must be out of order too.
+    #[must_use]
+    pub fn opens_after(&self, service: &str) -> Option<Duration> {
+        let service = self.services.get(service)?;
+        let own = self.gates.get(&service.limits_of)?.opens_after()?;
+        let Some(other) = &service.without_token else { return Some(own) };
+        let other = self.services.get(other)?;
+        Some(own.min(self.gates.get(&other.limits_of)?.opens_after()?))
+    }
+
     /// Makes one attempt, once the service's circuit, slots and rate admit it. `share` is held
     /// meanwhile, but for the time for which the circuit is open.
     ///

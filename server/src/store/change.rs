@@ -78,7 +78,7 @@ pub struct NewRun {
     pub offset: Option<Offset>,
     /// Its ordering key.
     pub lane: Option<String>,
-    /// By which a caller finds its answer.
+    /// By which a caller finds its answer; none: by its public id.
     pub correlation: Option<String>,
     /// What makes it the same message as another; unique per pathway.
     pub dedupe_id: Option<String>,

@@ -27,7 +27,7 @@ pub use change::{
 };
 pub use error::{Conflict, StoreError};
 pub use sqlite::SqliteStore;
-pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run};
+pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
 pub use watch::Watch;
 
 /// Milliseconds since 1970, UTC.
@@ -129,6 +129,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// How many runs there are.
     fn counts(&self) -> Answer<'_, Counts>;
+
+    /// The last tick of a schedule that is done with; none: it was never seen.
+    fn last_tick(&self, pathway: &str, schedule: &str) -> Answer<'_, Option<Tick>>;
+
+    /// Says that a schedule's ticks are done with up to this one.
+    fn set_last_tick(&self, pathway: &str, schedule: &str, tick: Tick) -> Answer<'_, ()>;
 
     /// Tells when a run changes: when it is admitted (or dropped as a duplicate), streams,
     /// or changes status. The run need not exist yet.

@@ -30,8 +30,8 @@ pub struct Run {
     pub source: Option<Position>,
     /// Its ordering key.
     pub lane: Option<String>,
-    /// By which a caller finds its answer.
-    pub correlation: Option<String>,
+    /// By which a caller finds its answer: its own public id, unless it was given another.
+    pub correlation: String,
     /// Hash of the input that came with the caller's idempotency key.
     pub input_hash: Option<Vec<u8>>,
     /// The run that called it.
@@ -111,4 +111,13 @@ pub struct Counts {
     pub failed: u64,
     /// Cancelled.
     pub cancelled: u64,
+}
+
+/// Where a schedule stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tick {
+    /// Ticks up to this time are done with.
+    pub at: Millis,
+    /// Public id of the run of the last tick that was published.
+    pub run: Option<String>,
 }

@@ -28,16 +28,21 @@ struct Live {
 
 impl Live {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With these variables over those of the stand-ins.
+    async fn start_with(over: &[(&'static str, &str)]) -> Self {
         let settings = demo::Settings { pace: Duration::ZERO, ..demo::Settings::default() };
         let stand_ins = StandIns::start(settings).await.unwrap();
         let folder = Folder::temporary().unwrap();
         folder.fill().unwrap();
-        let environment = stand_ins.environment().into_iter();
+        let over = over.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let environment = stand_ins.environment().into_iter().chain(over);
         let request = Request {
             project: Some(folder.path().to_owned()),
             directory: folder.path().to_owned(),
             environment: environment.map(|(name, value)| (name.to_owned(), value)).collect(),
-            flags: vec!["auth.mode=unverified".to_owned()],
             ..Request::default()
         };
         let mut config = Config::load(&request).unwrap();
@@ -52,10 +57,15 @@ impl Live {
 
     /// What a request of the user is answered: status and text.
     async fn post(&self, path: &str, body: &Value) -> (u16, String) {
+        self.post_with(&self.stand_ins.token(data::USER), path, body).await
+    }
+
+    /// The same, of whoever has the token.
+    async fn post_with(&self, token: &str, path: &str, body: &Value) -> (u16, String) {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client
             .post(format!("http://{}{path}", self.app.address))
-            .bearer_auth(self.stand_ins.token(data::USER))
+            .bearer_auth(token)
             .header("content-type", "application/json")
             .body(body.to_string());
         let answered = async {
@@ -63,6 +73,17 @@ impl Live {
             (answer.status().as_u16(), answer.text().await.unwrap())
         };
         tokio::time::timeout(PATIENCE, answered).await.unwrap()
+    }
+
+    /// What a request of the user streams.
+    async fn stream(&self, path: &str) -> Stream {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client
+            .get(format!("http://{}{path}", self.app.address))
+            .bearer_auth(self.stand_ins.token(data::USER));
+        let answer = tokio::time::timeout(PATIENCE, request.send()).await.unwrap().unwrap();
+        assert_eq!(answer.status(), 200);
+        Stream(answer, String::new())
     }
 
     async fn publish(&self, topic: &str, values: impl IntoIterator<Item = Option<Vec<u8>>>) {
@@ -106,6 +127,29 @@ impl Live {
     }
 }
 
+/// A stream as an `EventSource` reads it: events without a name.
+struct Stream(reqwest::Response, String);
+
+impl Stream {
+    /// The next data.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some((event, rest)) = self.1.split_once("\n\n") {
+                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+                let data = data.map(|data| serde_json::from_str(data).unwrap());
+                assert!(!event.contains("event:"), "{event}");
+                self.1 = rest.to_owned();
+                if data.is_some() {
+                    return data;
+                }
+                continue;
+            }
+            let part = tokio::time::timeout(PATIENCE, self.0.chunk()).await.unwrap().unwrap()?;
+            self.1.push_str(std::str::from_utf8(&part).unwrap());
+        }
+    }
+}
+
 fn events(text: &str) -> Vec<Value> {
     let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
     data.map(|data| serde_json::from_str(data).unwrap()).collect()
@@ -139,6 +183,42 @@ async fn a_chat_arrives_in_order_and_is_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_chat_can_be_joined_as_it_is_on_its_topic() {
+    let live = Live::start().await;
+    live.stand_ins.say("One two three");
+    let body = json!({"message": "Count!", "userId": data::USER});
+    let (status, _) = live.post("/api/chat/stream", &body).await;
+    assert_eq!(status, 200);
+    let mut told = live.records("chat_responses").await;
+    let id = told[0]["correlation_id"].as_str().unwrap().to_owned();
+    let mut joined = live.stream(&format!("/api/chat/stream?correlation_id={id}")).await;
+    for record in &mut told {
+        // What was told on the topic, but for the id.
+        record.as_object_mut().unwrap().remove("correlation_id");
+        assert_eq!(joined.next().await.as_ref(), Some(&*record));
+    }
+    assert_eq!(told.last(), Some(&json!({"event": "done"})));
+    assert!(told.len() > 1 && told[0]["event"] == "chunk", "{told:?}");
+    assert_eq!(joined.next().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_transaction_is_told_to_its_user() {
+    let live = Live::start().await;
+    let mut told = live.stream(&format!("/api/transactions/stream?user_id={}", data::USER)).await;
+    let others = json!({"id": "x", "user_id": "somebody else", "amount": 1});
+    live.publish("transactions", [bytes(&others)]).await;
+    let row = json!({
+        "user_id": data::USER, "amount": 5, "transaction_date": "2024-05-20", "merchant": "Corner Café",
+        "category": "dining",
+    });
+    let (status, text) = live.post("/api/transactions/create", &row).await;
+    assert_eq!(status, 200, "{text}");
+    let row: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(told.next().await, Some(json!({"data": row})));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chat_that_fails_says_so_in_its_stream() {
     let live = Live::start().await;
     live.stand_ins.fail(demo::Service::Gemini, "", usize::MAX, demo::Fault::Status(403));
@@ -162,7 +242,34 @@ async fn doors_refuse_what_is_wrong_or_somebody_elses() {
     assert_eq!(live.post("/api/budget/suggest", &body).await.0, 403);
     let row = json!({"user_id": "somebody else", "amount": 5, "transaction_date": "2024-05-20"});
     assert_eq!(live.post("/api/transactions/create", &row).await.0, 403);
-    assert!(live.stand_ins.calls().is_empty());
+    let of_auth = live.stand_ins.count(demo::Service::Supabase, "GET", "/auth/v1/");
+    assert_eq!(live.stand_ins.calls().len(), of_auth);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_are_those_of_supabase() {
+    // With the shared secret, and by asking Supabase where there is none.
+    for (secret, asked) in [(None, 0), (Some(("SUPABASE_JWT_SECRET", "")), 2)] {
+        let live = Live::start_with(secret.as_slice()).await;
+        let row = json!({"amount": 5, "transaction_date": "2024-05-20"});
+        let create = "/api/transactions/create";
+        assert_eq!(live.post(create, &row).await.0, 200);
+        assert_eq!(live.post(create, &row).await.0, 200);
+        let good = live.stand_ins.token(data::USER);
+        let (message, _) = good.rsplit_once('.').unwrap();
+        let long_ago = Timestamp::now() - Duration::from_secs(7200);
+        let keys = live.stand_ins.keys();
+        for bad in [
+            format!("{message}.c2lnbmF0dXJl"),
+            live.stand_ins.token_at(data::USER, long_ago),
+            keys.anon.clone(),
+            keys.service.clone(),
+        ] {
+            assert_eq!(live.post_with(&bad, create, &row).await.0, 401, "{bad}");
+        }
+        assert_eq!(live.stand_ins.count(demo::Service::Supabase, "GET", "/auth/v1/user"), asked);
+        assert_eq!(live.stand_ins.count(demo::Service::Supabase, "POST", "/transactions"), 2);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,5 +412,6 @@ async fn a_record_for_which_nobody_vouches_is_denied() {
     assert_eq!(ended[0].1, Err(Class::Denied));
     let told = live.records("budget_responses").await;
     assert_eq!((&told[0]["success"], &told[0]["correlation_id"]), (&json!(false), &json!("c1")));
-    assert!(live.stand_ins.calls().is_empty());
+    let of_auth = live.stand_ins.count(demo::Service::Supabase, "GET", "/auth/v1/");
+    assert_eq!(live.stand_ins.calls().len(), of_auth);
 }

@@ -65,5 +65,6 @@ fn the_project_compiles_without_a_word() {
             names,
             ["analytics", "budget", "chat", "create_transaction", "notification", "ocr", "transaction"]
         );
+        assert_eq!(program.feeds.keys().map(|name| &**name).collect::<Vec<_>>(), ["transactions"]);
     }
 }

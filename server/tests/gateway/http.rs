@@ -82,7 +82,16 @@ async fn only_the_projects_origins_may_call() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("access-control-allow-origin"), "http://app.test");
     assert!(answer.header("access-control-allow-methods").contains("POST"));
-    for header in ["authorization", "content-type", "idempotency-key", "last-event-id", "prefer"] {
+    for header in [
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "last-event-id",
+        "prefer",
+        "traceparent",
+        "tracestate",
+        "x-request-id",
+    ] {
         assert!(answer.header("access-control-allow-headers").contains(header), "{header}");
     }
     assert!(answer.header("vary").contains("origin"));
@@ -93,7 +102,11 @@ async fn only_the_projects_origins_may_call() {
     let request = world.post("/api/budget", &json!({ "totalIncome": 1 })).header("origin", "http://app.test");
     let answer = send(request).await;
     assert_eq!(answer.header("access-control-allow-origin"), "http://app.test");
-    assert!(answer.header("access-control-expose-headers").contains("location"));
+    for header in
+        ["location", "retry-after", "preference-applied", "x-request-id", "pathway-run", "www-authenticate"]
+    {
+        assert!(answer.header("access-control-expose-headers").contains(header), "{header}");
+    }
     assert!(answer.header("vary").contains("origin"));
 
     let closed = World::start_with("auth: { mode: unverified }", &[], Runner::Echo, Limits::default()).await;
@@ -106,8 +119,9 @@ async fn heads_are_bounded() {
     let world = World::start(&[BUDGET], Runner::Echo).await;
     send(world.get(&format!("/health?{}", "x".repeat(9_000)))).await.problem(414);
     send(world.get("/health").header("x-long", "x".repeat(33_000))).await.problem(431);
-    let request = world.get("/health").header("x-long", "x".repeat(200_000)).send().await;
-    assert!(request.is_err() || request.unwrap().status() == 431);
+    send(world.get("/health").header("x-long", "x".repeat(200_000))).await.problem(431);
+    let many = (0..200).fold(world.get("/health"), |request, n| request.header(format!("x-{n}"), "1"));
+    send(many).await.problem(431);
     send(world.get("/health")).await.ok();
 }
 
@@ -119,6 +133,61 @@ async fn raw(world: &World, text: &str) -> String {
     let reading = stream.read_to_string(&mut read);
     tokio::time::timeout(Duration::from_secs(20), reading).await.unwrap().unwrap();
     read
+}
+
+/// The problem in what a raw client read.
+fn refused(read: &str, status: u16) -> serde_json::Value {
+    let (head, body) = read.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{read}");
+    assert!(head.contains("content-type: application/problem+json"), "{read}");
+    assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{read}");
+    let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(problem["status"], status);
+    assert!(head.contains(&format!("x-request-id: {}", problem["instance"].as_str().unwrap())), "{read}");
+    problem
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_a_problem_too() {
+    let world = World::start(&[BUDGET], Runner::Echo).await;
+    for bad in [
+        "what is this\r\n\r\n",
+        "GET /health HTTP/7.0\r\n\r\n",
+        "GET /health HTTP/1.1\r\nbad header\r\n\r\n",
+        "GET /he alth HTTP/1.1\r\n\r\n",
+        "POST /api/budget HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n",
+        "POST /api/budget HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        "\0\0\0",
+    ] {
+        refused(&raw(&world, bad).await, 400);
+    }
+    // After one that was good, on the same connection.
+    let both = "GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/7.0\r\n\r\n";
+    let read = raw(&world, both).await;
+    let (good, bad) = read.split_at(read.find("}HTTP/1.1").unwrap() + 1);
+    assert!(good.starts_with("HTTP/1.1 200") && good.ends_with("{\"ok\":true}"), "{read}");
+    refused(bad, 400);
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_in_the_record() {
+    let mut world = World::start(&[BUDGET], Runner::Echo).await;
+    let ask = || world.post("/api/budget", &json!({ "totalIncome": 1 }));
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    send(ask().header("traceparent", parent).header("tracestate", "a=b")).await.ok();
+    send(ask().header("traceparent", "00-nonsense").header("tracestate", "a=b")).await.ok();
+    let traced = |record: &pathway_server::store::Record| {
+        let of_trace = record.headers.iter().filter(|(name, _)| name.starts_with("trace"));
+        of_trace
+            .map(|(name, value)| (name.clone(), String::from_utf8(value.clone()).unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let (name, state) = ("traceparent".to_owned(), "tracestate".to_owned());
+    assert_eq!(
+        traced(&world.admitted().await.record),
+        [(name, parent.to_owned()), (state, "a=b".to_owned())]
+    );
+    assert_eq!(traced(&world.admitted().await.record), []);
 }
 
 #[tokio::test]

@@ -34,6 +34,32 @@ async fn a_run_is_there_for_its_subject_only() {
 }
 
 #[tokio::test]
+async fn a_run_is_waited_for() {
+    let mut world = World::start(&[BUDGET], Runner::Manual).await;
+    let request = world.post("/api/budget", &json!({ "totalIncome": 5 })).header("prefer", "respond-async");
+    let answer = send(request).await;
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
+    let place = answer.header("location").to_owned();
+    let run = world.admitted().await;
+    let shown = send(world.get(&format!("{place}?wait=0"))).await.ok();
+    assert_eq!(shown["status"], "ready");
+    for bad in ["wait=soon", "wait=-1", "wait=1&wait=2"] {
+        send(world.get(&format!("{place}?{bad}"))).await.problem(400);
+    }
+    let waiting = tokio::spawn(send(world.get(&format!("{place}?wait=50"))));
+    world.returns(&run, json!({ "fine": true })).await;
+    let shown = waiting.await.unwrap().ok();
+    assert_eq!((&shown["status"], &shown["result"]["fine"]), (&json!("succeeded"), &json!(true)));
+
+    let request = world.post("/api/budget", &json!({ "totalIncome": 5 })).header("prefer", "respond-async");
+    let place = send(request).await.header("location").to_owned();
+    world.admitted().await;
+    let head = world.client.head(format!("{}{place}?wait=1", world.url)).bearer_auth(token("ann"));
+    let head = head.send().await.unwrap();
+    assert_eq!((head.status().as_u16(), head.text().await.unwrap().as_str()), (200, ""));
+}
+
+#[tokio::test]
 async fn a_failed_run_shows_its_problem() {
     let mut world = World::start(&[BUDGET], Runner::Manual).await;
     let request = world.post("/api/budget", &json!({ "totalIncome": 5 })).header("prefer", "respond-async");

@@ -1,5 +1,7 @@
 //! A gateway on a free port with an in-memory store, and a runner that does what a test says.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,7 +22,9 @@ use pathway_engine::value::from_serde;
 use pathway_engine::vm::{Class, Failure};
 use pathway_server::bus::{self, Bus, EmbeddedBus, NewRecord, Start};
 use pathway_server::envelope::{Envelope, Sealed, input_hash};
-use pathway_server::gateway::{CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError};
+use pathway_server::gateway::{
+    Capacity, CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError,
+};
 use pathway_server::identity::{AdminToken, Clock, Identity};
 use pathway_server::piece::{Piece, Said};
 use pathway_server::seal::{SealKey, SealKeys};
@@ -99,9 +103,13 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: SealKeys,
     pub(crate) ready: watch::Sender<Readiness>,
+    pub(crate) reach: watch::Sender<bus::Reach>,
+    pub(crate) capacity: Arc<Busy>,
     pub(crate) stop: CancellationToken,
     pub(crate) commands: Arc<Recorded>,
     pub(crate) client: Client,
+    pub(crate) gateway: Gateway,
+    pub(crate) parts: Parts,
     pub(crate) served: Option<JoinHandle<Result<(), ServeError>>>,
     admitted: mpsc::UnboundedReceiver<Admitted>,
 }
@@ -129,30 +137,29 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
         let read = watch::Sender::new(0);
-        let gateway_bus: Arc<dyn Bus> = match runner {
-            Runner::EchoFirst => Arc::new(LateBus { bus: bus.clone(), read: read.subscribe() }),
-            _ => bus.clone(),
-        };
+        let reach = watch::Sender::new(Ok(()));
+        let late = (runner == Runner::EchoFirst).then(|| read.subscribe());
+        let gateway_bus = Arc::new(GatewayBus { bus: bus.clone(), read: late, reach: reach.clone() });
+        let capacity = Arc::new(Busy::default());
         let keys = SealKeys::from(SealKey::generate().unwrap());
         let (ready, ready_receiver) = watch::channel(Ok(()));
         let stop = CancellationToken::new();
         let commands = Arc::new(Recorded::default());
-        let gateway = Gateway::new(Parts {
+        let parts = Parts {
             project: project.clone(),
             program: program.clone(),
             store: store.clone(),
             bus: gateway_bus,
             commands: commands.clone(),
+            capacity: capacity.clone(),
             identity,
             admin: AdminToken::new(ADMIN).unwrap(),
             keys: keys.clone(),
             ready: ready_receiver,
             stop: stop.clone(),
             limits,
-        });
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let served = Some(tokio::spawn(gateway.serve(listener)));
+        };
+        let (gateway, url, served) = serve(parts.clone()).await;
         let (sender, admitted) = mpsc::unbounded_channel();
         if runner != Runner::Absent {
             for plan in program.pathways.values() {
@@ -169,7 +176,36 @@ impl World {
             }
         }
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { url, store, keys, ready, stop, commands, client, served, admitted }
+        let served = Some(served);
+        Self {
+            url,
+            store,
+            keys,
+            ready,
+            reach,
+            capacity,
+            stop,
+            commands,
+            client,
+            gateway,
+            parts,
+            served,
+            admitted,
+        }
+    }
+
+    /// Stops the gateway.
+    pub(crate) async fn stop(&mut self) {
+        self.stop.cancel();
+        self.served.take().unwrap().await.unwrap().unwrap();
+    }
+
+    /// Starts another gateway with what the former one left, and this bus.
+    pub(crate) async fn start_again(&mut self, bus: Arc<dyn Bus>) {
+        self.stop = CancellationToken::new();
+        self.parts = Parts { stop: self.stop.clone(), bus, ..self.parts.clone() };
+        let (gateway, url, served) = serve(self.parts.clone()).await;
+        (self.gateway, self.url, self.served) = (gateway, url, Some(served));
     }
 
     /// The next run.
@@ -220,6 +256,14 @@ impl World {
         let sealed = run.envelope.sealed.as_deref().unwrap();
         Sealed::open(&self.keys, sealed, &run.envelope.pathway, &run.public_id).unwrap()
     }
+}
+
+/// A gateway on a free port.
+async fn serve(parts: Parts) -> (Gateway, String, JoinHandle<Result<(), ServeError>>) {
+    let gateway = Gateway::new(parts);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (gateway.clone(), url, tokio::spawn(gateway.serve(listener)))
 }
 
 /// What a test knows of an answer.
@@ -327,7 +371,7 @@ impl Admitting {
             subject: sealed.map(|sealed| sealed.principal.sub),
             offset: Some(record.offset),
             lane: None,
-            correlation: Some(envelope.correlation.clone()),
+            correlation: (envelope.correlation != envelope.run).then(|| envelope.correlation.clone()),
             dedupe_id: input["dedupe"].as_str().map(str::to_owned),
             idempotency: envelope.idempotency_key.clone().map(|key| Idempotency {
                 key,
@@ -387,19 +431,41 @@ pub(crate) fn failure(class: Class, message: &str) -> Failure {
     Failure::new(class, message)
 }
 
-/// A bus of one topic that answers when what was published has been read.
-#[derive(Debug)]
-struct LateBus {
-    bus: Arc<EmbeddedBus>,
-    read: watch::Receiver<i64>,
+/// How busy a test says that the runner is.
+#[derive(Debug, Default)]
+pub(crate) struct Busy {
+    pub(crate) queued: AtomicUsize,
+    /// Services whose circuits are open, and for how long.
+    pub(crate) open: Mutex<HashMap<String, Duration>>,
 }
 
-impl Bus for LateBus {
+impl Capacity for Busy {
+    fn queued(&self, _: &str) -> usize {
+        self.queued.load(Ordering::SeqCst)
+    }
+
+    fn opens_after(&self, service: &str) -> Option<Duration> {
+        self.open.lock().unwrap().get(service).copied()
+    }
+}
+
+/// A bus that can be away, and, if it is of one topic, answers only when what was published has
+/// been read.
+#[derive(Debug)]
+struct GatewayBus {
+    bus: Arc<EmbeddedBus>,
+    read: Option<watch::Receiver<i64>>,
+    reach: watch::Sender<bus::Reach>,
+}
+
+impl Bus for GatewayBus {
     fn publish(&self, records: Vec<NewRecord>) -> bus::Answer<'_, Vec<bus::Offset>> {
         let mut read = self.read.clone();
         Box::pin(async move {
             let offsets = self.bus.publish(records).await?;
-            read.wait_for(|next| offsets.iter().all(|offset| offset < next)).await.unwrap();
+            if let Some(read) = &mut read {
+                read.wait_for(|next| offsets.iter().all(|offset| offset < next)).await.unwrap();
+            }
             Ok(offsets)
         })
     }
@@ -417,6 +483,6 @@ impl Bus for LateBus {
     }
 
     fn reach(&self) -> tokio::sync::watch::Receiver<bus::Reach> {
-        self.bus.reach()
+        self.reach.subscribe()
     }
 }

@@ -148,7 +148,7 @@ impl World {
             key: None,
             value: Some(value.as_bytes().to_vec()),
             headers: Vec::new(),
-            time: 0,
+            time: now(),
         };
         self.bus.publish(vec![record]).await.unwrap();
     }
@@ -178,6 +178,11 @@ impl World {
         let records = self.store.records(topic, 0, 0, 1000, usize::MAX).await.unwrap();
         records.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
     }
+}
+
+/// Records that are as old as the epoch are forgotten at once.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 fn outcome(run: &Run) -> Outcome {
@@ -373,4 +378,28 @@ return: "{{ steps.a.body }}"
     world.until(Status::Succeeded, 2).await;
     assert_eq!(world.runs(Some(Status::Ready)).await.len(), 1, "the one behind the circuit");
     world.runner.stop(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn what_is_over_is_forgotten_in_time_and_what_is_parked_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let pathway = "pathway: p\non: { topic: t }\nreturn: \"{{ input.n }}\"\n";
+    let open = || SqliteStore::open(folder.path()).unwrap();
+    let world = World::start(open(), program("{}", &[pathway])).await;
+    for record in [r#"{"n": 1}"#, "{broken", r#"{"n": 2}"#, r#"{"n": 3}"#] {
+        world.publish("t", record).await;
+    }
+    world.until(Status::Succeeded, 3).await;
+    world.runner.stop(DEADLINE).await;
+    drop(world);
+
+    let world = World::start(open(), program("store: { keep: 1ms }", &[pathway])).await;
+    let forgotten = async {
+        // The newest stays, since its number tells which comes next.
+        while world.runs(Some(Status::Succeeded)).await.len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, forgotten).await.unwrap();
+    assert_eq!(world.runs(Some(Status::Parked)).await.len(), 1);
 }

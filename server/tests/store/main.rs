@@ -17,6 +17,8 @@ mod retention;
 #[cfg(test)]
 mod runs;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod watches;

@@ -49,7 +49,7 @@ async fn a_run_is_read_as_it_was_admitted(store: Arc<dyn Store>) {
         subject: Some("subject".into()),
         source: Some(Position { topic: "in".into(), partition: 3, offset: 7 }),
         lane: Some("lane".into()),
-        correlation: Some("correlation".into()),
+        correlation: "correlation".into(),
         input_hash: Some(vec![1, 2]),
         parent: None,
         status: Status::Ready,

@@ -57,11 +57,13 @@ const CLASSIC: [&str; 3] = ["partition.assignment.strategy", "session.timeout.ms
 
 /// For the producer. The keyed go where other clients put them. What waits is bounded before it
 /// gets here.
-const PRODUCER: [(&str, &str); 7] = [
+const PRODUCER: [(&str, &str); 8] = [
     ("enable.idempotence", "true"),
     ("acks", "all"),
     ("partitioner", "murmur2_random"),
     ("linger.ms", "0"),
+    // How large a record may be is for its topic to say.
+    ("message.max.bytes", "100000000"),
     ("message.timeout.ms", "30000"),
     ("queue.buffering.max.messages", "1000000"),
     ("topic.metadata.propagation.max.ms", "5000"),

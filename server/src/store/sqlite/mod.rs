@@ -12,6 +12,7 @@ mod publish;
 mod reader;
 mod records;
 mod runs;
+mod schedule;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -30,12 +31,13 @@ use self::append::AppendStream;
 use self::define::Define;
 use self::publish::Publish;
 use self::reader::Pool;
+use self::schedule::SetLastTick;
 use self::writer::Writer;
 use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
     Admission, Admit, Answer, Append, Appended, Counts, Event, Filter, NewRecord, Offset, Outgoing, Outlet,
-    Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow,
+    Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
 };
 
 /// How long to wait for a lock that another tool holds on the database.
@@ -255,6 +257,15 @@ impl Store for SqliteStore {
 
     fn counts(&self) -> Answer<'_, Counts> {
         self.read(runs::counts)
+    }
+
+    fn last_tick(&self, pathway: &str, schedule: &str) -> Answer<'_, Option<Tick>> {
+        let (pathway, schedule) = (pathway.to_owned(), schedule.to_owned());
+        self.read(move |connection| schedule::last_tick(connection, &pathway, &schedule))
+    }
+
+    fn set_last_tick(&self, pathway: &str, schedule: &str, tick: Tick) -> Answer<'_, ()> {
+        self.writer.submit(SetLastTick { pathway: pathway.to_owned(), name: schedule.to_owned(), tick })
     }
 
     fn watch_run(&self, public_id: &str) -> Watch {

@@ -8,7 +8,8 @@ macro_rules! select_run {
     ($rest:literal) => {
         concat!(
             r#"SELECT run.id, run.public_id, run.pathway, definition.digest, run.subject, source.topic,
-                      source."partition", run."offset", run.lane, run.correlation, run.input_hash, run.parent,
+                      source."partition", run."offset", run.lane,
+                      ifnull(run.correlation, run.public_id), run.input_hash, run.parent,
                       run.status, run.wake_at, run.created_at, run.finished_at,
                       ifnull(run.outcome, (SELECT bytes FROM blob WHERE blob.id = run.outcome_blob))
                FROM run JOIN definition ON definition.id = run.definition
@@ -65,7 +66,12 @@ pub(super) fn by_correlation(
 ) -> rusqlite::Result<Option<Run>> {
     one(
         connection,
-        select_run!("WHERE correlation = ?1 AND (?2 IS NULL OR pathway = ?2) ORDER BY run.id DESC LIMIT 1"),
+        select_run!(
+            "WHERE run.id = (SELECT max(id) FROM (
+                 SELECT id FROM run WHERE correlation = ?1 AND (?2 IS NULL OR pathway = ?2)
+                 UNION ALL SELECT id FROM run
+                     WHERE public_id = ?1 AND correlation IS NULL AND (?2 IS NULL OR pathway = ?2)))"
+        ),
         params![correlation, pathway],
     )
 }

@@ -1,0 +1,115 @@
+//! `pathway serve` from outside: how it begins, and whom it knows.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Nothing listens at port 9.
+const PROJECT: &str = "
+listen: 127.0.0.1:0
+auth:
+  jwks: http://127.0.0.1:9/keys
+  introspect: http://127.0.0.1:9/user
+  secret: ${SHARED_SECRET:-}
+";
+
+const USER: &str = "pathway: for_users\non: { http: { post: /users } }\nreturn: 1\n";
+const SERVICE: &str = "pathway: nightly\non: { http: { post: /nightly, auth: service } }\nreturn: 2\n";
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("pathway.yaml"), PROJECT).unwrap();
+    fs::create_dir(folder.path().join("pathways")).unwrap();
+    fs::write(folder.path().join("pathways/users.yaml"), USER).unwrap();
+    fs::write(folder.path().join("pathways/nightly.yaml"), SERVICE).unwrap();
+    folder
+}
+
+fn command(folder: &Path, environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pathway"));
+    command.args(["serve", "--color", "never"]).current_dir(folder).env_clear();
+    command.envs(environment.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// A server that is ready: itself, its URL, and how it says that tokens are verified.
+async fn serve(folder: &Path, environment: &[(&str, &str)]) -> (Child, String, String) {
+    let mut child = command(folder, environment).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let said = async {
+        let (mut url, mut auth) = (None, None);
+        while let (None, _) | (_, None) = (&url, &auth) {
+            let line = lines.next_line().await.unwrap().unwrap();
+            let after = |name: &str| line.trim().strip_prefix(name).map(|rest| rest.trim().to_owned());
+            url = url.or(after("listening"));
+            auth = auth.or(after("auth"));
+        }
+        (url.unwrap(), auth.unwrap())
+    };
+    let (url, auth) = tokio::time::timeout(PATIENCE, said).await.unwrap();
+    // What it logs from now on has to go somewhere.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, url, auth)
+}
+
+async fn post(url: &str, token: &str) -> StatusCode {
+    let client = Client::builder().no_proxy().build().unwrap();
+    let request = client.post(url).bearer_auth(token).timeout(PATIENCE);
+    request.send().await.unwrap().status()
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_away_stops_no_server() {
+    let folder = folder();
+    let (_child, url, auth) = serve(folder.path(), &[]).await;
+    assert_eq!(auth, "verified with the keys at http://127.0.0.1:9/keys, asking http://127.0.0.1:9/user");
+    // {"alg":"ES256"} and {"sub":"ann","exp":4102444800}
+    let token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbm4iLCJleHAiOjQxMDI0NDQ4MDB9.c2ln";
+    assert_eq!(post(&format!("{url}/users"), token).await, StatusCode::SERVICE_UNAVAILABLE);
+
+    let path = folder.path().join("data/admin-token");
+    let admin = fs::read_to_string(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(post(&format!("{url}/nightly"), admin.trim()).await, StatusCode::OK);
+    assert_eq!(post(&format!("{url}/nightly"), token).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn keys_and_tokens_can_be_given() {
+    let folder = folder();
+    fs::write(folder.path().join("token"), "the-token-of-the-operators\n").unwrap();
+    let environment = [
+        ("PATHWAY_ADMIN_TOKEN_FILE", "token"),
+        ("PATHWAY_SEAL_KEYS", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+        ("SHARED_SECRET", "a-secret-that-is-shared-with-the-issuer"),
+    ];
+    let (_child, url, auth) = serve(folder.path(), &environment).await;
+    assert!(auth.contains("SHARED SECRET") && !auth.contains("a-secret"), "{auth}");
+    assert_eq!(post(&format!("{url}/nightly"), "the-token-of-the-operators").await, StatusCode::OK);
+    for file in ["seal.key", "admin-token"] {
+        assert!(!folder.path().join("data").join(file).exists(), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_must_be_good() {
+    let folder = folder();
+    for (name, value) in [("PATHWAY_SEAL_KEYS", "hunter2"), ("PATHWAY_ADMIN_TOKEN", "hunter2")] {
+        let ended = command(folder.path(), &[(name, value)]).output();
+        let ended = tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(78), "{said}");
+        assert!(said.contains(name) && !said.contains(value), "{said}");
+    }
+}

@@ -1,0 +1,11 @@
+//! What the finance app relies on, line by line, with the real program and a real broker.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
+
+mod auth;
+mod broker;
+mod chain;
+mod chat;
+mod http;
+mod interop;
+mod letters;
+mod messages;

@@ -1,0 +1,352 @@
+//! Records as they are written and read by others than Pathway.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::{Kafka, Reader, blocking};
+use crate::{PATIENCE, soon};
+
+/// A record to write.
+#[derive(Debug, Clone)]
+pub struct Message {
+    topic: String,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(String, Vec<u8>)>,
+}
+
+/// A record as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value.
+    pub value: Option<Vec<u8>>,
+    /// Headers, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Message {
+    /// One with neither key nor value.
+    #[must_use]
+    pub fn to(topic: &str) -> Self {
+        Self { topic: topic.to_owned(), key: None, value: None, headers: Vec::new() }
+    }
+
+    /// With this key.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// With this value.
+    #[must_use]
+    pub fn json(self, value: &Value) -> Self {
+        self.bytes(value.to_string())
+    }
+
+    /// With this value, whatever it is.
+    #[must_use]
+    pub fn bytes(mut self, value: impl Into<Vec<u8>>) -> Self {
+        self.value = Some(value.into());
+        self
+    }
+
+    /// Its value.
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
+
+    /// Whether `record` has its key and its headers, perhaps among others.
+    #[must_use]
+    pub fn is_in(&self, record: &Record) -> bool {
+        self.key == record.key && self.headers.iter().all(|header| record.headers.contains(header))
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+}
+
+impl Record {
+    pub(super) fn of(message: &BorrowedMessage<'_>) -> Self {
+        let headers = message.headers().into_iter().flat_map(|headers| {
+            headers.iter().map(|it| (it.key.to_owned(), it.value.unwrap_or_default().to_vec()))
+        });
+        Self {
+            topic: message.topic().to_owned(),
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: headers.collect(),
+        }
+    }
+
+    /// The key as text; empty if there is none.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default()
+    }
+
+    /// The value.
+    ///
+    /// # Panics
+    /// If it is not JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        match serde_json::from_slice(self.value.as_deref().unwrap_or_default()) {
+            Ok(value) => value,
+            Err(error) => panic!("no JSON in {self:?}: {error}"),
+        }
+    }
+
+    /// The first header of that name, as text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let found = self.headers.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    }
+}
+
+impl Kafka {
+    /// What every client of the broker begins with.
+    pub(super) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.servers);
+        // A broker that is restarted is found again at once.
+        config.set("reconnect.backoff.ms", "50").set("reconnect.backoff.max.ms", "200");
+        config
+    }
+
+    /// Makes topics of that many partitions, unless they are there.
+    ///
+    /// # Panics
+    /// If they cannot be made.
+    pub async fn make(&self, topics: &[&str], partitions: i32) {
+        self.make_with(topics, partitions, &[]).await;
+    }
+
+    /// Makes topics that are configured so, unless they are there.
+    ///
+    /// # Panics
+    /// If they cannot be made.
+    pub async fn make_with(&self, topics: &[&str], partitions: i32, options: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = created(self.client().create());
+        let new = topics.iter().map(|name| {
+            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+            options.iter().fold(topic, |topic, (option, value)| topic.set(option, value))
+        });
+        let new: Vec<_> = new.collect();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let made = soon("the making of topics", admin.create_topics(&new, &options)).await;
+        for result in created(made) {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((topic, why)) => panic!("topic `{topic}` cannot be made: {why}"),
+            }
+        }
+    }
+
+    /// Writes records, in order; ready when the broker has all of them.
+    ///
+    /// # Panics
+    /// If one is refused.
+    pub async fn write(&self, messages: impl IntoIterator<Item = Message>) {
+        let producer = created(self.producer());
+        let mut sent = Vec::new();
+        for message in messages {
+            sent.push(send(&producer, &message));
+        }
+        for sent in sent {
+            match soon("the broker to take a record", sent).await {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => panic!("a record was refused: {why}"),
+                Err(_dropped) => panic!("the producer was dropped"),
+            }
+        }
+        // Dropping it waits for its thread.
+        blocking(move || drop(producer)).await;
+    }
+
+    fn producer(&self) -> rdkafka::error::KafkaResult<ThreadedProducer<Deliveries>> {
+        let mut config = self.client();
+        config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
+        config.set("message.max.bytes", "20000000").set("linger.ms", "1");
+        config.create_with_context(Deliveries)
+    }
+
+    /// All records of the topic so far, partition after partition.
+    ///
+    /// # Panics
+    /// If they cannot be read.
+    pub async fn collect(&self, topic: &str) -> Vec<Record> {
+        let kafka = self.clone();
+        let name = topic.to_owned();
+        let ends = blocking(move || kafka.ends(&name)).await;
+        let expected: i64 = ends.iter().map(|(low, high)| high - low).sum();
+        let mut reader = Reader::from_start(self, &[topic]).await;
+        let mut records = Vec::new();
+        for _ in 0..expected {
+            records.push(reader.next().await);
+        }
+        records.sort_by_key(|record| (record.partition, record.offset));
+        records
+    }
+
+    /// Oldest and next offset of each partition.
+    fn ends(&self, topic: &str) -> Vec<(i64, i64)> {
+        let consumer = self.bystander();
+        let partitions = partitions(&consumer, topic);
+        let ends = |partition| patiently(|| consumer.fetch_watermarks(topic, partition, PATIENCE));
+        (0..partitions).map(ends).collect()
+    }
+
+    /// All that the broker keeps for anybody to read: keys, values and headers of every topic.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub async fn dump(&self) -> Vec<Record> {
+        let kafka = self.clone();
+        let topics = blocking(move || {
+            let consumer = kafka.bystander();
+            let metadata = patiently(|| consumer.fetch_metadata(None, PATIENCE));
+            metadata.topics().iter().map(|topic| topic.name().to_owned()).collect::<Vec<_>>()
+        });
+        let mut records = Vec::new();
+        for topic in topics.await {
+            records.extend(self.collect(&topic).await);
+        }
+        records
+    }
+
+    /// Where a group goes on in each partition of a topic; none where it has not said.
+    ///
+    /// # Panics
+    /// If the broker does not say.
+    pub async fn committed(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
+        let (kafka, group, topic) = (self.clone(), group.to_owned(), topic.to_owned());
+        blocking(move || {
+            let consumer: BaseConsumer = created(kafka.client().set("group.id", &group).create());
+            let mut list = TopicPartitionList::new();
+            list.add_partition_range(&topic, 0, partitions(&consumer, &topic) - 1);
+            let committed = patiently(|| consumer.committed_offsets(list.clone(), PATIENCE));
+            let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+            committed.elements().iter().map(|it| offset(it.offset())).collect()
+        })
+        .await
+    }
+
+    /// Lets a group, which has no members, go on at these offsets.
+    ///
+    /// # Panics
+    /// If the broker does not take them.
+    pub async fn commit(&self, group: &str, topic: &str, offsets: &[i64]) {
+        let (kafka, group, topic) = (self.clone(), group.to_owned(), topic.to_owned());
+        let offsets = offsets.to_vec();
+        blocking(move || {
+            let consumer: BaseConsumer = created(kafka.client().set("group.id", &group).create());
+            let mut list = TopicPartitionList::new();
+            for (partition, offset) in (0..).zip(offsets) {
+                created(list.add_partition_offset(&topic, partition, Offset::Offset(offset)));
+            }
+            patiently(|| consumer.commit(&list, rdkafka::consumer::CommitMode::Sync));
+        })
+        .await;
+    }
+
+    /// A consumer that takes part in no group.
+    pub(super) fn bystander(&self) -> BaseConsumer {
+        let mut config = self.client();
+        config.set("group.id", "bystander").set("enable.auto.commit", "false");
+        config.set("auto.offset.reset", "earliest").set("fetch.wait.max.ms", "50");
+        config.set("fetch.message.max.bytes", "20000000");
+        created(config.create())
+    }
+}
+
+pub(super) fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
+    let metadata = patiently(|| consumer.fetch_metadata(Some(topic), PATIENCE));
+    let found = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    assert!(found > 0, "there is no topic `{topic}`");
+    i32::try_from(found).unwrap_or(i32::MAX)
+}
+
+pub(super) fn created<T>(result: rdkafka::error::KafkaResult<T>) -> T {
+    match result {
+        Ok(made) => made,
+        Err(error) => panic!("the broker: {error}"),
+    }
+}
+
+/// Asks again where a partition has only just been made or a broker has only just come back, which
+/// nobody tells.
+fn patiently<T>(ask: impl Fn() -> rdkafka::error::KafkaResult<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(_) if Instant::now() < until => std::thread::sleep(LOOK),
+            Err(error) => panic!("the broker: {error}"),
+        }
+    }
+}
+
+/// Tells whoever sent a record what became of it.
+struct Deliveries;
+
+type Delivered = oneshot::Sender<Result<(), String>>;
+
+impl rdkafka::ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<Delivered>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, told: Self::DeliveryOpaque) {
+        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| error.to_string());
+        // Who no longer waits has failed already.
+        told.send(result).ok();
+    }
+}
+
+fn send(producer: &ThreadedProducer<Deliveries>, message: &Message) -> oneshot::Receiver<Result<(), String>> {
+    let (told, sent) = oneshot::channel();
+    let mut record: BaseRecord<'_, Vec<u8>, Vec<u8>, _> =
+        BaseRecord::with_opaque_to(&message.topic, Box::new(told));
+    record.key = message.key.as_ref();
+    record.payload = message.value.as_ref();
+    if !message.headers.is_empty() {
+        let headers = message.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
+            headers.insert(Header { key: name, value: Some(value) })
+        });
+        record = record.headers(headers);
+    }
+    if let Err((error, _)) = producer.send(record) {
+        panic!("a record cannot be sent: {error}");
+    }
+    sent
+}
+
+/// How long a client looks for news before it looks whether it is still wanted.
+pub(super) const LOOK: Duration = Duration::from_millis(100);

@@ -1,0 +1,94 @@
+//! Reads topics from their beginning, and waits for what comes.
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::client::{LOOK, created, partitions};
+use super::{Kafka, Record, blocking};
+use crate::soon;
+
+/// Records that are read ahead.
+const AHEAD: usize = 1000;
+
+/// A reader of topics, on its own.
+#[derive(Debug)]
+pub struct Reader {
+    records: Receiver<Record>,
+    what: String,
+}
+
+impl Reader {
+    /// One that begins with the oldest records.
+    ///
+    /// # Panics
+    /// If a topic is not there.
+    pub async fn from_start(kafka: &Kafka, topics: &[&str]) -> Self {
+        let what = format!("a record on {}", topics.join(", "));
+        let (kafka, topics) = (kafka.clone(), topics.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        let consumer = blocking(move || {
+            let consumer = kafka.bystander();
+            let mut list = TopicPartitionList::new();
+            for topic in &topics {
+                for partition in 0..partitions(&consumer, topic) {
+                    created(list.add_partition_offset(topic, partition, Offset::Beginning));
+                }
+            }
+            created(consumer.assign(&list));
+            consumer
+        });
+        let consumer = consumer.await;
+        let (sender, records) = channel(AHEAD);
+        std::thread::spawn(move || {
+            while !sender.is_closed() {
+                // What it says else, of a broker that is gone for one, passes.
+                if let Some(Ok(message)) = consumer.poll(LOOK)
+                    && sender.blocking_send(Record::of(&message)).is_err()
+                {
+                    break;
+                }
+            }
+        });
+        Self { records, what }
+    }
+
+    /// The next record.
+    ///
+    /// # Panics
+    /// If none comes.
+    pub async fn next(&mut self) -> Record {
+        match soon(&self.what, self.records.recv()).await {
+            Some(record) => record,
+            None => panic!("the reader has ended"),
+        }
+    }
+
+    /// The next record for which `wanted` holds; those before it are passed over.
+    ///
+    /// # Panics
+    /// If none comes.
+    pub async fn find(&mut self, wanted: impl Fn(&Record) -> bool) -> Record {
+        let what = self.what.clone();
+        let found = async {
+            loop {
+                let record = self.next().await;
+                if wanted(&record) {
+                    return record;
+                }
+            }
+        };
+        soon(&format!("{what} that is wanted"), found).await
+    }
+
+    /// The next `count` records.
+    ///
+    /// # Panics
+    /// If fewer come.
+    pub async fn take(&mut self, count: usize) -> Vec<Record> {
+        let mut records = Vec::new();
+        while records.len() < count {
+            records.push(self.next().await);
+        }
+        records
+    }
+}
