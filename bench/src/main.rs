@@ -16,7 +16,9 @@ mod process;
 mod project;
 mod report;
 mod server;
+mod soak;
 mod start;
+mod streams;
 mod vm;
 
 use std::process::ExitCode;
@@ -37,7 +39,7 @@ struct Cli {
 }
 
 /// What every benchmark takes.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Options {
     /// Prints one JSON object instead of a table
     #[arg(long, global = true)]
@@ -72,7 +74,9 @@ enum Benchmark {
     Idle(idle::Idle),
     Journal(journal::Journal),
     Kafka(kafka::Kafka),
+    Soak(soak::Soak),
     Start(start::Start),
+    Streams(streams::Streams),
     Vm(vm::ThreeSteps),
 }
 
@@ -89,7 +93,9 @@ fn main() -> ExitCode {
         Benchmark::Idle(it) => it.run(&options),
         Benchmark::Journal(it) => it.run(&options),
         Benchmark::Kafka(it) => it.run(&options),
+        Benchmark::Soak(it) => it.run(&options),
         Benchmark::Start(it) => it.run(&options),
+        Benchmark::Streams(it) => it.run(&options),
         Benchmark::Vm(it) => it.run(&options),
     };
     match outcome.and_then(|report| report.print(options.json)) {

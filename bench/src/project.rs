@@ -17,10 +17,14 @@ impl Project {
         let folder = tempfile::tempdir().map_err(text)?;
         let project = Self { folder };
         fs::write(project.file(), format!("pathways: [pathways/**/*.yaml]\n{settings}")).map_err(text)?;
-        let pathways = project.folder.path().join("pathways");
-        fs::create_dir(&pathways).map_err(text)?;
-        fs::write(pathways.join("one.pathway.yaml"), pathway).map_err(text)?;
+        fs::create_dir(project.folder.path().join("pathways")).map_err(text)?;
+        project.add("one.pathway.yaml", pathway)?;
         Ok(project)
+    }
+
+    /// Adds a pathway or a feed.
+    pub(crate) fn add(&self, name: &str, content: &str) -> Result<(), String> {
+        fs::write(self.folder.path().join("pathways").join(name), content).map_err(text)
     }
 
     /// Its project file.
