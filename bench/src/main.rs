@@ -5,14 +5,20 @@ mod clock;
 mod compile;
 mod expression;
 mod fan;
-mod http;
+mod gateway;
 mod idle;
 mod journal;
+mod kafka;
+mod load;
 mod order;
 mod pathway;
+mod process;
+mod project;
 mod report;
 mod server;
+mod soak;
 mod start;
+mod streams;
 mod vm;
 
 use std::process::ExitCode;
@@ -33,7 +39,7 @@ struct Cli {
 }
 
 /// What every benchmark takes.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Options {
     /// Prints one JSON object instead of a table
     #[arg(long, global = true)]
@@ -64,10 +70,13 @@ enum Benchmark {
     Compile(compile::Compile),
     Expression(expression::Expressions),
     Fan(fan::Fan),
-    Http(http::Http),
+    Gateway(gateway::Gateway),
     Idle(idle::Idle),
     Journal(journal::Journal),
+    Kafka(kafka::Kafka),
+    Soak(soak::Soak),
     Start(start::Start),
+    Streams(streams::Streams),
     Vm(vm::ThreeSteps),
 }
 
@@ -80,10 +89,13 @@ fn main() -> ExitCode {
         Benchmark::Compile(it) => it.run(&options),
         Benchmark::Expression(it) => it.run(&options),
         Benchmark::Fan(it) => it.run(&options),
-        Benchmark::Http(it) => it.run(&options),
+        Benchmark::Gateway(it) => it.run(&options),
         Benchmark::Idle(it) => it.run(&options),
         Benchmark::Journal(it) => it.run(&options),
+        Benchmark::Kafka(it) => it.run(&options),
+        Benchmark::Soak(it) => it.run(&options),
         Benchmark::Start(it) => it.run(&options),
+        Benchmark::Streams(it) => it.run(&options),
         Benchmark::Vm(it) => it.run(&options),
     };
     match outcome.and_then(|report| report.print(options.json)) {

@@ -13,11 +13,21 @@ pub(crate) fn input(n: u64) -> String {
         "limit": limit,
         "currency": "INR",
         "category": category,
-        "merchant": format!("Corner shop {}", n % 977),
+        "merchant": shop(n),
         "note": "weekly shopping, and a few small things for the house",
         "date": format!("2024-05-{:02}T12:{:02}:00Z", n % 28 + 1, n % 60),
     })
     .to_string()
+}
+
+/// Where it was: one of about a thousand places, by which records are kept in order.
+pub(crate) fn shop(n: u64) -> String {
+    format!("Corner shop {}", n % 977)
+}
+
+/// The run whose input has this id.
+pub(crate) fn number(id: &str) -> Option<u64> {
+    id.strip_prefix("order-")?.parse().ok()
 }
 
 /// The outputs of the three steps; the last is what the run returns.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::process::Process;
+
 /// What the services of a project are set to where the environment does not say: nobody is there.
 const STAND_INS: [(&str, &str); 6] = [
     ("SUPABASE_URL", "http://127.0.0.1:9"),
@@ -20,7 +22,7 @@ const STAND_INS: [(&str, &str); 6] = [
 ];
 
 /// Which binary is measured, on which project.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Target {
     /// The binary [default: `pathway` beside this program]
     #[arg(long, value_name = "FILE")]
@@ -33,18 +35,22 @@ pub(crate) struct Target {
 impl Target {
     /// Starts a server on the project that was asked for.
     pub(crate) fn start(&self) -> Result<Server, String> {
-        self.start_with(self.project.as_deref())
+        self.start_with(self.project.as_deref(), &[])
     }
 
-    /// Starts a server on a project.
-    pub(crate) fn start_with(&self, project: Option<&Path>) -> Result<Server, String> {
+    /// Starts a server on a project, with these variables.
+    pub(crate) fn start_with(
+        &self,
+        project: Option<&Path>,
+        environment: &[(String, String)],
+    ) -> Result<Server, String> {
         let binary = match &self.binary {
             Some(binary) => binary.clone(),
             None => std::env::current_exe().map_err(text)?.with_file_name("pathway"),
         };
         let data = tempfile::tempdir().map_err(text)?;
         let mut command = Command::new(&binary);
-        command.args(["serve", "--config", "listen=127.0.0.1:0"]);
+        command.args(["serve", "--config", "listen=127.0.0.1:0", "--config", "admin=127.0.0.1:0"]);
         // The finance app asks for tokens that are verified; nobody calls it with one here.
         command.args(["--config", "auth.mode=unverified", "--config"]);
         command.arg(format!("store.path={}", data.path().display()));
@@ -52,6 +58,7 @@ impl Target {
             command.arg("--project").arg(project);
         }
         command.envs(STAND_INS.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let began = Instant::now();
         let child = command
@@ -112,9 +119,9 @@ impl Server {
         Ok(answer.lines().next().unwrap_or_default().to_owned())
     }
 
-    /// The folder in which the system tells about its process.
-    pub(crate) fn facts(&self) -> PathBuf {
-        Path::new("/proc").join(self.child.id().to_string())
+    /// Its process.
+    pub(crate) fn process(&self) -> Process {
+        Process(self.child.id())
     }
 }
 

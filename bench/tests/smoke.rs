@@ -4,6 +4,7 @@
 use std::process::{Command, Output};
 
 use pathway_tests::binary;
+use pathway_tests::kafka::Kafka;
 use serde_json::Value;
 
 fn bench(arguments: &[&str]) -> Output {
@@ -82,7 +83,41 @@ fn idle() {
 }
 
 #[test]
-fn http() {
+fn gateway() {
     let [binary, path, ..] = target();
-    runs_with("http", "20", &[&binary, &path], &["p50_ms", "p99_ms", "answers_per_second"]);
+    runs_with("gateway", "20", &[&binary, &path], &["embedded_p50_ms", "embedded_p99_ms"]);
+}
+
+#[test]
+fn streams() {
+    let [binary, path, ..] = target();
+    let figures = ["all_reached_ms", "many_ms", "many_beside_slow_ms"];
+    runs_with("streams", "20", &[&binary, &path], &figures);
+}
+
+/// Runs what needs a broker, on the one that the tests share, if there is one.
+async fn over_kafka(name: &'static str, count: &'static str, figures: &'static [&'static str]) {
+    let Some(kafka) = Kafka::shared().await else { return };
+    let servers = kafka.servers().to_owned();
+    let run = move || {
+        let [binary, path, ..] = target();
+        runs_with(name, count, &[&binary, &path, "--kafka", &servers], figures);
+    };
+    tokio::task::spawn_blocking(run).await.unwrap();
+}
+
+#[tokio::test]
+async fn kafka() {
+    let figures = &["none_per_second", "none_cpu_us", "journal_per_second", "journal_peak_mib"];
+    over_kafka("kafka", "2000", figures).await;
+}
+
+#[tokio::test]
+async fn gateway_over_kafka() {
+    over_kafka("gateway", "20", &["kafka_p50_ms", "at_once_p99_ms", "burst_ms", "budgets_ms"]).await;
+}
+
+#[tokio::test]
+async fn soak() {
+    over_kafka("soak", "2", &["resident_mib"]).await;
 }
