@@ -21,7 +21,7 @@ pub(super) fn feed(document: &mut Document<'_>, feed: &Feed) {
     // No pathway has such a name, and no other feed.
     let stream =
         Stream { id: format!("{name}Feed"), summary, auth: feed.auth, event, problems: &["400", "503"] };
-    document.add("get", &feed.path.value, stream.operation(document, parameters));
+    document.add("get", &feed.path.value, stream.operation(document, &parameters));
 }
 
 /// Adds the route by which the stream of a run of `plan` is joined.
@@ -49,7 +49,7 @@ pub(super) fn attach(document: &mut Document<'_>, plan: &Plan, http: &HttpDoor) 
         problems: &["400", "404", "422", "503"],
     };
     let parameters = vec![correlation, reference("parameters", "LastEventId")];
-    document.add("get", &path.value, stream.operation(document, parameters));
+    document.add("get", &path.value, stream.operation(document, &parameters));
 }
 
 /// A stream that is got.
@@ -63,7 +63,7 @@ struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    fn operation(self, document: &Document<'_>, parameters: Vec<Json>) -> Json {
+    fn operation(self, document: &Document<'_>, parameters: &[Json]) -> Json {
         let mut responses = Map::new();
         let answer = json!({
             "description": "Events, as they come",
