@@ -83,7 +83,7 @@ fn by_kind(kind: &ErrorKind, at: usize, known: &Whereabouts<'_>) -> Diagnostic {
 }
 
 fn after_quotes(raw: Raw<'_>, at: usize, quote: char) -> Diagnostic {
-    let end = raw.value_end(at).max(at + 1);
+    let end = raw.value_end(at).max(character(raw, at).end);
     let line_start = raw.line_start(at);
     let opening = raw.slice(line_start..at).match_indices(quote).map(|(n, _)| line_start + n).find(|n| {
         let before = raw.slice(line_start..*n);

@@ -133,3 +133,9 @@ proptest! {
         prop_assert_eq!(render(&list, &sources, Format::Human { color: false }).is_empty(), list.is_empty());
     }
 }
+
+/// What was found by chance once.
+#[test]
+fn a_label_covers_whole_characters() {
+    exercise("\"\"\u{85} #").unwrap();
+}
