@@ -87,3 +87,50 @@ fn foreign(known: &Known, group: &str, offset: Offset, other: &str) -> String {
 pub(super) fn records(count: i64) -> String {
     format!("{count} record{}", if count == 1 { "" } else { "s" })
 }
+
+#[cfg(test)]
+mod tests {
+    use pathway_engine::project::{Kafka, Resolved};
+
+    use super::*;
+
+    fn options(on_gap: OnGap) -> Options {
+        let kafka = Kafka {
+            servers: Resolved::open("127.0.0.1:9"),
+            client_id: Resolved::open("test"),
+            group: Resolved::open("group"),
+            start: Start::Earliest,
+            on_gap,
+            take_over: false,
+            options: Vec::new(),
+        };
+        Options::new(&kafka).unwrap()
+    }
+
+    /// Records 10 to 19 are kept.
+    fn known(row: Option<Offset>, committed: Option<Offset>) -> Known {
+        let committed = committed.map(|offset| (offset, String::new()));
+        let (topic, truth) = ("topic".to_owned(), Truth::Store);
+        Known { topic, partition: 0, truth, row, committed, oldest: 10, end: 20 }
+    }
+
+    #[test]
+    fn what_was_deleted_is_passed_over_only_where_it_may_be() {
+        for known in [known(Some(4), None), known(None, Some(4))] {
+            let on = decide(&known, &options(OnGap::Continue), "store");
+            assert_eq!(on, Decision::Begin { from: 4, at: 10 });
+            let Decision::Halt(why) = decide(&known, &options(OnGap::Halt), "store") else { panic!() };
+            assert!(why.contains("6 records were deleted"), "{why}");
+        }
+    }
+
+    #[test]
+    fn both_ends_are_there() {
+        for at in [10, 20] {
+            let on = decide(&known(Some(at), None), &options(OnGap::Halt), "store");
+            assert_eq!(on, Decision::Begin { from: at, at });
+        }
+        let beyond = decide(&known(Some(21), None), &options(OnGap::Continue), "store");
+        assert!(matches!(beyond, Decision::Halt(_)), "{beyond:?}");
+    }
+}

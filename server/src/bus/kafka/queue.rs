@@ -253,3 +253,78 @@ impl Drop for Queue {
         self.budget.remove(state.records.len(), state.bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(offset: Offset) -> Record {
+        Record { offset, key: None, value: Some(Vec::new()), headers: Vec::new(), time: 0 }
+    }
+
+    fn queue(budget: &Arc<Budget>) -> Queue {
+        Queue::new(0, 0, budget.clone(), Arc::default())
+    }
+
+    fn fill(queue: &Queue, count: usize) {
+        queue.push((0..count as Offset).map(record));
+    }
+
+    #[test]
+    fn a_full_queue_is_read_again_only_when_it_is_low() {
+        let budget = Arc::default();
+        let queue = queue(&budget);
+        fill(&queue, PARTITION.records - 1);
+        assert!(!queue.is_full());
+        fill(&queue, 1);
+        assert!(queue.is_full() && !queue.is_low());
+        let taken = PARTITION.records * (100 - RESUME) / 100;
+        queue.take(taken as u32, usize::MAX);
+        assert!(!queue.is_full() && !queue.is_low());
+        queue.take(1, usize::MAX);
+        assert!(queue.is_low());
+    }
+
+    #[test]
+    fn what_is_large_fills_a_queue_too() {
+        let queue = queue(&Arc::default());
+        queue.push(std::iter::once(Record { value: Some(vec![0; PARTITION.bytes]), ..record(0) }));
+        assert!(queue.is_full());
+        assert!(matches!(queue.take(1, 1), Taken::Batch(_)));
+        assert!(queue.is_low());
+    }
+
+    #[test]
+    fn none_is_starved_by_its_neighbours() {
+        let budget = Arc::default();
+        let neighbours: Vec<_> = std::iter::repeat_with(|| queue(&budget)).take(8).collect();
+        for neighbour in &neighbours {
+            fill(neighbour, TOTAL.records / neighbours.len());
+        }
+        let queue = queue(&budget);
+        fill(&queue, SHARE.records - 1);
+        assert!(!queue.is_full() && neighbours.iter().all(Queue::is_full));
+        fill(&queue, 1);
+        assert!(queue.is_full());
+        // Whatever is closed or dropped gives its part back.
+        neighbours.iter().for_each(Queue::close);
+        assert!(!queue.is_full() && queue.is_low());
+        drop((neighbours, queue));
+        assert!(!budget.reaches(Bound { records: 1, bytes: 1 }));
+    }
+
+    #[test]
+    fn only_what_was_taken_can_be_done() {
+        let queue = queue(&Arc::default());
+        fill(&queue, 10);
+        queue.take(4, usize::MAX);
+        queue.set_done(9);
+        assert_eq!(queue.done(), 4);
+        queue.set_done(2);
+        assert_eq!(queue.done(), 4);
+        queue.take(4, usize::MAX);
+        assert!(!queue.settle(Instant::now()));
+        queue.let_go();
+        assert!(queue.settle(Instant::now()));
+    }
+}
