@@ -176,3 +176,22 @@ async fn a_question_that_a_crash_cut_off_is_answered_by_the_next_server() {
     let questions = questions.iter().filter(|row| row["role"] == "user");
     assert_eq!(questions.count(), 1, "a finished step is not repeated");
 }
+
+#[tokio::test]
+async fn an_answer_that_a_crash_cut_off_ends_with_an_error() {
+    let (mut app, mut model) = with_model().await;
+    let mut wire = app.wire(&question(&app)).await;
+    let run = wire.header("pathway-run").unwrap().to_owned();
+    let mut answer = model.asked().await;
+    answer.say("one ").await;
+    let (seen, _) = event(&mut wire).await.unwrap();
+    app.crash().await;
+    assert!(wire.try_chunk().await.is_err(), "the connection breaks");
+    app.start().await;
+    // What was heard is not said again, and not gone on with by another answer.
+    let ask = Ask::get(&format!("/api/runs/{run}/events")).bearer(&app.token());
+    let mut wire = app.wire(&ask.header("last-event-id", &seen)).await;
+    let (_, told) = event(&mut wire).await.unwrap();
+    assert!(told["error"].is_string(), "{told}");
+    assert_eq!(event(&mut wire).await, None);
+}

@@ -61,28 +61,41 @@ async fn ask_patiently(app: &Finance) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_member_of_the_group_comes_and_goes() {
-    const EACH: usize = 60;
     let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    share_work(&Finance::over(&kafka).await, "range").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_member_takes_partitions_one_by_one() {
+    let Some(kafka) = Kafka::shared().await else { return };
+    let option = "  kafka:\n    partition.assignment.strategy: cooperative-sticky\n";
+    let draft = Draft::new(Some(&kafka)).await.change("pathway.yaml", "  kafka:\n", option);
+    share_work(&draft.start().await, "cooperative-sticky").await;
+}
+
+/// Another member of this strategy joins and leaves while records come; nothing is lost.
+async fn share_work(app: &Finance, strategy: &str) {
+    const EACH: usize = 60;
+    let kafka = app.kafka();
     let topics = WORK.map(|topic| app.topic(topic));
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     let mut sent = 0;
     let more = |sent: &mut usize| {
-        let notes = notes(&app, *sent..*sent + EACH);
+        let notes = notes(app, *sent..*sent + EACH);
         *sent += EACH;
         kafka.write(notes)
     };
-    for _ in 0..3 {
+    for _ in 0..2 {
         more(&mut sent).await;
-        let mut member = Member::join(&kafka, &app.group(), &topics, "range");
+        let mut member = Member::join(kafka, &app.group(), &topics, strategy);
         member.owns().await;
         // What it is given of these it leaves undone.
         more(&mut sent).await;
         member.leave().await;
         more(&mut sent).await;
     }
-    noted(&app, sent).await;
-    assert_once(&app, sent);
+    noted(app, sent).await;
+    assert_once(app, sent);
 }
 
 #[tokio::test(flavor = "multi_thread")]

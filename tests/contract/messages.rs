@@ -1,7 +1,7 @@
 //! The table of Kafka messages: what is written where, under which key, in which form.
 
 use pathway_server::demo::{Fault, Service, data};
-use pathway_tests::finance::Finance;
+use pathway_tests::finance::{Answer, Draft, Finance, JsonBody as _};
 use pathway_tests::kafka::{Kafka, Record};
 use serde_json::{Value, json};
 
@@ -203,4 +203,34 @@ async fn cloud_events_are_messages_too() {
     for (record, id) in answered.iter().zip(["binary", "structured"]) {
         assert_eq!((record.key().as_str(), &record.json()["success"]), (id, &json!(true)), "{record:?}");
     }
+}
+
+#[tokio::test]
+async fn an_estate_without_topics_gets_them() {
+    let Some(kafka) = Kafka::shared().await else { return };
+    let app = Draft::without_topics(&kafka).await.start().await;
+    let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
+    assert_eq!(app.post("/api/budget/suggest", &body).await.status, 200);
+    let [purchase, _] = data::purchases(jiff::Timestamp::now());
+    assert_eq!(app.post("/api/transactions/create", &purchase).await.status, 200);
+    let told =
+        app.stand_ins.until(|it| it.rows("notifications").len() == 1 && it.rows("total_spending").len() == 1);
+    pathway_tests::soon("all that follows", told).await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_is_asked_once() {
+    let Some(kafka) = Kafka::shared().await else { return };
+    let app = Finance::over(&kafka).await;
+    let ask = |income: u32| {
+        let body = json!({"userId": data::USER, "totalIncome": income, "period": "monthly"});
+        let request = app.request(reqwest::Method::POST, "/api/budget/suggest").json_body(&body);
+        Answer::to(request.header("idempotency-key", "\"k1\""))
+    };
+    let (first, second) = tokio::join!(ask(10), ask(10));
+    assert_eq!((first.status, second.status), (200, 200), "{first:?} {second:?}");
+    assert_eq!(first.json(), second.json());
+    assert_eq!(ask(10).await.json(), first.json());
+    assert_eq!(ask(11).await.status, 422, "the same key for something else");
+    assert_eq!(app.stand_ins.count(Service::Gemini, "POST", ""), 1);
 }

@@ -93,16 +93,27 @@ impl Draft {
         let environment = BTreeMap::new();
         let mut draft = Self { stand_ins, folder, dotenv, environment, kafka: None, tag };
         if let Some(kafka) = kafka {
-            draft.move_to(kafka).await;
+            draft.move_to(kafka);
+            let names: Vec<String> =
+                TOPICS.iter().chain(&[CREATED]).map(|topic| draft.topic(topic)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            kafka.make(&names, PARTITIONS).await;
         }
         draft
     }
 
+    /// The app on a Kafka that has none of its topics yet.
+    ///
+    /// # Panics
+    /// If it cannot be laid out.
+    pub async fn without_topics(kafka: &Kafka) -> Self {
+        let mut draft = Self::new(None).await;
+        draft.move_to(kafka);
+        draft
+    }
+
     /// Tests share the broker, so each app has topics and a group of its own.
-    async fn move_to(&mut self, kafka: &Kafka) {
-        let names: Vec<String> = TOPICS.iter().chain(&[CREATED]).map(|topic| own(&self.tag, topic)).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        kafka.make(&names, PARTITIONS).await;
+    fn move_to(&mut self, kafka: &Kafka) {
         self.dotenv.insert("KAFKA_BOOTSTRAP_SERVERS".to_owned(), kafka.servers().to_owned());
         self.dotenv.insert("KAFKA_GROUP_ID".to_owned(), format!("{}-backend-processor", self.tag));
         for topic in TOPICS {

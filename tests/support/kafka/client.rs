@@ -228,17 +228,25 @@ impl Kafka {
     /// # Panics
     /// If it cannot be read.
     pub async fn dump(&self) -> Vec<Record> {
-        let kafka = self.clone();
-        let topics = blocking(move || {
-            let consumer = kafka.bystander();
-            let metadata = patiently(|| consumer.fetch_metadata(None, PATIENCE));
-            metadata.topics().iter().map(|topic| topic.name().to_owned()).collect::<Vec<_>>()
-        });
         let mut records = Vec::new();
-        for topic in topics.await {
+        for topic in self.topics().await {
             records.extend(self.collect(&topic).await);
         }
         records
+    }
+
+    /// The topics that there are.
+    ///
+    /// # Panics
+    /// If the broker does not say.
+    pub async fn topics(&self) -> Vec<String> {
+        let kafka = self.clone();
+        blocking(move || {
+            let consumer = kafka.bystander();
+            let metadata = patiently(|| consumer.fetch_metadata(None, PATIENCE));
+            metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
+        })
+        .await
     }
 
     /// Where a group goes on in each partition of a topic; none where it has not said.
