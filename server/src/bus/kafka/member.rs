@@ -14,6 +14,7 @@ use super::super::{Answer, Consumer, Partition};
 use super::context::Context;
 use super::error::is_out_of_range;
 use super::group::Group;
+use super::missing::Missing;
 use super::partition::Handover;
 use super::record::record;
 
@@ -77,8 +78,12 @@ impl Thread {
     fn run(mut self) {
         self.subscribe();
         let (mut committed, mut checked) = (Instant::now(), Instant::now());
+        let mut missing = Missing::new(self.group.topics());
         while !self.group.stop.load(Ordering::Relaxed) {
             self.read();
+            if !self.client.reach.is_away() {
+                missing.look(&self.consumer);
+            }
             self.group.pass_on(&self.consumer);
             if committed.elapsed() >= COMMIT {
                 committed = Instant::now();

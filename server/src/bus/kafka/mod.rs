@@ -20,6 +20,7 @@ mod flow;
 mod group;
 mod lookup;
 mod member;
+mod missing;
 mod options;
 mod partition;
 mod position;
