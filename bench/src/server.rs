@@ -21,6 +21,11 @@ const STAND_INS: [(&str, &str); 6] = [
     ("INTEGRATIONS_API_KEY", "key"),
 ];
 
+/// How long a server may take to be given its work.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is asked.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Which binary is measured, on which project.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Target {
@@ -107,6 +112,18 @@ impl Server {
 
     fn is_ready(&self) -> bool {
         self.ready_after > Duration::ZERO
+    }
+
+    /// Waits until it has been given its work: over Kafka that is a while after it has started.
+    pub(crate) fn wait_for_work(&self) -> Result<(), String> {
+        let began = Instant::now();
+        while self.get("/readyz")? != "HTTP/1.1 200 OK" {
+            if began.elapsed() > PATIENCE {
+                return Err("the server is not given any work".to_owned());
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
     }
 
     /// The status line of its answer to a GET.

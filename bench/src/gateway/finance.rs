@@ -67,7 +67,9 @@ impl Finance {
         let starting = tokio::task::spawn_blocking(move || {
             let names: Vec<&str> = made.values().map(String::as_str).collect();
             cluster.make(&names, &[])?;
-            Ok::<_, String>((target.start_with(Some(&file), &environment)?, cluster))
+            let server = target.start_with(Some(&file), &environment)?;
+            server.wait_for_work()?;
+            Ok::<_, String>((server, cluster))
         });
         let (server, cluster) = starting.await.map_err(text)??;
         Ok(Self { stand_ins, server, client: load::client()?, check, topics, cluster, _folder: folder })

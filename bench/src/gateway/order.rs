@@ -35,6 +35,7 @@ impl Order {
             format!("on: {{ topic: {topic}, http: {{ post: /three, mode: wait, auth: none }} }}\nsteps:");
         let project = Project::new(settings, &pathway::THREE.replacen("steps:", &door, 1))?;
         let server = target.start_with(Some(&project.file()), &[])?;
+        server.wait_for_work()?;
         Ok(Self { server, client: load::client()?, check, _project: project })
     }
 }

@@ -102,11 +102,12 @@ pub trait Bus: fmt::Debug + Send + Sync {
     /// Publishes records; ready when they are durable. One offset per record, in order.
     fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>>;
 
-    /// As [`Bus::publish`], with an answer of its own for each record, in order.
-    fn publish_each(&self, records: Vec<NewRecord>) -> BoxFuture<'_, Vec<Result<Offset, BusError>>> {
+    /// As [`Bus::publish`], with an answer of its own for each record, in order. Whoever publishes keeps
+    /// the records, to send again what was not taken.
+    fn publish_each(&self, records: Arc<Vec<NewRecord>>) -> BoxFuture<'_, Vec<Result<Offset, BusError>>> {
         let count = records.len();
         Box::pin(async move {
-            match self.publish(records).await {
+            match self.publish(Arc::unwrap_or_clone(records)).await {
                 Ok(offsets) => offsets.into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error); count],
             }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use pathway_engine::compile::Plan;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::arrival::{Arrived, Row};
+use super::arrival::Arrived;
 use super::at_once::AtOnce;
 use super::ending::Ending;
 use super::lanes::Lane;
 use super::{Admitted, Inner, Observed, intake};
 use crate::bus::{Batch, BusError, Partition, Truth, Work};
-use crate::store::{Admission, Admit, Status, StoreError};
+use crate::store::{Admission, Admit, NewRun, Status, StoreError};
 
 /// Records of a batch.
 pub(super) const BATCH: u32 = 512;
@@ -25,9 +25,15 @@ pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// one whose runs wait for a service that is out stops no other.
 const ROOM: u32 = 5_000;
 
+/// Records that are read before the runs of the first of them are made: few, so that what was read is
+/// still in the caches of the processor.
+const READ: usize = 16;
+
 /// A run that is about to be.
 pub(super) struct Prepared {
-    row: Row,
+    /// What the store is to keep of it; none if it has no journal.
+    row: Option<NewRun>,
+    /// Without its events if it is over already.
     pub(super) run: Admitted,
     /// What came of it, if it is over already.
     pub(super) at_once: Option<AtOnce>,
@@ -111,10 +117,14 @@ impl Inner {
         mut room: OwnedSemaphorePermit,
     ) -> Result<(), StoreError> {
         let prepared = self.prepare(plans, topic, &batch).await;
-        let (runs, entering): (Vec<_>, Vec<_>) = prepared
-            .into_iter()
-            .map(|Prepared { row, run, mut at_once }| (self.row(row, &run, at_once.as_mut()), (run, at_once)))
-            .unzip();
+        let mut runs = Vec::with_capacity(prepared.len());
+        let mut entering = Vec::with_capacity(prepared.len());
+        for Prepared { row, run, at_once } in prepared {
+            // On this topic all runs have a journal.
+            let Some(row) = row else { continue };
+            runs.push(row);
+            entering.push((run, at_once));
+        }
         let admit = Admit {
             topic: topic.to_owned(),
             partition: batch.partition,
@@ -139,29 +149,40 @@ impl Inner {
 
     /// Makes the runs of a batch, and runs those that end at once.
     pub(super) async fn prepare(&self, plans: &[Arc<Plan>], topic: &str, batch: &Batch) -> Vec<Prepared> {
-        let mut arrived = Vec::with_capacity(batch.records.len() * plans.len());
-        for record in &batch.records {
-            let input = intake::input(record);
-            for plan in plans {
-                arrived.push(Arrived::new(plan, (topic, batch.partition), record, input.clone()));
-            }
-        }
-        self.verify(&mut arrived).await;
+        // Tokens are verified side by side, all of a batch.
+        let has_tokens = plans.iter().any(|plan| plan.door.token.is_some());
+        let read = if has_tokens { batch.records.len().max(1) } else { READ };
         // Lanes in which a run of this batch has to wait, and so all behind it.
         let mut taken: HashSet<Lane> = HashSet::new();
-        arrived.iter().map(|arrived| self.prepare_one(arrived, &mut taken)).collect()
+        let mut prepared = Vec::with_capacity(batch.records.len() * plans.len());
+        for records in batch.records.chunks(read) {
+            let mut arrived = Vec::with_capacity(records.len() * plans.len());
+            for record in records {
+                let input = intake::input(record);
+                for plan in plans {
+                    arrived.push(Arrived::new(plan, (topic, batch.partition), record, input.clone()));
+                }
+            }
+            self.verify(&mut arrived).await;
+            prepared.extend(arrived.iter().map(|arrived| self.prepare_one(arrived, &mut taken)));
+        }
+        prepared
     }
 
     fn prepare_one(&self, arrived: &Arrived<'_>, taken: &mut HashSet<Lane>) -> Prepared {
-        let (row, run) = self.run_of(arrived);
+        let (row, mut run) = self.run_of(arrived);
         let is_free = run.lane.as_ref().is_none_or(|lane| !taken.contains(lane) && self.lanes.is_free(lane));
-        let at_once = is_free.then(|| self.at_once(arrived.record, &run)).flatten();
+        let mut at_once = is_free.then(|| self.at_once(arrived.record, &run)).flatten();
         let holds = match &at_once {
             Some(ended) => ended.status == Status::Parked && run.plan.door.park_holds,
             None => true,
         };
         if let (true, Some(lane)) = (holds, &run.lane) {
             taken.insert(lane.clone());
+        }
+        let row = run.plan.has_journal().then(|| self.row(row, &run, at_once.as_mut()));
+        if at_once.is_some() {
+            run.events = Vec::new();
         }
         Prepared { row, run, at_once }
     }

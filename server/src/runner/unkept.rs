@@ -164,16 +164,29 @@ impl Inner {
         mut ended: Vec<(Admitted, AtOnce)>,
         sources: Vec<Record>,
     ) -> Result<Vec<Offset>, StoreError> {
-        let records = ended.iter_mut().flat_map(|(_, ended)| std::mem::take(&mut ended.records));
-        let records: Vec<_> = records.collect();
-        let counts = records.len();
-        let sent = if counts == 0 { Ok(Vec::new()) } else { self.bus.publish(records).await };
-        match sent {
-            Ok(_) => {}
-            Err(BusError::Store(error)) => return Err(error),
-            Err(error) => {
+        let mut records = Vec::with_capacity(ended.len());
+        // Where the records of each run end.
+        let mut ends = Vec::with_capacity(ended.len());
+        for (_, ended) in &mut ended {
+            records.append(&mut ended.records);
+            ends.push(records.len());
+        }
+        let records = Arc::new(records);
+        let sent = if records.is_empty() { Vec::new() } else { self.bus.publish_each(records.clone()).await };
+        match sent.into_iter().find_map(Result::err) {
+            None => {}
+            Some(BusError::Store(error)) => return Err(error),
+            Some(error) => {
                 tracing::debug!(%error, "records are sent again, one by one");
-                self.send_again(&ended, &sources).await?;
+                let mut records = Arc::unwrap_or_clone(records).into_iter();
+                let mut begin = 0;
+                for ((run, _), end) in ended.iter().zip(ends) {
+                    let own = records.by_ref().take(end - begin).collect();
+                    begin = end;
+                    let offset = run.source.as_ref().map(|(_, _, offset)| *offset);
+                    let source = sources.iter().find(|record| Some(record.offset) == offset);
+                    self.send_records(run, own, source).await?;
+                }
             }
         }
         let offset = |run: &Admitted| run.source.as_ref().map(|(_, _, offset)| *offset);
@@ -184,17 +197,6 @@ impl Inner {
                 offset(run)
             })
             .collect())
-    }
-
-    /// Runs them once more, which gives the same records, and sends each by itself.
-    async fn send_again(&self, ended: &[(Admitted, AtOnce)], sources: &[Record]) -> Result<(), StoreError> {
-        for (run, _) in ended {
-            let offset = run.source.as_ref().map(|(_, _, offset)| *offset);
-            let Some(source) = sources.iter().find(|record| Some(record.offset) == offset) else { continue };
-            let Some(again) = self.at_once(source, run) else { continue };
-            self.send_records(run, again.records, Some(source)).await?;
-        }
-        Ok(())
     }
 
     /// Sends the records of a run that has no journal. If the bus refuses one for good, the record

@@ -105,14 +105,14 @@ impl KafkaBus {
 
 impl Bus for KafkaBus {
     fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>> {
-        Box::pin(async move { self.producer.publish(records).await.into_iter().collect() })
+        Box::pin(async move { self.producer.publish(&records).await.into_iter().collect() })
     }
 
     fn publish_each(
         &self,
-        records: Vec<NewRecord>,
+        records: Arc<Vec<NewRecord>>,
     ) -> futures_util::future::BoxFuture<'_, Vec<Result<Offset, BusError>>> {
-        Box::pin(self.producer.publish(records))
+        Box::pin(async move { self.producer.publish(&records).await })
     }
 
     fn subscribe(&self, topic: &str, start: Start) -> Answer<'_, Box<dyn Subscription>> {

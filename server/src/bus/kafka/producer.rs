@@ -61,7 +61,7 @@ impl Producer {
     }
 
     /// Publishes records; one answer each, in order.
-    pub(super) async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Offset, BusError>> {
+    pub(super) async fn publish(&self, records: &[NewRecord]) -> Vec<Result<Offset, BusError>> {
         let bytes: usize = records.iter().map(size).sum();
         let permits = u32::try_from(bytes).unwrap_or(UNDER_WAY).min(UNDER_WAY);
         let Ok(permit) = self.room.clone().acquire_many_owned(permits).await else { return Vec::new() };
