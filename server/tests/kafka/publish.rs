@@ -1,5 +1,7 @@
 //! Publishing.
 
+use std::sync::Arc;
+
 use pathway_engine::project::Resolved;
 use pathway_server::bus::*;
 use rdkafka::types::RDKafkaRespErr;
@@ -50,7 +52,7 @@ async fn one_record_that_is_too_large_stops_no_other() {
     let bus = bus(&kafka, &store());
     let records =
         vec![record(&topic, "a", "1"), record(&topic, "b", vec![b'x'; 3 << 20]), record(&topic, "c", "3")];
-    let answers = soon(bus.publish_each(records.clone())).await;
+    let answers = soon(bus.publish_each(Arc::new(records.clone()))).await;
     assert!(matches!(answers[..], [Ok(0), Err(BusError::TooLarge(_)), Ok(1)]), "{answers:?}");
     assert!(!answers[1].as_ref().unwrap_err().is_passing());
     let error = soon(bus.publish(records)).await.unwrap_err();
