@@ -89,6 +89,7 @@ fn gateway() {
 }
 
 #[test]
+#[ignore = "takes minutes on a busy machine: run it by hand"]
 fn streams() {
     let [binary, path, ..] = target();
     let figures = ["all_reached_ms", "many_ms", "many_beside_slow_ms"];
@@ -118,6 +119,7 @@ async fn gateway_over_kafka() {
 }
 
 #[tokio::test]
+#[ignore = "takes minutes on a busy machine: run it by hand"]
 async fn soak() {
     over_kafka("soak", "2", &["resident_mib"]).await;
 }

@@ -27,8 +27,9 @@ const WARM: u64 = 200;
 pub(crate) struct Gateway {
     #[command(flatten)]
     target: Target,
-    #[command(flatten)]
-    cluster: Option<Cluster>,
+    /// A broker: HOST:PORT; without one, only the bus of the server is measured
+    #[arg(long, value_name = "SERVERS")]
+    kafka: Option<String>,
     /// Requests a second; over Kafka a fifth
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(5..=100_000))]
     rate: u64,
@@ -47,9 +48,10 @@ struct Taken {
 impl Gateway {
     pub(crate) fn run(&self, options: &Options) -> Outcome {
         let count = options.count(5_000);
+        let cluster = self.kafka.clone().map(|servers| Cluster { servers });
         let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
         let embedded = Arc::new(Order::embedded(&self.target, options.check())?);
-        let kafka = match &self.cluster {
+        let kafka = match &cluster {
             Some(cluster) => Some((cluster, Arc::new(Order::kafka(&self.target, cluster, options.check())?))),
             None => None,
         };
