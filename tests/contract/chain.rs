@@ -22,9 +22,13 @@ fn sums(stand_ins: &StandIns, table: &str) -> Vec<f64> {
     stand_ins.rows(table).iter().map(|row| row["total_spent"].as_f64().unwrap()).collect()
 }
 
-/// Waits until everything that was told is in the sum of all, which `total` is to come to.
+/// Waits until everything that was told is in the sums, which come to `total`.
 async fn booked(app: &Finance, total: f64) {
-    soon("the sum of all", app.stand_ins.until(|it| sums(it, "total_spending") == [total])).await;
+    let is_booked = |it: &StandIns| {
+        let of_categories: f64 = sums(it, "category_spending").iter().sum();
+        sums(it, "total_spending") == [total] && (of_categories - total).abs() < 0.001
+    };
+    soon("the sums", app.stand_ins.until(is_booked)).await;
 }
 
 #[tokio::test]
