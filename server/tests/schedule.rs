@@ -260,6 +260,10 @@ async fn runs_of_ticks_wait_for_each_other() {
     let mut scheduler = world.scheduler("01T00:00:00").await;
     scheduler.tick(at("01T01:00:00")).await;
     scheduler.tick(at("01T02:00:00")).await;
+    // A run that waits for its turn is seen by nobody.
+    while world.runs(Some(Status::Ready)).await.len() < 2 {
+        tokio::task::yield_now().await;
+    }
     let runs = world.until(Status::Ready, 2).await;
     assert_eq!(world.ticks().await.len(), 2);
     let mut began = Vec::new();

@@ -8,7 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -19,6 +19,8 @@ use crate::order;
 pub(crate) const PARTITIONS: i32 = 6;
 /// How long the brokers may take for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Before they are asked the same again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Brokers.
 #[derive(Debug, Clone, clap::Args)]
@@ -184,12 +186,23 @@ pub(crate) struct Watch {
 impl Watch {
     /// Records so far.
     pub(crate) fn count(&self) -> Result<u64, String> {
-        let ends = self.consumer.offsets_for_times(self.places.clone(), PATIENCE).map_err(text)?;
+        let ends = self.ends().map_err(text)?;
         let ends = ends.elements().into_iter().map(|place| match place.offset() {
             Offset::Offset(end) => u64::try_from(end).map_err(text),
             other => Err(format!("the end of a topic is {other:?}")),
         });
         ends.sum()
+    }
+
+    /// Where the partitions end. One of a topic that was just made may have no leader yet.
+    fn ends(&self) -> KafkaResult<TopicPartitionList> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.consumer.offsets_for_times(self.places.clone(), PATIENCE) {
+                Err(_leaderless) if Instant::now() < deadline => std::thread::sleep(AGAIN),
+                ends => return ends,
+            }
+        }
     }
 }
 

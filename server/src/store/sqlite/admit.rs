@@ -1,6 +1,6 @@
 //! Turning records into runs.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::blob::{self, Stored};
 use super::writer::{Change, Context};
@@ -26,7 +26,8 @@ impl Change for Admit {
         }
         source::move_to(context.connection, source, self.next_offset)?;
         let origin = Origin::Source(source);
-        self.runs.iter().map(|run| insert(context, run, origin)).collect()
+        let mut insertion = Insertion::new(context.connection)?;
+        self.runs.iter().map(|run| insertion.insert(context, run, origin)).collect()
     }
 }
 
@@ -37,36 +38,45 @@ pub(super) enum Origin {
     Parent(RunId),
 }
 
-/// Inserts a run unless it is there.
-pub(super) fn insert(
-    context: &mut Context<'_>,
-    run: &NewRun,
-    origin: Origin,
-) -> Result<Admission, StoreError> {
-    for id in std::iter::once(&run.public_id).chain(&run.correlation) {
-        context.changed.push(Subject::Run(id.clone()));
-    }
-    let connection = context.connection;
-    let definition = connection
-        .prepare_cached("SELECT id FROM definition WHERE digest = ?1")?
-        .query_row(params![run.digest], |row| row.get::<_, i64>(0))
-        .optional()?
-        .ok_or_else(|| Conflict::UnknownDefinition(run.digest.clone()))?;
-    let (source, parent) = match origin {
-        Origin::Source(source) => (run.offset.map(|_| source), None),
-        Origin::Parent(parent) => (None, Some(parent.0)),
-    };
-    let started = Stored::put(connection, &run.started)?;
-    let outcome = Stored::put_option(connection, run.outcome.as_deref())?;
-    let inserted = connection
-        .prepare_cached(
+/// Inserts runs, most of which are of one definition.
+pub(super) struct Insertion<'c> {
+    connection: &'c Connection,
+    statement: CachedStatement<'c>,
+    /// The definition that was last asked for, with its id.
+    definition: Option<(String, i64)>,
+}
+
+impl<'c> Insertion<'c> {
+    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let statement = connection.prepare_cached(
             r#"INSERT INTO run (status, finished_at, created_at, public_id, pathway, definition, subject,
                    source, "offset", lane, correlation, dedupe_id, idempotency_key, input_hash, parent,
                    started, started_blob, outcome, outcome_blob)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
                ON CONFLICT DO NOTHING"#,
-        )?
-        .execute(params![
+        )?;
+        Ok(Self { connection, statement, definition: None })
+    }
+
+    /// Inserts a run unless it is there.
+    pub(super) fn insert(
+        &mut self,
+        context: &mut Context<'_>,
+        run: &NewRun,
+        origin: Origin,
+    ) -> Result<Admission, StoreError> {
+        for id in std::iter::once(&run.public_id).chain(&run.correlation) {
+            context.changed.push(Subject::Run(id.clone()));
+        }
+        let definition = self.definition(&run.digest)?;
+        let connection = self.connection;
+        let (source, parent) = match origin {
+            Origin::Source(source) => (run.offset.map(|_| source), None),
+            Origin::Parent(parent) => (None, Some(parent.0)),
+        };
+        let started = Stored::put(connection, &run.started)?;
+        let outcome = Stored::put_option(connection, run.outcome.as_deref())?;
+        let inserted = self.statement.execute(params![
             run.status.name(),
             run.status.is_final().then_some(run.at),
             run.at,
@@ -87,14 +97,32 @@ pub(super) fn insert(
             outcome.inline(),
             outcome.blob(),
         ])?;
-    if inserted == 1 {
-        let id = RunId(connection.last_insert_rowid());
-        append::insert_stream(connection, id, &run.stream)?;
-        publish::send(context, &run.records)?;
-        return Ok(Admission::Inserted(id));
+        if inserted == 1 {
+            let id = RunId(connection.last_insert_rowid());
+            append::insert_stream(connection, id, &run.stream)?;
+            publish::send(context, &run.records)?;
+            return Ok(Admission::Inserted(id));
+        }
+        blob::release(connection, started.blob().into_iter().chain(outcome.blob()))?;
+        Ok(find_duplicate(connection, run, source)?)
     }
-    blob::release(connection, started.blob().into_iter().chain(outcome.blob()))?;
-    Ok(find_duplicate(connection, run, source)?)
+
+    /// The id of a definition.
+    fn definition(&mut self, digest: &str) -> Result<i64, StoreError> {
+        if let Some((known, id)) = &self.definition
+            && known == digest
+        {
+            return Ok(*id);
+        }
+        let id = self
+            .connection
+            .prepare_cached("SELECT id FROM definition WHERE digest = ?1")?
+            .query_row(params![digest], |row| row.get(0))
+            .optional()?
+            .ok_or_else(|| Conflict::UnknownDefinition(digest.to_owned()))?;
+        self.definition = Some((digest.to_owned(), id));
+        Ok(id)
+    }
 }
 
 /// The run that stood in the way.

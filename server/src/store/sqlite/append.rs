@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use super::admit::{self, Origin};
+use super::admit::{Insertion, Origin};
 use super::blob::{self, Stored};
 use super::publish;
 use super::writer::{Change, Context};
@@ -26,8 +26,13 @@ impl Change for Append {
         }
         let offsets = publish::send(context, &self.records)?;
         let parent = Origin::Parent(self.run);
-        let children =
-            self.children.iter().map(|run| admit::insert(context, run, parent)).collect::<Result<_, _>>()?;
+        let mut children = Vec::with_capacity(self.children.len());
+        if !self.children.is_empty() {
+            let mut insertion = Insertion::new(context.connection)?;
+            for run in &self.children {
+                children.push(insertion.insert(context, run, parent)?);
+            }
+        }
         Ok(Appended { offsets, children })
     }
 }

@@ -25,7 +25,9 @@ CREATE TABLE source (
 -- What changes stands first, so that it is read without the payloads.
 CREATE TABLE run (
     id              INTEGER PRIMARY KEY,
-    status          TEXT NOT NULL CHECK (status IN ('ready', 'parked', 'succeeded', 'failed', 'cancelled')),
+    -- No `IN`: SQLite would build a table of its list for every row.
+    status          TEXT NOT NULL CHECK (status = 'succeeded' OR status = 'ready' OR status = 'parked'
+                        OR status = 'failed' OR status = 'cancelled'),
     wake_at         INTEGER,
     finished_at     INTEGER,
     created_at      INTEGER NOT NULL,
