@@ -12,7 +12,7 @@ use rdkafka::topic_partition_list::Offset as Place;
 use super::super::Offset;
 
 /// How long one question may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A partition.
 pub(super) type Name = (String, i32);
