@@ -21,7 +21,7 @@ use crate::store::{Offset, Record, Status, StoreError};
 
 /// Records that may be under way beyond the first that is not done: as many are repeated at most
 /// after a crash.
-const AHEAD: Offset = 1024;
+const AHEAD: Offset = 4096;
 
 impl Inner {
     /// Works on a partition until it is given up, and then on what is under way.
@@ -39,6 +39,7 @@ impl Inner {
             runs: HashMap::new(),
             finished,
             finishing,
+            ended: Ended::default(),
             sending: None,
         };
         let mut given_up = false;
@@ -52,11 +53,7 @@ impl Inner {
                     }
                 }
                 batch = partition.next_batch(BATCH, BATCH_BYTES), if may_read => match batch? {
-                    Some(batch) => {
-                        if let Some(next) = passing.take(partition.topic(), batch).await? {
-                            partition.done(next);
-                        }
-                    }
+                    Some(batch) => passing.take(partition.topic(), batch).await,
                     None => given_up = true,
                 },
             }
@@ -74,8 +71,19 @@ struct Passing<'a> {
     runs: HashMap<Offset, usize>,
     finished: mpsc::Sender<Offset>,
     finishing: mpsc::Receiver<Offset>,
-    /// The records of runs that ended at once; one batch is sent at a time, so that order is kept.
+    /// Runs that ended at once, whose records are to be sent when those before them have been: all
+    /// together, so that more is sent at a time the longer the bus takes.
+    ended: Ended,
+    /// The records that are being sent; no others are meanwhile, so that order is kept.
     sending: Option<JoinHandle<Result<Vec<Offset>, StoreError>>>,
+}
+
+/// Runs that ended at once, in the order of their offsets.
+#[derive(Default)]
+struct Ended {
+    runs: Vec<(Admitted, AtOnce)>,
+    /// The records that started them, and others.
+    sources: Vec<Record>,
 }
 
 impl Passing<'_> {
@@ -94,6 +102,7 @@ impl Passing<'_> {
         let offsets = tokio::select! {
             sent = sent => {
                 self.sending = None;
+                self.send();
                 match sent {
                     Ok(offsets) => offsets?,
                     Err(_killed) => return std::future::pending().await,
@@ -115,40 +124,34 @@ impl Passing<'_> {
         Some(self.window.finish(offset))
     }
 
-    /// Begins the runs of a batch; as [`Passing::progress`].
-    async fn take(&mut self, topic: &str, batch: Batch) -> Result<Option<Offset>, BusError> {
+    /// Begins the runs of a batch.
+    async fn take(&mut self, topic: &str, batch: Batch) {
         let prepared = self.inner.prepare(self.plans, topic, &batch).await;
         for record in &batch.records {
             self.window.begin(record.offset);
             self.runs.insert(record.offset, self.plans.len());
         }
-        let mut ended = Vec::with_capacity(prepared.len());
+        let count = self.ended.runs.len();
         for Prepared { mut run, at_once, .. } in prepared {
             match at_once {
-                Some(at_once) => ended.push((run, at_once)),
+                Some(at_once) => self.ended.runs.push((run, at_once)),
                 None => {
                     run.finished = Some(self.finished.clone());
                     self.inner.enter(run);
                 }
             }
         }
-        if ended.is_empty() {
-            return Ok(None);
+        if self.ended.runs.len() > count {
+            self.ended.sources.extend(batch.records);
         }
-        let next = self.settle().await?;
-        let inner = self.inner.clone();
-        self.sending =
-            Some(self.inner.tasks.spawn(async move { inner.send_ended(ended, batch.records).await }));
-        Ok(next)
+        self.send();
     }
 
-    /// Waits for the batch that is being sent.
-    async fn settle(&mut self) -> Result<Option<Offset>, BusError> {
-        let Some(sending) = self.sending.take() else { return Ok(None) };
-        match sending.await {
-            Ok(sent) => Ok(self.finish_all(sent?)),
-            // A task that was killed has sent nothing that may be relied on.
-            Err(_killed) => std::future::pending().await,
+    /// Sends what waits to be, unless something is being sent.
+    fn send(&mut self) {
+        if self.sending.is_none() && !self.ended.runs.is_empty() {
+            let (inner, ended) = (self.inner.clone(), std::mem::take(&mut self.ended));
+            self.sending = Some(self.inner.tasks.spawn(async move { inner.send_ended(ended).await }));
         }
     }
 
@@ -159,11 +162,7 @@ impl Passing<'_> {
 
 impl Inner {
     /// Sends what runs have sent that ended at once; tells the offsets of their records.
-    async fn send_ended(
-        &self,
-        mut ended: Vec<(Admitted, AtOnce)>,
-        sources: Vec<Record>,
-    ) -> Result<Vec<Offset>, StoreError> {
+    async fn send_ended(&self, Ended { runs: mut ended, sources }: Ended) -> Result<Vec<Offset>, StoreError> {
         let mut records = Vec::with_capacity(ended.len());
         // Where the records of each run end.
         let mut ends = Vec::with_capacity(ended.len());
@@ -184,7 +183,8 @@ impl Inner {
                     let own = records.by_ref().take(end - begin).collect();
                     begin = end;
                     let offset = run.source.as_ref().map(|(_, _, offset)| *offset);
-                    let source = sources.iter().find(|record| Some(record.offset) == offset);
+                    let source = sources.binary_search_by_key(&offset, |record| Some(record.offset));
+                    let source = source.ok().and_then(|at| sources.get(at));
                     self.send_records(run, own, source).await?;
                 }
             }

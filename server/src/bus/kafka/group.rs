@@ -127,7 +127,7 @@ impl Group {
                     held.queue.push(held.fresh.drain(..));
                     held.heard = Instant::now();
                 }
-                turns.look(&mut held.flow, &held.queue, topic, *partition);
+                turns.look(&mut held.flow, &held.queue, (topic, *partition), held.expected);
             }
         }
         turns.take(consumer);

@@ -315,7 +315,7 @@ impl Thread {
             if !place.fresh.is_empty() {
                 place.queue.push(place.fresh.drain(..));
             }
-            turns.look(&mut place.flow, &place.queue, &self.topic, *partition);
+            turns.look(&mut place.flow, &place.queue, (&self.topic, *partition), place.expected);
         }
         turns.take(&self.consumer);
     }
