@@ -22,6 +22,9 @@ use crate::Value;
 pub struct RequestHash([u8; 16]);
 
 impl RequestHash {
+    /// For answers that are never replayed: no journal has them.
+    pub const NONE: Self = Self([0; 16]);
+
     /// Its bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {

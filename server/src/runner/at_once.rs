@@ -1,10 +1,9 @@
 //! Runs that are over as soon as they begin: they compute, publish and emit, and wait for nothing.
 //! Such a run is inserted as ended, with all that it sent: one row, one commit.
 
-use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::journal::{Event, Kind, Outcome, Performed};
-use pathway_engine::vm::{Applied, Effect, Failure, Vm};
+use pathway_engine::vm::{Applied, Effect, Failure, RequestHash, Vm};
 
 use super::ending::{self, Ending};
 use super::outgoing::Outgoing;
@@ -35,13 +34,15 @@ impl Inner {
         }
         let outgoing = Outgoing { project: &self.project, run };
         let mut ended = Collected::default();
+        // It takes no time that anybody could tell.
+        let at = event.at;
         let mut vm = Vm::new(run.plan.clone());
         let mut effects = Vec::new();
         if vm.apply(event, &mut effects) == Applied::Ignored {
             return None;
         }
         if let Some(reason) = ending::given_up(run) {
-            let event = Event { at: Timestamp::now(), kind: Kind::Cancelled { reason } };
+            let event = Event { at, kind: Kind::Cancelled { reason } };
             let _applied = vm.apply(&event, &mut effects);
         }
         while vm.outcome().is_none() {
@@ -50,7 +51,7 @@ impl Inner {
             }
             for effect in std::mem::take(&mut effects) {
                 let performed = ended.perform(&outgoing, &effect)?;
-                let event = Event { at: Timestamp::now(), kind: Kind::Performed(performed) };
+                let event = Event { at, kind: Kind::Performed(performed) };
                 let _applied = vm.apply(&event, &mut effects);
             }
         }
@@ -79,7 +80,7 @@ struct Collected {
 impl Collected {
     /// Performs an effect whose answer is known at once; none for others.
     fn perform(&mut self, outgoing: &Outgoing<'_>, effect: &Effect) -> Option<Performed> {
-        let (instance, attempt, request) = (effect.instance()?.clone(), effect.attempt()?, effect.hash()?);
+        let (instance, attempt) = (effect.instance()?.clone(), effect.attempt()?);
         let outcome = match effect {
             Effect::Emit { value, .. } => {
                 let seq = u32::try_from(self.stream.len()).ok()?;
@@ -100,6 +101,6 @@ impl Collected {
             }
             _ => return None,
         };
-        Some(Performed { instance, attempt, request, outcome, emitted: false })
+        Some(Performed { instance, attempt, request: RequestHash::NONE, outcome, emitted: false })
     }
 }
