@@ -80,7 +80,7 @@ impl Actor {
         }
         let change = std::mem::take(&mut self.change);
         if !self.run.plan.has_journal() {
-            return self.inner.send_records(&self.run, change.records, None).await;
+            return self.inner.send_records(&self.run, change.records).await;
         }
         let mut events = Vec::with_capacity(change.events.len());
         for event in &change.events {

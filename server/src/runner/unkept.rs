@@ -17,11 +17,11 @@ use super::outgoing::Outgoing;
 use super::window::Window;
 use super::{Admitted, Inner};
 use crate::bus::{Batch, BusError, Partition};
-use crate::store::{Offset, Record, Status, StoreError};
+use crate::store::{NewRecord, Offset, Record, Status, StoreError};
 
 /// Records that may be under way beyond the first that is not done: as many are repeated at most
 /// after a crash.
-const AHEAD: Offset = 4096;
+const AHEAD: Offset = 2048;
 
 impl Inner {
     /// Works on a partition until it is given up, and then on what is under way.
@@ -39,7 +39,7 @@ impl Inner {
             runs: HashMap::new(),
             finished,
             finishing,
-            ended: Ended::default(),
+            ended: Vec::new(),
             sending: None,
         };
         let mut given_up = false;
@@ -73,17 +73,9 @@ struct Passing<'a> {
     finishing: mpsc::Receiver<Offset>,
     /// Runs that ended at once, whose records are to be sent when those before them have been: all
     /// together, so that more is sent at a time the longer the bus takes.
-    ended: Ended,
+    ended: Vec<(Admitted, AtOnce)>,
     /// The records that are being sent; no others are meanwhile, so that order is kept.
     sending: Option<JoinHandle<Result<Vec<Offset>, StoreError>>>,
-}
-
-/// Runs that ended at once, in the order of their offsets.
-#[derive(Default)]
-struct Ended {
-    runs: Vec<(Admitted, AtOnce)>,
-    /// The records that started them, and others.
-    sources: Vec<Record>,
 }
 
 impl Passing<'_> {
@@ -131,25 +123,21 @@ impl Passing<'_> {
             self.window.begin(record.offset);
             self.runs.insert(record.offset, self.plans.len());
         }
-        let count = self.ended.runs.len();
         for Prepared { mut run, at_once, .. } in prepared {
             match at_once {
-                Some(at_once) => self.ended.runs.push((run, at_once)),
+                Some(at_once) => self.ended.push((run, at_once)),
                 None => {
                     run.finished = Some(self.finished.clone());
                     self.inner.enter(run);
                 }
             }
         }
-        if self.ended.runs.len() > count {
-            self.ended.sources.extend(batch.records);
-        }
         self.send();
     }
 
     /// Sends what waits to be, unless something is being sent.
     fn send(&mut self) {
-        if self.sending.is_none() && !self.ended.runs.is_empty() {
+        if self.sending.is_none() && !self.ended.is_empty() {
             let (inner, ended) = (self.inner.clone(), std::mem::take(&mut self.ended));
             self.sending = Some(self.inner.tasks.spawn(async move { inner.send_ended(ended).await }));
         }
@@ -162,7 +150,7 @@ impl Passing<'_> {
 
 impl Inner {
     /// Sends what runs have sent that ended at once; tells the offsets of their records.
-    async fn send_ended(&self, Ended { runs: mut ended, sources }: Ended) -> Result<Vec<Offset>, StoreError> {
+    async fn send_ended(&self, mut ended: Vec<(Admitted, AtOnce)>) -> Result<Vec<Offset>, StoreError> {
         let mut records = Vec::with_capacity(ended.len());
         // Where the records of each run end.
         let mut ends = Vec::with_capacity(ended.len());
@@ -182,10 +170,7 @@ impl Inner {
                 for ((run, _), end) in ended.iter().zip(ends) {
                     let own = records.by_ref().take(end - begin).collect();
                     begin = end;
-                    let offset = run.source.as_ref().map(|(_, _, offset)| *offset);
-                    let source = sources.binary_search_by_key(&offset, |record| Some(record.offset));
-                    let source = source.ok().and_then(|at| sources.get(at));
-                    self.send_records(run, own, source).await?;
+                    self.send_records(run, own).await?;
                 }
             }
         }
@@ -204,8 +189,7 @@ impl Inner {
     pub(super) async fn send_records(
         &self,
         run: &Admitted,
-        records: Vec<crate::store::NewRecord>,
-        source: Option<&Record>,
+        records: Vec<NewRecord>,
     ) -> Result<(), StoreError> {
         let mut refused = None;
         for record in records {
@@ -216,13 +200,10 @@ impl Inner {
             }
         }
         let Some(why) = refused else { return Ok(()) };
-        let source = match source {
-            Some(source) => Some(source.clone()),
-            None => self.source_of(run).await,
-        };
         let failure = Failure::new(Class::Invalid, why);
         let outgoing = Outgoing { project: &self.project, run };
-        if let Some(letter) = source.and_then(|record| outgoing.dead_letter(record, &failure))
+        if let Some(letter) =
+            self.source_of(run).await.and_then(|record| outgoing.dead_letter(record, &failure))
             && let Err(why) = self.publish_patiently(letter).await?
         {
             tracing::error!(run = run.public_id, why, "the dead letter is refused too");

@@ -37,8 +37,8 @@ const READER: [(&str, &str); 9] = [
     ("fetch.wait.max.ms", "100"),
     ("fetch.queue.backoff.ms", "10"),
     ("fetch.error.backoff.ms", "200"),
-    ("queued.min.messages", "10000"),
-    ("queued.max.messages.kbytes", "16384"),
+    ("queued.min.messages", "2000"),
+    ("queued.max.messages.kbytes", "8192"),
 ];
 
 /// For the member of the group. The strategies are those that consumers of every kind know: all

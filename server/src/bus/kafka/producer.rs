@@ -64,7 +64,9 @@ impl Producer {
     pub(super) async fn publish(&self, records: &[NewRecord]) -> Vec<Result<Offset, BusError>> {
         let bytes: usize = records.iter().map(size).sum();
         let permits = u32::try_from(bytes).unwrap_or(UNDER_WAY).min(UNDER_WAY);
-        let Ok(permit) = self.room.clone().acquire_many_owned(permits).await else { return Vec::new() };
+        let Ok(permit) = self.room.clone().acquire_many_owned(permits).await else {
+            return vec![Err(BusError::Away("the Kafka client was closed".to_owned())); records.len()];
+        };
         let running = match self.running() {
             Ok(running) => running,
             Err(error) => return vec![Err(error); records.len()],

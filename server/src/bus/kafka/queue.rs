@@ -19,9 +19,9 @@ struct Bound {
 }
 
 /// In one partition.
-const PARTITION: Bound = Bound { records: 10_000, bytes: 16 << 20 };
+const PARTITION: Bound = Bound { records: 4_000, bytes: 8 << 20 };
 /// In all partitions of a reader.
-const TOTAL: Bound = Bound { records: 50_000, bytes: 64 << 20 };
+const TOTAL: Bound = Bound { records: 20_000, bytes: 32 << 20 };
 /// In a partition even where the others have used up the total: none is starved by its neighbours.
 const SHARE: Bound = Bound { records: 500, bytes: 1 << 20 };
 /// A paused partition is resumed below this part of its bound, in percent: what the client has
