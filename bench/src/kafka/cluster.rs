@@ -98,19 +98,14 @@ impl Cluster {
         filling.end()
     }
 
-    /// Writes records, each a key and a value; ready when the brokers have them.
-    pub(crate) fn write(&self, topic: &str, records: &[(String, String)]) -> Result<(), String> {
-        let filling = self.filling(topic)?;
-        records.iter().try_for_each(|(key, value)| filling.write(key, value))?;
-        filling.end()
-    }
-
-    /// Begins to fill a topic.
+    /// Begins to fill a topic; knows where its partitions are.
     pub(crate) fn filling(&self, topic: &str) -> Result<Filling, String> {
         let mut config = self.client();
         config.set("partitioner", "murmur2_random").set("linger.ms", "5").set("enable.idempotence", "true");
         config.set("queue.buffering.max.messages", "20000");
-        Ok(Filling { producer: config.create().map_err(text)?, topic: topic.to_owned() })
+        let producer: ThreadedProducer<_> = config.create().map_err(text)?;
+        producer.client().fetch_metadata(Some(topic), PATIENCE).map_err(text)?;
+        Ok(Filling { producer, topic: topic.to_owned() })
     }
 
     /// Looks at how much a topic has.
@@ -157,7 +152,7 @@ impl Filling {
     }
 
     /// Hands in a record; waits where the brokers are slower.
-    fn write(&self, key: &str, value: &str) -> Result<(), String> {
+    pub(crate) fn write(&self, key: &str, value: &str) -> Result<(), String> {
         let mut record = BaseRecord::to(&self.topic).key(key).payload(value);
         loop {
             match self.producer.send(record) {

@@ -177,6 +177,12 @@ impl StandIns {
         self.shared.said.lock().unwrap_or_else(PoisonError::into_inner).push_back(text.into());
     }
 
+    /// How many rows a table has.
+    #[must_use]
+    pub fn row_count(&self, table: &str) -> usize {
+        self.shared.database.lock().unwrap_or_else(PoisonError::into_inner).rows(table).len()
+    }
+
     /// All rows of a table.
     #[must_use]
     pub fn rows(&self, table: &str) -> Vec<Json> {

@@ -66,27 +66,14 @@ impl Database {
         now: Timestamp,
     ) -> Result<(Vec<Row>, bool), Refusal> {
         let target = merge.map(|columns| constraint(table, columns)).transpose()?;
-        let mut all = self.rows(table.name).to_vec();
-        let (mut written, mut inserted) = (Vec::new(), false);
-        for row in rows {
-            if let Some(unique) = target
-                && let Some(found) = all.iter_mut().find(|other| equal(unique, &row, other))
-            {
-                found.extend(row.clone());
-                written.push(found.clone());
-                continue;
-            }
-            let taken = |unique: &&&[&str]| all.iter().any(|other| equal(unique, &row, other));
-            if let Some(unique) = table.unique.iter().find(taken) {
-                return Err(Refusal::duplicate(table.name, unique));
-            }
-            let row = completed(table, row, now)?;
-            all.push(row.clone());
-            written.push(row);
-            inserted = true;
+        let all = self.rows.entry(table.name).or_default();
+        // One row is put in or refused; of more than one, some may be in when another is refused.
+        let before = (rows.len() > 1).then(|| all.clone());
+        let put = put_each(table, all, rows, target, now);
+        if let (Err(_), Some(before)) = (&put, before) {
+            *all = before;
         }
-        self.rows.insert(table.name, all);
-        Ok((written, inserted))
+        put
     }
 
     pub(super) fn update(
@@ -109,6 +96,35 @@ impl Database {
         }
         Ok(changed)
     }
+}
+
+/// Puts in `rows` one by one, until one is refused.
+fn put_each(
+    table: &Table,
+    all: &mut Vec<Row>,
+    rows: Vec<Row>,
+    merge: Option<&[&str]>,
+    now: Timestamp,
+) -> Result<(Vec<Row>, bool), Refusal> {
+    let (mut written, mut inserted) = (Vec::new(), false);
+    for row in rows {
+        if let Some(unique) = merge
+            && let Some(found) = all.iter_mut().find(|other| equal(unique, &row, other))
+        {
+            found.extend(row.clone());
+            written.push(found.clone());
+            continue;
+        }
+        let taken = |unique: &&&[&str]| all.iter().any(|other| equal(unique, &row, other));
+        if let Some(unique) = table.unique.iter().find(taken) {
+            return Err(Refusal::duplicate(table.name, unique));
+        }
+        let row = completed(table, row, now)?;
+        all.push(row.clone());
+        written.push(row);
+        inserted = true;
+    }
+    Ok((written, inserted))
 }
 
 /// The values of a body as the columns keep them.
