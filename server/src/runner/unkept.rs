@@ -44,7 +44,8 @@ impl Inner {
         };
         let mut given_up = false;
         while !(given_up && passing.is_idle()) {
-            let may_read = !given_up && passing.window.span() < AHEAD;
+            let room = u32::try_from(AHEAD - passing.window.span()).unwrap_or_default().min(BATCH);
+            let may_read = !given_up && room > 0;
             tokio::select! {
                 biased;
                 next = passing.progress() => {
@@ -52,7 +53,7 @@ impl Inner {
                         partition.done(next);
                     }
                 }
-                batch = partition.next_batch(BATCH, BATCH_BYTES), if may_read => match batch? {
+                batch = partition.next_batch(room, BATCH_BYTES), if may_read => match batch? {
                     Some(batch) => passing.take(partition.topic(), batch).await,
                     None => given_up = true,
                 },
