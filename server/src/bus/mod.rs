@@ -1,5 +1,6 @@
 //! Topics: where records are published and from where runs are admitted.
 
+mod dead_letters;
 mod embedded;
 mod kafka;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
+pub use dead_letters::{dead_letters_of, is_dead_letters};
 pub use embedded::EmbeddedBus;
 pub use kafka::{KafkaBus, KafkaTopics, Made, PartitionState};
 

@@ -6,20 +6,20 @@ use pathway_engine::document::Form;
 use pathway_engine::expression::Tree;
 use pathway_engine::project::Project;
 use pathway_engine::value;
-use pathway_engine::vm::{Extra, Failure, Outside};
+use pathway_engine::vm::{Class, Extra, Failure, Outside};
 use uuid::Uuid;
 
 use super::Admitted;
+use crate::bus::dead_letters_of;
 use crate::envelope::{CORRELATION_ID, FROM, MESSAGE_ID};
 use crate::store::{NewRecord, Record};
 use crate::trace::TRACEPARENT;
 
-/// Bytes of a record that a step may publish.
-const LARGEST: usize = 1 << 20;
+/// Bytes of a record that a step may publish, or that may answer: what brokers take who were told
+/// nothing else, 1 MiB, but for what they add.
+const LARGEST: usize = (1 << 20) - 1024;
 /// Characters of a message in a dead letter's header.
 const LONGEST_MESSAGE: usize = 1024;
-/// What a record becomes that is read and parked over and over.
-const DEAD_LETTERS: &str = ".dlq";
 
 /// A run, as a sender of records.
 pub(super) struct Outgoing<'a> {
@@ -38,14 +38,13 @@ impl Outgoing<'_> {
         headers: &[(String, String)],
     ) -> Result<(String, NewRecord), Failure> {
         let bytes = value::to_json(value).into_bytes();
-        if bytes.len() > LARGEST {
-            let message = format!("the record has {} bytes, more than {LARGEST}", bytes.len());
-            return Err(Failure::new(pathway_engine::vm::Class::Invalid, message));
-        }
         let id = derived_id(&self.run.public_id, instance);
         let mut record = self.record(topic, key.map(|key| key.as_bytes().to_vec()), bytes, &id);
         record.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())));
-        Ok((id, record))
+        match too_large(&record, "record") {
+            None => Ok((id, record)),
+            Some(failure) => Err(failure),
+        }
     }
 
     /// The reply for the `row`th value that the run emitted.
@@ -60,12 +59,18 @@ impl Outgoing<'_> {
     pub(super) fn ended(&self, outcome: &Result<Value, Failure>) -> Option<NewRecord> {
         let reply = self.run.plan.door.reply.as_ref()?;
         let formed = |tree: Option<&Tree>, extra: Extra| tree.and_then(|tree| said(tree, extra));
-        let said = match outcome {
+        let formed = |outcome: &Result<Value, Failure>| match outcome {
             Ok(value) => formed(reply.form.done.as_ref(), Extra::Nothing).unwrap_or_else(|| value.clone()),
             Err(failure) => formed(reply.form.error.as_ref(), Extra::Error(failure.to_value()))
                 .unwrap_or_else(|| problem(failure)),
         };
-        Some(self.reply(&reply.topic.value, &said, "!reply"))
+        let answer = |outcome| self.reply(&reply.topic.value, &formed(outcome), "!reply");
+        let record = answer(outcome);
+        match too_large(&record, "answer") {
+            None => Some(record),
+            // Whoever asked shall not wait for what cannot come.
+            Some(failure) => Some(answer(&Err(failure))),
+        }
     }
 
     /// The correlation id is the key of every reply, and a field of every one that is a map.
@@ -115,7 +120,7 @@ impl Outgoing<'_> {
         headers.retain(|(name, _)| facts.iter().all(|(fact, _)| fact != name));
         headers.extend(facts.map(|(name, value)| (name.to_owned(), value.into_bytes())));
         Some(NewRecord {
-            topic: format!("{topic}{DEAD_LETTERS}"),
+            topic: dead_letters_of(topic),
             key: record.key,
             value: record.value.map(|value| self.without_token(value)),
             headers,
@@ -137,16 +142,20 @@ impl Outgoing<'_> {
     }
 }
 
-/// Whether a record goes to a topic of dead letters.
-pub(super) fn is_dead_letter(record: &NewRecord) -> bool {
-    record.topic.ends_with(DEAD_LETTERS)
-}
-
 /// A dead letter that names its record, where a copy is larger than the bus takes.
 pub(super) fn without_value(mut record: NewRecord) -> NewRecord {
     let bytes = record.value.take().map_or(0, |value| value.len());
     record.headers.push(("pathway-omitted-bytes".to_owned(), bytes.to_string().into_bytes()));
     record
+}
+
+/// What is said of a record that is larger than the bus may take.
+fn too_large(record: &NewRecord, what: &str) -> Option<Failure> {
+    let bytes = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let size = bytes(&record.key) + bytes(&record.value) + headers;
+    let message = || format!("the {what} has {size} bytes with its key and headers, more than {LARGEST}");
+    (size > LARGEST).then(|| Failure::new(Class::Invalid, message()))
 }
 
 /// The id of what an execution of a step makes: a child, or a message.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
-use super::outgoing::{is_dead_letter, without_value};
-use crate::bus::BusError;
+use super::outgoing::without_value;
+use crate::bus::{BusError, is_dead_letters};
 use crate::store::{NewRecord, Outgoing, Settle, StoreError};
 
 /// Records that are sent together.
@@ -116,7 +116,7 @@ impl Inner {
             match self.bus.publish(vec![record.clone()]).await {
                 Ok(_) => return Ok(Ok(())),
                 Err(BusError::Store(error)) => return Err(error),
-                Err(BusError::TooLarge(_)) if is_dead_letter(&record) && record.value.is_some() => {
+                Err(BusError::TooLarge(_)) if is_dead_letters(&record.topic) && record.value.is_some() => {
                     record = without_value(record);
                 }
                 Err(BusError::Refused(why) | BusError::TooLarge(why)) => return Ok(Err(why)),

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pathway_engine::compile::Program;
 use pathway_engine::project::Project;
 
-/// What is put behind the name of a topic for its dead letters.
-const DEAD_LETTERS: &str = ".dlq";
+use crate::bus::{dead_letters_of, is_dead_letters};
 
 /// A topic, and the pathways that it concerns.
 #[derive(Debug, Default)]
@@ -35,9 +34,8 @@ pub(super) fn named(project: &Project, program: &Program) -> Vec<Named> {
         let (logical, real) = (plan.topic(), |topic| project.topics.real(topic));
         // Whatever comes through another door is published there by the server.
         named(&logical, real(&logical), pathway, None);
-        if !logical.ends_with(DEAD_LETTERS) {
-            let letters = |topic: &str| format!("{topic}{DEAD_LETTERS}");
-            named(&letters(&logical), &letters(real(&logical)), None, pathway);
+        if !is_dead_letters(&logical) {
+            named(&dead_letters_of(&logical), &dead_letters_of(real(&logical)), None, pathway);
         }
         if let Some(reply) = &plan.door.reply {
             named(&reply.topic.value, real(&reply.topic.value), None, pathway);
