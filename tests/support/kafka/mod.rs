@@ -10,6 +10,7 @@ mod jars;
 mod member;
 mod port;
 mod reader;
+mod record;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,9 +18,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use broker::Broker;
-pub use client::{Message, Record};
 pub use member::Member;
 pub use reader::Reader;
+pub use record::{Message, Record};
 
 /// A broker.
 #[derive(Debug, Clone)]
