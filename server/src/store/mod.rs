@@ -12,6 +12,7 @@
 mod change;
 mod error;
 mod folder;
+mod memory;
 mod sqlite;
 mod view;
 mod watch;
@@ -26,6 +27,7 @@ pub use change::{
     Pruned, Settle, Status, StatusChange, StreamRow,
 };
 pub use error::{Conflict, StoreError};
+pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
 pub use watch::Watch;

@@ -1,4 +1,4 @@
-//! Random changes, on both stores and on a model that is too simple to be wrong.
+//! Random changes, on all stores and on a model that is too simple to be wrong.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -240,7 +240,7 @@ impl Subject {
     }
 }
 
-async fn check(store: SqliteStore, changes: Vec<Change>) {
+async fn check(store: impl Store + 'static, changes: Vec<Change>) {
     let mut subject = Subject { store: prepared(store).await, ids: Vec::new() };
     let mut model = Model::default();
     for change in changes {
@@ -258,6 +258,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             check(SqliteStore::in_memory().unwrap(), changes.clone()).await;
+            check(MemoryStore::new("store", Outlet::Topics), changes.clone()).await;
             check(SqliteStore::open(folder.path()).unwrap(), changes).await;
         });
     }

@@ -7,7 +7,7 @@ use pathway_server::store::*;
 /// The definition that all runs of the tests are pinned to.
 pub(crate) const DIGEST: &str = "digest";
 
-/// Runs each test on a store on disk and on one in memory.
+/// Runs each test on a store on disk, on one in memory, and on the one without a database.
 macro_rules! on_both {
     ($($test:ident)*) => {
         mod on_disk {
@@ -25,12 +25,20 @@ macro_rules! on_both {
                 super::$test($crate::support::prepared(store).await).await;
             })*
         }
+        mod of_values {
+            $(#[tokio::test]
+            async fn $test() {
+                use pathway_server::store::{MemoryStore, Outlet};
+                let store = MemoryStore::new("store", Outlet::Topics);
+                super::$test($crate::support::prepared(store).await).await;
+            })*
+        }
     };
 }
 pub(crate) use on_both;
 
 /// The store with the definition.
-pub(crate) async fn prepared(store: SqliteStore) -> Arc<dyn Store> {
+pub(crate) async fn prepared(store: impl Store + 'static) -> Arc<dyn Store> {
     store.define(DIGEST, "text").await.unwrap();
     Arc::new(store)
 }

@@ -1,0 +1,179 @@
+//! All that the store knows.
+
+use std::collections::BTreeMap;
+
+use super::run::{Kept, Origin, expect_different};
+use super::topics::Topics;
+use crate::store::watch::Subject;
+use crate::store::{
+    Admission, Admit, Append, Appended, Conflict, Counts, Filter, NewRun, Outlet, Prune, Pruned, Run, RunId,
+    Status, StoreError, StreamRow, Tick,
+};
+
+/// See above.
+#[derive(Debug)]
+pub(super) struct State {
+    runs: BTreeMap<RunId, Kept>,
+    pub(super) topics: Topics,
+    /// Digest to text.
+    pub(super) definitions: BTreeMap<String, String>,
+    /// Of each pathway and schedule.
+    pub(super) ticks: BTreeMap<(String, String), Tick>,
+}
+
+impl State {
+    pub(super) fn new(outlet: Outlet) -> Self {
+        Self {
+            runs: BTreeMap::new(),
+            topics: Topics::new(outlet),
+            definitions: BTreeMap::new(),
+            ticks: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn run(&self, id: RunId) -> Option<&Kept> {
+        self.runs.get(&id)
+    }
+
+    fn expect_run(&mut self, id: RunId) -> Result<&mut Kept, StoreError> {
+        let run = self.runs.get_mut(&id).ok_or(Conflict::UnknownRun(id))?;
+        run.expect_unfinished()?;
+        Ok(run)
+    }
+
+    /// The number of the next run. The newest run is never pruned, so it tells.
+    fn next_id(&self) -> RunId {
+        RunId(self.runs.last_key_value().map_or(1, |(last, _)| last.0 + 1))
+    }
+
+    /// Whether all of these can be inserted, or are there.
+    fn expect_insertable(&self, runs: &[NewRun]) -> Result<(), StoreError> {
+        for run in runs {
+            if !self.definitions.contains_key(&run.digest) {
+                return Err(Conflict::UnknownDefinition(run.digest.clone()).into());
+            }
+            expect_different(self.next_id(), &run.stream)?;
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, mut new: NewRun, origin: &Origin, changed: &mut Vec<Subject>) -> Admission {
+        changed.push(Subject::Run(new.public_id.clone()));
+        changed.extend(new.correlation.clone().map(Subject::Run));
+        let same = |kept: &Kept| kept.same_as(&new, origin).map(|of| (kept.run.clone(), of));
+        if let Some((run, of)) = self.runs.values().find_map(same) {
+            return Admission::Duplicate { run: run.id, public_id: run.public_id, of };
+        }
+        let id = self.next_id();
+        self.topics.send(std::mem::take(&mut new.records), changed);
+        self.runs.insert(id, Kept::new(id, new, origin));
+        Admission::Inserted(id)
+    }
+
+    pub(super) fn admit(
+        &mut self,
+        change: Admit,
+        changed: &mut Vec<Subject>,
+    ) -> Result<Vec<Admission>, StoreError> {
+        let Admit { topic, partition, from_offset, next_offset, runs } = change;
+        if let Some(found) = self.topics.next(&topic, partition)
+            && found != from_offset
+        {
+            return Err(Conflict::Offset { topic, partition, expected: from_offset, found }.into());
+        }
+        self.expect_insertable(&runs)?;
+        self.topics.move_to(&topic, partition, next_offset);
+        let origin = Origin::Source(topic, partition);
+        Ok(runs.into_iter().map(|run| self.insert(run, &origin, changed)).collect())
+    }
+
+    pub(super) fn append(
+        &mut self,
+        change: Append,
+        changed: &mut Vec<Subject>,
+    ) -> Result<Appended, StoreError> {
+        let Append { run: id, expected_seq, events, records, children, stream, status } = change;
+        let run = self.expect_run(id)?;
+        run.expect_next(expected_seq)?;
+        run.expect_new_rows(&stream)?;
+        self.expect_insertable(&children)?;
+        let run = self.expect_run(id)?;
+        if status.is_some() || !stream.is_empty() {
+            changed.push(Subject::Run(run.run.public_id.clone()));
+        }
+        run.append(events);
+        run.add_rows(stream);
+        if let Some(status) = status {
+            run.change_status(status);
+        }
+        let offsets = self.topics.send(records, changed);
+        let origin = Origin::Parent(id);
+        let children = children.into_iter().map(|run| self.insert(run, &origin, changed)).collect();
+        Ok(Appended { offsets, children })
+    }
+
+    pub(super) fn append_stream(
+        &mut self,
+        id: RunId,
+        rows: Vec<StreamRow>,
+        changed: &mut Vec<Subject>,
+    ) -> Result<(), StoreError> {
+        let run = self.expect_run(id)?;
+        run.expect_new_rows(&rows)?;
+        changed.push(Subject::Run(run.run.public_id.clone()));
+        run.add_rows(rows);
+        Ok(())
+    }
+
+    /// Forgets what is finished and old, but for the newest run.
+    pub(super) fn prune(&mut self, change: Prune) -> Pruned {
+        let newest = self.runs.last_key_value().map(|(id, _)| *id);
+        let before = self.runs.len();
+        self.runs.retain(|id, kept| {
+            Some(*id) == newest || kept.run.finished_at.is_none_or(|at| at >= change.runs_before)
+        });
+        let runs = u64::try_from(before - self.runs.len()).unwrap_or(u64::MAX);
+        Pruned { runs, records: self.topics.prune(change.records_before) }
+    }
+
+    /// The newest run of which something holds.
+    pub(super) fn newest(&self, holds: impl Fn(&Kept) -> bool) -> Option<Run> {
+        self.runs.values().rev().find(|kept| holds(kept)).map(|kept| kept.run.clone())
+    }
+
+    fn all(&self) -> impl DoubleEndedIterator<Item = &Run> {
+        self.runs.values().map(|kept| &kept.run)
+    }
+
+    pub(super) fn unfinished(&self, after: Option<RunId>, limit: usize) -> Vec<Run> {
+        let later = self.all().filter(|run| after.is_none_or(|after| run.id > after));
+        later.filter(|run| !run.status.is_final()).take(limit).cloned().collect()
+    }
+
+    pub(super) fn children(&self, parent: RunId) -> Vec<Run> {
+        self.all().filter(|run| run.parent == Some(parent)).cloned().collect()
+    }
+
+    pub(super) fn list(&self, filter: &Filter) -> Vec<Run> {
+        let wanted = |run: &&Run| {
+            filter.before.is_none_or(|before| run.id < before)
+                && filter.status.is_none_or(|status| run.status == status)
+                && filter.pathway.as_ref().is_none_or(|pathway| run.pathway == *pathway)
+        };
+        self.all().rev().filter(wanted).take(filter.limit as usize).cloned().collect()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for run in self.all() {
+            *match run.status {
+                Status::Ready => &mut counts.ready,
+                Status::Parked => &mut counts.parked,
+                Status::Succeeded => &mut counts.succeeded,
+                Status::Failed => &mut counts.failed,
+                Status::Cancelled => &mut counts.cancelled,
+            } += 1;
+        }
+        counts
+    }
+}
