@@ -276,6 +276,13 @@ fn record() -> Shape {
 fn error() -> Shape {
     let scalars =
         ["class", "message", "code", "status", "step", "attempts"].map(|name| (name, Shape::Scalar));
-    let others = [("details", Shape::Any), ("pointers", Shape::List(Box::new(Shape::Scalar)))];
+    let list = |of| Shape::List(Box::new(of));
+    let not_undone = Shape::object(["step", "class", "message"].map(|name| (name, Shape::Scalar)));
+    let compensation = Shape::object([("undone", list(Shape::Scalar)), ("not_undone", list(not_undone))]);
+    let others = [
+        ("details", Shape::Any),
+        ("pointers", list(Shape::Scalar)),
+        ("compensation", compensation.optional()),
+    ];
     Shape::object(scalars.into_iter().chain(others))
 }
