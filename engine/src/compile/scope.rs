@@ -200,7 +200,13 @@ impl Names {
                 ("last", _) if binds.last => return Some(Found::new(Slot::Last { up }, Shape::Any)),
                 ("error", _) => match binds.error {
                     Some(ErrorBind::Retry) => {
-                        return Some(Found::new(Slot::Error { up }, error().optional()));
+                        // Before it has failed, it is what is handled around it.
+                        let handled = |level: &Level| level.binds.error == Some(ErrorBind::Handler);
+                        let shape = match self.levels.iter().any(handled) {
+                            true => error(),
+                            false => error().optional(),
+                        };
+                        return Some(Found::new(Slot::Error { up }, shape));
                     }
                     Some(ErrorBind::Handler) => return Some(Found::new(Slot::Error { up }, error())),
                     None => {}
