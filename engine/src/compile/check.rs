@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::compensate::Keeping;
 use super::complaint::{missing, no_such_property};
 use super::guards::Guards;
 use super::order;
-use super::compensate::Keeping;
 use super::scope::{Binds, ErrorBind, Level, Names};
 use super::ticks;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};

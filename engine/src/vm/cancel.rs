@@ -52,7 +52,11 @@ impl Vm {
 
     /// Ends the run from outside.
     pub(super) fn abort(&mut self, plan: &Plan, reason: Failure) {
-        let root = self.frames.iter().find(|(_, frame)| frame.owner.is_none() && frame.undoes.is_none()).map(|(key, _)| key);
+        let root = self
+            .frames
+            .iter()
+            .find(|(_, frame)| frame.owner.is_none() && frame.undoes.is_none())
+            .map(|(key, _)| key);
         match root {
             Some(root) => self.fail_frame(plan, root, reason),
             None => self.fail_run(plan, reason),

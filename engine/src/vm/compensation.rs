@@ -72,7 +72,8 @@ impl Compensation {
     pub(super) fn absorb(&mut self, other: Self) {
         let Self { undone, not_undone, more_undone, more_not_undone } = other;
         let room = |told: usize| TOLD.saturating_sub(told);
-        let rest = |all: usize, told: usize| u32::try_from(all.saturating_sub(room(told))).unwrap_or(u32::MAX);
+        let rest =
+            |all: usize, told: usize| u32::try_from(all.saturating_sub(room(told))).unwrap_or(u32::MAX);
         let more = more_undone.saturating_add(rest(undone.len(), self.undone.len()));
         let more_not = more_not_undone.saturating_add(rest(not_undone.len(), self.not_undone.len()));
         self.undone.extend(undone.into_iter().take(room(self.undone.len())));

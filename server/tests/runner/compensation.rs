@@ -117,6 +117,9 @@ steps:
     upstream.go.notify_waiters();
     let runs = world.until(Status::Failed, 1).await;
     let Outcome::Failure(failure) = outcome(&runs[0]) else { panic!("not failed") };
-    assert_eq!((failure.class, failure.compensation.unwrap().undone.join(" ")), (Class::Timeout, "two one".into()));
+    assert_eq!(
+        (failure.class, failure.compensation.unwrap().undone.join(" ")),
+        (Class::Timeout, "two one".into())
+    );
     world.runner.stop(DEADLINE).await;
 }
