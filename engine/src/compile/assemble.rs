@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::plan::{Block, BlockId, Each, OnError, Plan, Repeat, Step};
+use super::plan::{Block, BlockId, Compensate, Each, OnError, Plan, Repeat, Step};
 use crate::Value;
 use crate::document::{self, Pathway};
 use crate::project::Project;
@@ -84,6 +84,10 @@ impl Assembler<'_> {
                 OnError::Block(self.block(block, &format!("{inner}on_error.")))
             }
         });
+        let compensate = step.compensate.map(|compensate| Compensate {
+            block: self.block(compensate.block, &inner),
+            keeps: compensate.keeps.into_boxed_slice(),
+        });
         let repeat = step.repeat.map(|repeat| Repeat { test: repeat.test, limit: repeat.limit });
         Step {
             name: step.name.value.as_str().into(),
@@ -94,7 +98,8 @@ impl Assembler<'_> {
                 && on_error.is_none()
                 && repeat.is_none()
                 && !binds_error
-                && step.timeout.is_none(),
+                && step.timeout.is_none()
+                && compensate.is_none(),
             each,
             on_error,
             repeat,
@@ -103,6 +108,7 @@ impl Assembler<'_> {
             timeout: step.timeout,
             at_most_once: step.at_most_once,
             secret: step.secret,
+            compensate,
             verb: step.verb,
             action: step.action,
             blocks,

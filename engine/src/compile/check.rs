@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::compensate::Keeping;
 use super::complaint::{missing, no_such_property};
 use super::guards::Guards;
 use super::order;
@@ -70,17 +71,19 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
 /// Checks one file.
 pub(super) struct Checker<'a> {
     world: &'a World<'a>,
-    names: Names,
+    pub(super) names: Names,
     /// Paths that are certainly there, because conditions around this place say so.
     facts: Vec<Vec<Segment>>,
     /// Those that the guards of the blocks around this place prove.
     guards: Vec<Guards>,
-    diagnostics: &'a mut Diagnostics,
+    /// Of the compensation that is being checked: what it reads from around it.
+    pub(super) keeping: Option<Keeping>,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn new(world: &'a World<'a>, names: Names, diagnostics: &'a mut Diagnostics) -> Self {
-        Self { world, names, facts: Vec::new(), guards: Vec::new(), diagnostics }
+        Self { world, names, facts: Vec::new(), guards: Vec::new(), keeping: None, diagnostics }
     }
 
     /// Checks something that sees these names only.
@@ -166,7 +169,7 @@ impl<'a> Checker<'a> {
             let Some(step) = block.steps.get_mut(n as usize) else { continue };
             self.facts.truncate(facts);
             self.guards_before(n);
-            let shape = self.check_step(step);
+            let shape = self.check_step(step, n);
             if step.action.returns() {
                 returned.push(shape.clone());
             }
@@ -214,7 +217,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_step(&mut self, step: &mut Step) -> Shape {
+    /// Checks step `n` of the innermost block.
+    fn check_step(&mut self, step: &mut Step, n: u32) -> Shape {
         if let Some(when) = &mut step.when {
             self.expression(when, Place::Condition);
             self.facts.extend(when.proves(true));
@@ -258,6 +262,10 @@ impl<'a> Checker<'a> {
         if let Some(level) = self.names.levels.last_mut() {
             level.binds.error = Some(ErrorBind::Handler);
         }
+        if let Some(compensate) = &mut step.compensate {
+            let output = if step.secret { shape.clone().secret() } else { shape.clone() };
+            self.compensate(compensate, n, output);
+        }
         match &mut step.on_error {
             Some(OnError::Continue) => shape = shape.optional(),
             Some(OnError::Block(block)) => {
@@ -290,6 +298,9 @@ impl<'a> Checker<'a> {
                 return None;
             }
         };
+        if let Some(keeping) = &mut self.keeping {
+            keeping.note(found.bound.slot, self.names.levels.len());
+        }
         let mut shape = found.shape;
         let mut known = found.bound.consumed;
         let is_token = matches!(found.bound.slot, Slot::Auth)

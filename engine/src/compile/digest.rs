@@ -130,6 +130,9 @@ impl Visitor for Services {
             if let Some(OnError::Block(block)) = &mut step.on_error {
                 self.block(block);
             }
+            if let Some(compensate) = &mut step.compensate {
+                self.block(&mut compensate.block);
+            }
         }
         Shape::Any
     }

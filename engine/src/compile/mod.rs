@@ -2,6 +2,7 @@
 
 mod assemble;
 mod check;
+mod compensate;
 mod complaint;
 mod digest;
 mod durability;

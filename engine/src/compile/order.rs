@@ -226,6 +226,13 @@ impl Collector {
         if let Some(OnError::Block(block)) = &mut step.on_error {
             self.block(block);
         }
+        if let Some(compensate) = &mut step.compensate {
+            let before = self.reads.len();
+            self.block(&mut compensate.block);
+            // Its own output is there by then.
+            let undone = self.reads.split_off(before);
+            self.reads.extend(undone.into_iter().filter(|(name, _)| *name != step.name.value));
+        }
     }
 
     fn read(&mut self, expression: &Expression) {

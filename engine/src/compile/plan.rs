@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::Value;
 use crate::document::{Door, Retry};
-use crate::expression::{Expression, Tree};
+use crate::expression::{Expression, Slot, Tree};
 use crate::schema::Schema;
 use crate::source::Span;
 use crate::steps::Action;
@@ -88,8 +88,8 @@ pub(crate) enum Reason {
 #[derive(Debug)]
 pub struct Step {
     pub(crate) name: Arc<str>,
-    /// Names of the steps around it and its own, joined by `.`; those of an `on_error` stand
-    /// below one of that name.
+    /// Names of the steps around it and its own, joined by `.`; those of an `on_error` and of a
+    /// `compensate` stand below one of that name.
     pub(crate) path: Arc<str>,
     /// Steps that wait for it.
     pub(crate) wakes: Box<[u32]>,
@@ -103,6 +103,7 @@ pub struct Step {
     pub(crate) timeout: Option<Duration>,
     pub(crate) at_most_once: bool,
     pub(crate) secret: bool,
+    pub(crate) compensate: Option<Compensate>,
     pub(crate) verb: &'static str,
     pub(crate) action: Box<dyn Action>,
     /// What the action's `Begun::Enter` chooses from.
@@ -132,6 +133,14 @@ pub(crate) struct Repeat {
 pub(crate) enum OnError {
     Continue,
     Block(BlockId),
+}
+
+/// `compensate`.
+#[derive(Debug)]
+pub(crate) struct Compensate {
+    pub(crate) block: BlockId,
+    /// What it reads of the places around it; `up` counts from the step that it undoes.
+    pub(crate) keeps: Box<[Slot]>,
 }
 
 impl Plan {

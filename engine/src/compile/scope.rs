@@ -200,7 +200,13 @@ impl Names {
                 ("last", _) if binds.last => return Some(Found::new(Slot::Last { up }, Shape::Any)),
                 ("error", _) => match binds.error {
                     Some(ErrorBind::Retry) => {
-                        return Some(Found::new(Slot::Error { up }, error().optional()));
+                        // Before it has failed, it is what is handled around it.
+                        let handled = |level: &Level| level.binds.error == Some(ErrorBind::Handler);
+                        let shape = match self.levels.iter().any(handled) {
+                            true => error(),
+                            false => error().optional(),
+                        };
+                        return Some(Found::new(Slot::Error { up }, shape));
                     }
                     Some(ErrorBind::Handler) => return Some(Found::new(Slot::Error { up }, error())),
                     None => {}
@@ -276,6 +282,13 @@ fn record() -> Shape {
 fn error() -> Shape {
     let scalars =
         ["class", "message", "code", "status", "step", "attempts"].map(|name| (name, Shape::Scalar));
-    let others = [("details", Shape::Any), ("pointers", Shape::List(Box::new(Shape::Scalar)))];
+    let list = |of| Shape::List(Box::new(of));
+    let not_undone = Shape::object(["step", "class", "message"].map(|name| (name, Shape::Scalar)));
+    let compensation = Shape::object([("undone", list(Shape::Scalar)), ("not_undone", list(not_undone))]);
+    let others = [
+        ("details", Shape::Any),
+        ("pointers", list(Shape::Scalar)),
+        ("compensation", compensation.optional()),
+    ];
     Shape::object(scalars.into_iter().chain(others))
 }

@@ -22,6 +22,7 @@ impl Step {
             timeout: None,
             at_most_once: false,
             secret: false,
+            compensate: None,
             verb: "",
             action: Box::new(Broken),
         }

@@ -2,6 +2,7 @@
 
 mod block;
 mod broken;
+mod compensate;
 mod door;
 mod feed;
 pub mod fields;
@@ -13,6 +14,7 @@ mod schedule;
 mod step;
 
 pub use block::Block;
+pub use compensate::Compensate;
 pub use door::{Auth, Door, Form, HttpDoor, Mode, Reply};
 pub use feed::Feed;
 pub use fields::{Fields, list, whole, wrong_type};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fields::{list, whole};
 use super::scalar;
-use super::{Block, Fields, Reader, Retry};
+use super::{Block, Compensate, Fields, Reader, Retry};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Expression;
 use crate::source::{Entry, Kind, Node, Span, Spanned};
@@ -40,6 +40,8 @@ pub struct Step {
     pub at_most_once: bool,
     /// Its output is secret.
     pub secret: bool,
+    /// What undoes it.
+    pub compensate: Option<Compensate>,
     /// The name of its verb.
     pub verb: &'static str,
     /// What it does.
@@ -103,17 +105,22 @@ impl Step {
     pub fn parse(entry: &Entry, reader: &mut Reader<'_>) -> Option<Self> {
         let named = named(&entry.key, reader);
         let what = format!("step `{}`", entry.key.value);
-        let mut fields = Fields::of(&entry.value, &what, reader.diagnostics)?;
+        let step = Self::parse_unnamed(entry, &what, reader)?;
+        named.then_some(step)
+    }
+
+    /// Reads a step whose name is not its author's; `what` is what messages call it.
+    pub(super) fn parse_unnamed(entry: &Entry, what: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut fields = Fields::of(&entry.value, what, reader.diagnostics)?;
         let span = entry.key.span;
 
-        let action = parse_verb(&entry.value, &what, span, &mut fields, reader);
+        let action = parse_verb(&entry.value, what, span, &mut fields, reader);
         let modifiers = Modifiers::parse(&mut fields, span, reader);
         fields.finish(reader.diagnostics);
         let ((verb, action), modifiers) = (action?, modifiers?);
         if action.is_guard() {
-            modifiers.only_when(&what, span, reader)?;
+            modifiers.only_when(what, span, reader)?;
         }
-        named.then_some(())?;
         Some(Self {
             name: entry.key.clone(),
             needs: modifiers.needs,
@@ -125,21 +132,24 @@ impl Step {
             timeout: modifiers.timeout,
             at_most_once: modifiers.at_most_once,
             secret: modifiers.secret,
+            compensate: modifiers.compensate,
             verb,
             action,
         })
     }
 }
 
-/// Any name but that of the steps of an `on_error`, as paths have it.
+/// Any name but those that paths have for the steps of an `on_error` and a `compensate`.
 fn named(name: &Spanned<String>, reader: &mut Reader<'_>) -> bool {
-    if name.value != "on_error" {
-        return scalar::name(name, "a step", reader.diagnostics);
-    }
+    let help = match name.value.as_str() {
+        "on_error" => "if it is what happens when they fail, put it beside `steps`, not below",
+        Compensate::NAME => "if it is what undoes a step, put it into that step, beside its verb",
+        _ => return scalar::name(name, "a step", reader.diagnostics),
+    };
     reader.diagnostics.push(
-        Diagnostic::error(RESERVED_NAME, "`on_error` cannot be the name of a step")
+        Diagnostic::error(RESERVED_NAME, format!("`{}` cannot be the name of a step", name.value))
             .at(name.span, "stands among the steps")
-            .help("if it is what happens when they fail, put it beside `steps`, not below"),
+            .help(help),
     );
     false
 }
@@ -210,14 +220,13 @@ struct Modifiers {
     timeout: Option<Duration>,
     at_most_once: bool,
     secret: bool,
+    compensate: Option<Compensate>,
 }
 
 impl Modifiers {
     fn parse(fields: &mut Fields<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
-        for name in ["once", "compensate"] {
-            if let Some(entry) = fields.take_entry(name) {
-                reader.diagnostics.push(not_yet(&entry.key));
-            }
+        if let Some(entry) = fields.take_entry("once") {
+            reader.diagnostics.push(not_yet(&entry.key));
         }
         let needs = match fields.take("needs") {
             None => Some(Vec::new()),
@@ -246,6 +255,10 @@ impl Modifiers {
             Some(node) => scalar::boolean(node, &format!("`{name}`"), reader.diagnostics),
         };
         let (at_most_once, secret) = (flag("at_most_once"), flag("secret"));
+        let compensate = match fields.take_entry("compensate") {
+            None => Some(None),
+            Some(entry) => Compensate::parse(entry, reader).map(Some),
+        };
         Some(Self {
             needs: needs?,
             when: when?,
@@ -256,6 +269,7 @@ impl Modifiers {
             timeout: timeout?,
             at_most_once: at_most_once?,
             secret: secret?,
+            compensate: compensate?,
         })
     }
 
@@ -265,7 +279,8 @@ impl Modifiers {
             && self.on_error.is_none()
             && self.repeat.is_none()
             && self.retry.is_none()
-            && self.timeout.is_none();
+            && self.timeout.is_none()
+            && self.compensate.is_none();
         if !bare {
             reader.diagnostics.push(
                 Diagnostic::error(

@@ -82,15 +82,11 @@ fn item(plan: &Plan, step: &Step, prefix: &str) -> Item {
         parts.push((Some("on_error".to_owned()), group(plan, block, &format!("{inner}on_error "))));
     }
     let shape = if step.action.is_guard() { Shape::Guard } else { Shape::Step };
-    Item { id, label: label(step), shape, acts: step.blocks.is_empty(), parts }
+    Item { id, label: label(plan, step), shape, acts: step.blocks.is_empty(), parts }
 }
 
 /// Name; verb and what it names; modifiers.
-fn label(step: &Step) -> Vec<String> {
-    let verb = match step.action.target() {
-        Some(target) => format!("{} {target}", step.verb),
-        None => step.verb.to_owned(),
-    };
+fn label(plan: &Plan, step: &Step) -> Vec<String> {
     let mut marks = Vec::new();
     if step.when.is_some() {
         marks.push("when".to_owned());
@@ -107,11 +103,23 @@ fn label(step: &Step) -> Vec<String> {
     if let Some(retry) = step.retry.as_ref().filter(|retry| step.binds_error && retry.attempts > 1) {
         marks.push(format!("retry, {} attempts", retry.attempts));
     }
-    let mut label = vec![step.name.to_string(), verb];
+    let undo = step.compensate.as_ref().and_then(|compensate| plan.step(compensate.block, 0));
+    if let Some(undo) = undo {
+        marks.push(format!("compensate: {}", action(undo)));
+    }
+    let mut label = vec![step.name.to_string(), action(step)];
     if !marks.is_empty() {
         label.push(marks.join(" · "));
     }
     label
+}
+
+/// Verb and what it names.
+fn action(step: &Step) -> String {
+    match step.action.target() {
+        Some(target) => format!("{} {target}", step.verb),
+        None => step.verb.to_owned(),
+    }
 }
 
 /// The edges of a block without those of guards that others imply.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::arena::Key;
-use super::state::{Phase, Task};
+use super::state::{Phase, Task, Then};
 use super::{Alarm, Change, Class, Effect, Failure, Instance, Pending, Timer, Vm};
 use crate::Value;
 use crate::compile::{OnError, Plan, Step};
@@ -99,13 +99,13 @@ impl Vm {
         self.pending.insert(instance, Pending { task: key, effect, sent: false });
     }
 
-    fn enter_phase(&mut self, key: Key<Task>, phase: Phase) {
+    pub(super) fn enter_phase(&mut self, key: Key<Task>, phase: Phase) {
         if let Some(task) = self.tasks.get_mut(key) {
             task.phase = phase;
         }
     }
 
-    fn set_timer(&mut self, task: Key<Task>, alarm: Alarm, at: Now) -> u64 {
+    pub(super) fn set_timer(&mut self, task: Key<Task>, alarm: Alarm, at: Now) -> u64 {
         let timer = self.next_timer;
         self.next_timer += 1;
         self.timers.insert(timer, Timer { task, alarm, at });
@@ -131,6 +131,7 @@ impl Vm {
     pub(super) fn succeeded(&mut self, plan: &Plan, key: Key<Task>, output: Value) {
         self.clear_deadline(key);
         let Some(step) = self.step_of(plan, key) else { return };
+        self.leave_mark(step, key, &output);
         let Some(repeat) = &step.repeat else { return self.conclude(plan, key, output) };
         let iteration = match self.tasks.get_mut(key) {
             Some(task) => {
@@ -189,9 +190,12 @@ impl Vm {
         task.error = Some(Arc::new(failure.clone()));
         match self.next_attempt(step, &instance, attempt, since, &failure, emitted) {
             Some(at) => {
-                self.note(|_| instance, Change::Retrying { attempt, at, failure });
-                let timer = self.set_timer(key, Alarm::Retry, at);
-                self.enter_phase(key, Phase::Sleeping(timer));
+                if self.trace.is_some() {
+                    let change = Change::Retrying { attempt, at, failure: failure.clone() };
+                    self.note(|_| instance, change);
+                }
+                let earlier = self.tasks.get(key).map_or(0, |task| task.earlier);
+                self.undo_task(plan, key, earlier, failure, Then::Retry(key, at));
             }
             None => self.give_up_or_handle(plan, key, failure),
         }
@@ -228,18 +232,26 @@ impl Vm {
         match step.on_error {
             Some(OnError::Continue) => {
                 if self.trace.is_some() {
-                    let change = Change::Failed { failure };
+                    let change = Change::Failed { failure: failure.clone() };
                     self.note(|vm| vm.instance_of(key), change);
                 }
-                self.conclude(plan, key, Value::from(()));
+                self.undo_task(plan, key, 0, failure, Then::Handle(key));
             }
-            Some(OnError::Block(block)) => {
-                if let Some(task) = self.tasks.get_mut(key) {
-                    task.error = Some(Arc::new(failure));
-                }
-                self.enter(plan, block, key, Phase::Handling);
-            }
+            Some(OnError::Block(_)) => self.undo_task(plan, key, 0, failure, Then::Handle(key)),
             None => self.give_up(plan, key, failure),
+        }
+    }
+
+    /// The step's `on_error` handles its failure.
+    pub(super) fn handle(&mut self, plan: &Plan, key: Key<Task>, failure: Failure) {
+        let Some(step) = self.step_of(plan, key) else { return };
+        if let Some(OnError::Block(block)) = step.on_error {
+            if let Some(task) = self.tasks.get_mut(key) {
+                task.error = Some(Arc::new(failure));
+            }
+            self.enter(plan, block, key, Phase::Handling);
+        } else {
+            self.conclude(plan, key, Value::from(()));
         }
     }
 

@@ -33,7 +33,9 @@ impl Vm {
         // Those below are named after what the task is doing, so they go first.
         if let Some(frame) = self.tasks.get(key).and_then(Self::block_of) {
             self.cancel_below(frame);
-            self.frames.remove(frame);
+            if let (Some(frame), Some(task)) = (self.frames.remove(frame), self.tasks.get_mut(key)) {
+                task.trail.absorb(frame.trail);
+            }
         }
         match self.release(key) {
             Phase::Performing(instance) | Phase::Suspended(instance) => {
@@ -43,13 +45,18 @@ impl Vm {
             Phase::Sleeping(timer) => {
                 self.timers.remove(&timer);
             }
+            Phase::Undoing(undoing) => self.hand_over(key, undoing),
             Phase::Queued | Phase::Block(_) | Phase::Handling(_) => {}
         }
     }
 
     /// Ends the run from outside.
     pub(super) fn abort(&mut self, plan: &Plan, reason: Failure) {
-        let root = self.frames.iter().find(|(_, frame)| frame.owner.is_none()).map(|(key, _)| key);
+        let root = self
+            .frames
+            .iter()
+            .find(|(_, frame)| frame.owner.is_none() && frame.undoes.is_none())
+            .map(|(key, _)| key);
         match root {
             Some(root) => self.fail_frame(plan, root, reason),
             None => self.fail_run(plan, reason),

@@ -1,8 +1,10 @@
 //! How a step or a run fails.
 
+use super::Compensation;
 use crate::Value;
 use crate::schema::Violation;
 use crate::source::Span;
+use crate::value::with_field;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of failure; one table says what each means over HTTP and whether it is retried.
@@ -119,6 +121,9 @@ pub struct Failure {
     /// Milliseconds that an upstream asked us to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// What was undone because of it, and what could not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<Box<Compensation>>,
     /// Where the expression stands that failed; known to the process that evaluated it only.
     #[serde(skip)]
     pub place: Option<Span>,
@@ -137,6 +142,7 @@ impl Failure {
             step: None,
             attempts: 0,
             retry_after: None,
+            compensation: None,
             place: None,
         }
     }
@@ -175,7 +181,7 @@ impl Failure {
     #[must_use]
     pub fn to_value(&self) -> Value {
         let pointers: Vec<Value> = self.violations.iter().map(|v| Value::from(v.pointer.as_str())).collect();
-        Value::from_pairs([
+        let value = Value::from_pairs([
             ("class", Value::from(self.class.name())),
             ("message", Value::from(self.message.as_str())),
             ("code", self.code.as_deref().map_or(Value::from(()), Value::from)),
@@ -184,6 +190,10 @@ impl Failure {
             ("pointers", Value::from(pointers)),
             ("step", self.step.as_deref().map_or(Value::from(()), Value::from)),
             ("attempts", Value::from(self.attempts)),
-        ])
+        ]);
+        match &self.compensation {
+            None => value,
+            Some(told) => with_field(&value, "compensation", told.to_value()),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `each`: one task per item, a few at a time, outputs in the order of the items.
 
 use super::arena::Key;
-use super::state::{Fan, Frame, Phase, Task};
+use super::state::{Fan, Frame, Phase, Task, Then};
 use super::{Change, Class, Failure, Vm};
 use crate::Value;
 use crate::compile::Plan;
@@ -103,7 +103,7 @@ impl Vm {
             self.note(|vm| vm.instance_of(key), change);
         }
         if keep_going {
-            return self.settle_item(plan, key, Value::from(()));
+            return self.undo_task(plan, key, 0, failure, Then::LeaveItem(key));
         }
         self.remove_task(key);
         if let Some(fan) = fan {
@@ -113,7 +113,7 @@ impl Vm {
         self.fail_step(plan, frame, step, failure);
     }
 
-    fn settle_item(&mut self, plan: &Plan, key: Key<Task>, output: Value) {
+    pub(super) fn settle_item(&mut self, plan: &Plan, key: Key<Task>, output: Value) {
         let Some(task) = self.remove_task(key) else { return };
         let Some(fan_key) = task.fan else { return };
         let Some(fan) = self.fans.get_mut(fan_key) else { return };

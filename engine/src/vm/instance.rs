@@ -14,7 +14,10 @@ impl Vm {
 
     fn write_instance(&self, name: &mut String, frame: Key<Frame>, step: u32, task: Option<Key<Task>>) {
         let Some(frame) = self.frames.get(frame) else { return };
-        if let Some(owner) = frame.owner
+        if let Some(undoes) = &frame.undoes {
+            name.push_str(&undoes.done.instance);
+            name.push('.');
+        } else if let Some(owner) = frame.owner
             && let Some(task) = self.tasks.get(owner)
         {
             self.write_instance(name, task.frame, task.step, Some(owner));

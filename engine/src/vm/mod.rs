@@ -5,11 +5,13 @@
 //! computed to the end within [`Vm::apply`], all else is an [`Effect`] whose outcome comes back
 //! as an event.
 //!
-//! A block that runs is a *frame*, an execution of a step a *task*, a step's `each` a *fan*.
+//! A block that runs is a *frame*, an execution of a step a *task*, a step's `each` a *fan*. What
+//! a frame or task has done that can be undone is its *trail*.
 
 mod arena;
 mod attempt;
 mod cancel;
+mod compensation;
 mod effect;
 mod failure;
 mod fan;
@@ -20,14 +22,17 @@ mod schedule;
 mod start;
 mod state;
 mod trace;
+mod trail;
+mod undo;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use arena::{Arena, Key};
-use state::{Fan, Frame, Phase, Task};
+use state::{Fan, Frame, Phase, Task, Undoing};
 
+pub use compensation::{Compensation, NotUndone};
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
 pub use hash::RequestHash;
@@ -56,6 +61,11 @@ pub struct Vm {
     frames: Arena<Frame>,
     tasks: Arena<Task>,
     fans: Arena<Fan>,
+    undoings: Arena<Undoing>,
+    /// Whether one of them is the run's own.
+    undoing_run: bool,
+    /// Executions that finished and can be undone.
+    finished: u64,
     /// Steps whose dependencies are there.
     ready: VecDeque<(Key<Frame>, u32)>,
     /// Tasks that begin another iteration.
@@ -137,6 +147,9 @@ impl Vm {
             frames: Arena::default(),
             tasks: Arena::default(),
             fans: Arena::default(),
+            undoings: Arena::default(),
+            undoing_run: false,
+            finished: 0,
             ready: VecDeque::new(),
             again: VecDeque::new(),
             feeding: VecDeque::new(),
@@ -301,6 +314,9 @@ impl Vm {
     }
 
     fn cancelled(&mut self, plan: &Plan, reason: &Failure) -> Applied {
+        if self.undoing_run {
+            return Applied::Ignored;
+        }
         self.abort(plan, reason.clone());
         Applied::Yes
     }
@@ -311,7 +327,15 @@ impl Vm {
         while self.ended.is_none() {
             if self.budget == 0 {
                 let message = format!("{EXECUTIONS} steps ran without waiting for anything");
-                self.abort(plan, Failure::new(Class::Bug, message));
+                let failure = Failure::new(Class::Bug, message);
+                if self.undoing_run {
+                    self.give_up_undoing(failure);
+                    break;
+                }
+                self.abort(plan, failure);
+                if self.undoing_run {
+                    self.budget = EXECUTIONS;
+                }
             } else if let Some((frame, step)) = self.ready.pop_front() {
                 self.start_step(plan, frame, step);
             } else if let Some(task) = self.again.pop_front() {

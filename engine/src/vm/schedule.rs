@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::arena::Key;
-use super::state::{Cell, Frame, Phase, Status, Task};
-use super::{Change, Class, Failure, Vm};
+use super::state::{Cell, Frame, Phase, Status, Task, Then};
+use super::trail::Trail;
+use super::{Change, Class, Compensation, Failure, Vm};
 use crate::Value;
 use crate::compile::{BlockId, Plan, Step};
 use crate::steps::{Begun, Kind};
@@ -27,7 +28,10 @@ impl Vm {
     }
 
     pub(super) fn remove_task(&mut self, key: Key<Task>) -> Option<Task> {
-        let task = self.tasks.remove(key)?;
+        let mut task = self.tasks.remove(key)?;
+        if let Some(frame) = self.frames.get_mut(task.frame) {
+            frame.trail.absorb(std::mem::take(&mut task.trail));
+        }
         if let Some(frame) = self.frames.get_mut(task.frame)
             && frame.tasks.get(task.place) == Some(&key)
         {
@@ -46,7 +50,15 @@ impl Vm {
         let cells: Box<[Cell]> =
             block.waits.iter().map(|waits| Cell { waits: *waits, ..Cell::default() }).collect();
         let unfinished = u32::try_from(cells.len()).unwrap_or(u32::MAX);
-        let frame = self.frames.insert(Frame { block: id, owner, cells, unfinished, tasks: Vec::new() });
+        let frame = self.frames.insert(Frame {
+            block: id,
+            owner,
+            cells,
+            unfinished,
+            tasks: Vec::new(),
+            trail: Trail::default(),
+            undoes: None,
+        });
         self.ready.extend(block.first.iter().map(|step| (frame, *step)));
         Some(frame)
     }
@@ -66,9 +78,12 @@ impl Vm {
         self.close_if_finished(plan, frame);
     }
 
-    /// Opens the pathway's own block, or that of its `on_error`.
-    pub(super) fn open_root(&mut self, plan: &Plan, id: BlockId) {
+    /// Opens the pathway's own block, or that of its `on_error`; `told` says what was undone.
+    pub(super) fn open_root(&mut self, plan: &Plan, id: BlockId, told: Option<Compensation>) {
         if let Some(frame) = self.open(plan, id, None) {
+            if let (Some(told), Some(frame)) = (told, self.frames.get_mut(frame)) {
+                frame.trail.tell(told);
+            }
             self.close_if_finished(plan, frame);
         }
     }
@@ -179,9 +194,15 @@ impl Vm {
     pub(super) fn end_frame(&mut self, plan: &Plan, key: Key<Frame>, value: Option<Value>) {
         self.cancel_below(key);
         let Some(frame) = self.frames.remove(key) else { return };
+        if let Some(undoes) = frame.undoes {
+            return self.compensated(plan, key, *undoes, None);
+        }
         let Some(owner) = frame.owner else {
-            return self.end_pathway(plan, value);
+            return self.end_pathway(plan, frame.trail, value);
         };
+        if let Some(task) = self.tasks.get_mut(owner) {
+            task.trail.absorb(frame.trail);
+        }
         let output = value.unwrap_or_else(|| Value::from(()));
         match self.tasks.get(owner).map(|task| &task.phase) {
             Some(Phase::Handling(_)) => self.conclude(plan, owner, output),
@@ -190,7 +211,7 @@ impl Vm {
     }
 
     /// The pathway's own block is over, or that of its `on_error`.
-    fn end_pathway(&mut self, plan: &Plan, value: Option<Value>) {
+    fn end_pathway(&mut self, plan: &Plan, trail: Trail, value: Option<Value>) {
         match (self.failure.take(), value) {
             // An `on_error` that returns nothing has handled nothing.
             (Some(failure), None) => self.finish_run(Err(Failure::clone(&failure))),
@@ -202,7 +223,10 @@ impl Vm {
                         .map_err(|violations| Failure::violated(Class::Bug, "the return", violations)),
                     None => Ok(value),
                 };
-                self.finish_run(checked);
+                match checked {
+                    Ok(value) => self.finish_run(Ok(value)),
+                    Err(failure) => self.undo(plan, trail, failure, Then::EndRun),
+                }
             }
         }
     }
@@ -225,7 +249,13 @@ impl Vm {
     pub(super) fn fail_frame(&mut self, plan: &Plan, key: Key<Frame>, failure: Failure) {
         self.cancel_below(key);
         let Some(frame) = self.frames.remove(key) else { return };
-        let Some(owner) = frame.owner else { return self.fail_run(plan, failure) };
+        if let Some(undoes) = frame.undoes {
+            return self.compensated(plan, key, *undoes, Some(failure));
+        }
+        let Some(owner) = frame.owner else { return self.undo(plan, frame.trail, failure, Then::FailRun) };
+        if let Some(task) = self.tasks.get_mut(owner) {
+            task.trail.absorb(frame.trail);
+        }
         match self.tasks.get(owner).map(|task| &task.phase) {
             Some(Phase::Handling(_)) => self.give_up(plan, owner, failure),
             _ => self.attempt_failed(plan, owner, failure, false),
@@ -236,8 +266,9 @@ impl Vm {
     pub(super) fn fail_run(&mut self, plan: &Plan, failure: Failure) {
         match plan.on_error {
             Some(block) if self.failure.is_none() => {
+                let told = failure.compensation.as_deref().cloned();
                 self.failure = Some(Arc::new(failure));
-                self.open_root(plan, block);
+                self.open_root(plan, block, told);
             }
             _ => self.finish_run(Err(failure)),
         }

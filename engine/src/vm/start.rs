@@ -92,7 +92,7 @@ impl Vm {
             None => self.prepare(plan),
         };
         match prepared {
-            Ok(()) => self.open_root(plan, plan.root),
+            Ok(()) => self.open_root(plan, plan.root, None),
             Err(failure) => self.fail_run(plan, failure),
         }
         Applied::Yes

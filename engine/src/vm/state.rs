@@ -3,22 +3,27 @@
 use std::sync::Arc;
 
 use super::arena::Key;
-use super::{Failure, Instance};
+use super::trail::{Done, Trail, Undoes};
+use super::{Compensation, Failure, Instance};
 use crate::Value;
 use crate::compile::BlockId;
 use crate::expression::Now;
 
-/// A live block: of the pathway, of a step, or of an `on_error`.
+/// A live block: of the pathway, of a step, of an `on_error`, or of a `compensate`.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) block: BlockId,
-    /// The task whose block this is; none for the pathway's own.
+    /// The task whose block this is; none for the pathway's own and that of a `compensate`.
     pub(super) owner: Option<Key<Task>>,
     pub(super) cells: Box<[Cell]>,
     /// Steps that are neither finished nor skipped.
     pub(super) unfinished: u32,
     /// Tasks of its steps, each knowing its place here.
     pub(super) tasks: Vec<Key<Task>>,
+    /// What its steps have done.
+    pub(super) trail: Trail,
+    /// What it undoes, of a `compensate`.
+    pub(super) undoes: Option<Box<Undoes>>,
 }
 
 /// A step of a frame.
@@ -71,6 +76,10 @@ pub(super) struct Task {
     pub(super) phase: Phase,
     /// The timer that would end the present attempt.
     pub(super) deadline: Option<u64>,
+    /// What was done in it.
+    pub(super) trail: Trail,
+    /// How much of that was done before the present iteration.
+    pub(super) earlier: usize,
 }
 
 /// What a task is doing.
@@ -88,6 +97,45 @@ pub(super) enum Phase {
     Block(Key<Frame>),
     /// Its `on_error` block runs.
     Handling(Key<Frame>),
+    /// What it has done is undone.
+    Undoing(Key<Undoing>),
+}
+
+/// A scope that has failed and is being undone.
+#[derive(Debug)]
+pub(super) struct Undoing {
+    /// What finished last stands last.
+    pub(super) left: Vec<Done>,
+    /// One at a time, but for those that ran when their scope was stopped.
+    pub(super) running: Vec<Key<Frame>>,
+    pub(super) told: Compensation,
+    pub(super) why: Arc<Failure>,
+    pub(super) then: Then,
+}
+
+/// What was put off until a scope is undone.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Then {
+    /// The task is tried again at that time.
+    Retry(Key<Task>, Now),
+    /// The task's `on_error` handles the failure.
+    Handle(Key<Task>),
+    /// The `each` goes on without the item.
+    LeaveItem(Key<Task>),
+    /// The pathway's `on_error` handles the failure, or the run ends with it.
+    FailRun,
+    /// The run ends with the failure.
+    EndRun,
+}
+
+impl Then {
+    /// The task whose scope it is; none: the run's.
+    pub(super) fn task(self) -> Option<Key<Task>> {
+        match self {
+            Self::Retry(task, _) | Self::Handle(task) | Self::LeaveItem(task) => Some(task),
+            Self::FailRun | Self::EndRun => None,
+        }
+    }
 }
 
 /// A step's `each`.
@@ -122,6 +170,8 @@ impl Task {
             since: now,
             phase: Phase::Queued,
             deadline: None,
+            trail: Trail::default(),
+            earlier: 0,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::arena::Key;
 use super::state::{Frame, Task};
+use super::trail::Undoes;
 use super::{Failure, Vm};
 use crate::Value;
 use crate::expression::{EvalError, Now, Scope, Slot, Tree};
@@ -16,6 +17,13 @@ pub(super) struct View<'a> {
     step: u32,
     task: Option<Key<Task>>,
     uuids: Cell<u32>,
+}
+
+/// A place that is so many levels out.
+enum Level<'a> {
+    Live(Option<Key<Frame>>, Option<Key<Task>>),
+    /// It is so many levels out of what is being undone, and may be gone.
+    Undone(&'a Undoes, u32),
 }
 
 impl Vm {
@@ -48,13 +56,28 @@ impl Vm {
 }
 
 impl View<'_> {
-    /// The frame and the task that are `up` levels out.
-    fn level(&self, up: u32) -> (Option<Key<Frame>>, Option<Key<Task>>) {
+    /// What is `up` levels out.
+    fn level(&self, up: u32) -> Level<'_> {
         let mut level = (self.frame, self.task);
-        for _ in 0..up {
+        for n in 1..=up {
+            if let Some(undoes) = self.undoes(level.0) {
+                return Level::Undone(undoes, up - n);
+            }
             level = self.around(level.0);
         }
-        level
+        Level::Live(level.0, level.1)
+    }
+
+    /// What a frame undoes.
+    fn undoes(&self, frame: Option<Key<Frame>>) -> Option<&Undoes> {
+        self.vm.frames.get(frame?)?.undoes.as_deref()
+    }
+
+    /// What was kept of a place around a compensation.
+    fn kept(&self, up: u32, slot: impl FnOnce(u32) -> Slot) -> Option<&Value> {
+        let Level::Undone(undoes, up) = self.level(up) else { return None };
+        let slot = slot(up);
+        undoes.done.kept.iter().find(|(kept, _)| *kept == slot).map(|(_, value)| value)
     }
 
     /// The task whose block a frame is, and the frame of that task.
@@ -64,26 +87,45 @@ impl View<'_> {
         (frame, owner)
     }
 
+    /// What a task binds, or what was kept of it.
+    fn bound(&self, up: u32, slot: fn(u32) -> Slot, of: fn(&Task) -> Value) -> Value {
+        let live = self.task(up).map(of);
+        live.or_else(|| self.kept(up, slot).cloned()).unwrap_or_else(|| Value::from(()))
+    }
+
     fn task(&self, up: u32) -> Option<&Task> {
-        self.vm.tasks.get(self.level(up).1?)
+        match self.level(up) {
+            Level::Live(_, task) => self.vm.tasks.get(task?),
+            Level::Undone(..) => None,
+        }
     }
 
     /// What failed last, of the innermost level from `up` on that binds `error` and has had a
     /// failed attempt.
     fn error(&self, up: u32) -> Option<&Failure> {
-        let mut level = self.level(up);
-        while let (frame, Some(task)) = level {
-            if let Some(error) = &self.vm.tasks.get(task)?.error {
+        let (mut frame, mut task) = match self.level(up) {
+            Level::Live(frame, task) => (frame, task),
+            Level::Undone(undoes, _) => return Some(&undoes.why),
+        };
+        while let Some(key) = task {
+            if let Some(error) = &self.vm.tasks.get(key)?.error {
                 return Some(error);
             }
-            level = self.around(frame);
+            if let Some(undoes) = self.undoes(frame) {
+                return Some(&undoes.why);
+            }
+            (frame, task) = self.around(frame);
         }
         self.vm.failure.as_deref()
     }
 
     fn step(&self, up: u32, index: u32) -> Option<&Value> {
-        let frame = self.vm.frames.get(self.level(up).0?)?;
-        frame.cells.get(index as usize).map(|cell| &cell.output)
+        match self.level(up) {
+            Level::Live(frame, _) => {
+                self.vm.frames.get(frame?)?.cells.get(index as usize).map(|cell| &cell.output)
+            }
+            Level::Undone(..) => self.kept(up, |up| Slot::Step { up, index }),
+        }
     }
 }
 
@@ -96,9 +138,9 @@ impl Scope for View<'_> {
             Slot::Auth => self.vm.context.auth().clone(),
             Slot::Run => self.vm.context.run(&self.vm.plan).clone(),
             Slot::Step { up, index } => self.step(up, index).cloned().unwrap_or_else(none),
-            Slot::Item { up } => self.task(up).map_or_else(none, |task| task.item.clone()),
-            Slot::Index { up } => self.task(up).map_or_else(none, |task| task.index.into()),
-            Slot::Last { up } => self.task(up).map_or_else(none, |task| task.last.clone()),
+            Slot::Item { up } => self.bound(up, |up| Slot::Item { up }, |task| task.item.clone()),
+            Slot::Index { up } => self.bound(up, |up| Slot::Index { up }, |task| task.index.into()),
+            Slot::Last { up } => self.bound(up, |up| Slot::Last { up }, |task| task.last.clone()),
             Slot::Error { up } => self.error(up).map_or_else(none, Failure::to_value),
             Slot::Local(_)
             | Slot::Chunk

@@ -134,6 +134,7 @@ impl Generator {
             on_error: None,
             repeat: None,
             retry: None,
+            compensate: None,
             verb: Verb::Sleep,
         };
         let kind = self.tape.below(40);
@@ -185,6 +186,9 @@ impl Generator {
         if may_repeat {
             step.repeat =
                 Some(Repeat { test: self.test(&inside, 50), limit: 1 + u32::from(self.tape.below(5)) });
+        }
+        if self.tape.chance(40) {
+            step.compensate = Some(self.sum(&Context { last: None, ..inside.clone() }));
         }
         let handling = Context { has_error: true, depth: context.depth + 1, ..inside };
         step.on_error = match self.tape.below(10) {

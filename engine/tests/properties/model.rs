@@ -33,6 +33,8 @@ pub(crate) struct Step {
     pub(crate) repeat: Option<Repeat>,
     /// Attempts of its own retry.
     pub(crate) retry: Option<u32>,
+    /// What a call that undoes it says.
+    pub(crate) compensate: Option<Sum>,
     pub(crate) verb: Verb,
 }
 
@@ -161,6 +163,7 @@ impl Step {
             sums.extend(each.filter.as_ref().map(|test| &test.sum));
         }
         sums.extend(self.repeat.as_ref().map(|repeat| &repeat.test.sum));
+        sums.extend(&self.compensate);
         match &self.verb {
             Verb::Set(sum)
             | Verb::Http(sum)

@@ -95,6 +95,9 @@ fn change_block(block: &mut Block) {
             Verb::Switch(_, cases) => cases.iter_mut().for_each(change_block),
             _ => {}
         }
+        if let Some(sum) = &mut step.compensate {
+            sum.constant += 1;
+        }
         if let Some(OnError::Block(block)) = &mut step.on_error {
             change_block(block);
         }

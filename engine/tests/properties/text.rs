@@ -73,6 +73,13 @@ impl Step {
             };
             writeln!(out, "{pad}retry: {{ attempts: {attempts}, delay: 1s, on: {on} }}").unwrap();
         }
+        if let Some(sum) = &self.compensate {
+            // Its own output is a term like any other; that of an `each` is the item's there.
+            let own = self.verb.read().text(&format!("steps.{}", self.name));
+            let json = format!("\"{{{{ {} + {own} }}}}\"", sum.text());
+            writeln!(out, "{pad}compensate: {{ http: {{ service: api, delete: /, json: {json} }} }}")
+                .unwrap();
+        }
         match &self.on_error {
             None => {}
             Some(OnError::Continue) => writeln!(out, "{pad}on_error: continue").unwrap(),

@@ -77,7 +77,20 @@ pub(crate) struct World {
     open: BTreeMap<String, u32>,
     begun: BTreeSet<(String, u32)>,
     over: BTreeSet<String>,
+    /// What finished, and what was undone, in this order.
+    pub(crate) log: Vec<Mark>,
     ended: bool,
+}
+
+/// Something that matters to compensation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// The effect of this instance was answered.
+    Answered(String),
+    /// This instance is finished.
+    Finished(String),
+    /// The compensation of this instance was begun.
+    Undone(String),
 }
 
 impl World {
@@ -95,6 +108,7 @@ impl World {
             open: BTreeMap::new(),
             begun: BTreeSet::new(),
             over: BTreeSet::new(),
+            log: Vec::new(),
             ended: false,
         };
         world.tell(Kind::Started(started(json("{}"), seed)));
@@ -160,8 +174,12 @@ impl World {
         panic!("the run does not end");
     }
 
+    /// Calls the run off, and lets it be undone.
     pub(crate) fn cancel(&mut self) {
         self.tell(Kind::Cancelled { reason: Failure::new(Class::Cancelled, "called off") });
+        while self.vm.is_undoing() {
+            assert!(self.step(), "nothing is in flight, and the run is being undone");
+        }
     }
 
     fn tell(&mut self, kind: Kind) {
@@ -169,6 +187,9 @@ impl World {
             Kind::Performed(performed) => Some(performed.instance.to_string()),
             _ => None,
         };
+        if let Kind::Performed(Performed { instance, outcome: Outcome::Answer(_), .. }) = &kind {
+            self.log.push(Mark::Answered(instance.to_string()));
+        }
         let signalled = matches!(kind, Kind::Signalled(_));
         let event = Event { at: self.now, kind };
         let mut effects = Vec::new();
@@ -248,6 +269,10 @@ impl World {
                     let is_new = self.begun.insert((trace.instance.clone(), attempt));
                     assert!(is_new, "{} begins attempt {attempt} twice", trace.instance);
                     let path = step_path(&trace.instance);
+                    if let Some(undone) = trace.instance.strip_suffix(".compensate") {
+                        self.log.extend((attempt == 1).then(|| Mark::Undone(undone.to_owned())));
+                        continue;
+                    }
                     let levels: Vec<_> = trace.instance.split('.').collect();
                     for (depth, name) in &self.rules.before[path.rsplit('.').next().unwrap()] {
                         let around = levels[..*depth].iter().map(|level| format!("{level}."));
@@ -256,6 +281,9 @@ impl World {
                     }
                 }
                 Change::Finished { .. } | Change::Skipped => {
+                    if matches!(trace.change, Change::Finished { .. }) {
+                        self.log.push(Mark::Finished(trace.instance.clone()));
+                    }
                     self.over.insert(trace.instance);
                 }
                 _ => {}

@@ -186,11 +186,17 @@ impl Actor {
             self.timers.remove(&(at, timer));
             self.tell(Kind::Fired { timer }, &mut effects);
         }
-        if self.vm.outcome().is_none() && self.slots.used().0 >= self.plan().timeout {
+        if self.is_late() {
             let message = format!("the run took longer than {:?}", self.plan().timeout);
             self.tell(Kind::Cancelled { reason: Failure::new(Class::Timeout, message) }, &mut effects);
         }
         self.follow(effects, &share).await
+    }
+
+    /// Whether the run has taken too long. One that is being undone may take as long as it needs.
+    fn is_late(&self) -> bool {
+        let goes_on = self.vm.outcome().is_none() && !self.vm.is_undoing();
+        goes_on && self.slots.used().0 >= self.plan().timeout
     }
 
     /// The next message; none when a timer is due, or the run's time is up.
@@ -198,7 +204,7 @@ impl Actor {
         let mut wake: Option<Duration> = self.timers.first_key_value().map(|(&(at, _), ())| until(at));
         let mut sooner = |wait: Duration| wake = Some(wake.map_or(wait, |wake| wake.min(wait)));
         let (used, held) = self.slots.used();
-        if held {
+        if held && !self.vm.is_undoing() {
             sooner(self.plan().timeout.saturating_sub(used));
         }
         if let Some(since) = self.change.stream_since {

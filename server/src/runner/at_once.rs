@@ -57,10 +57,12 @@ impl Inner {
         }
         let outcome = vm.outcome()?.clone();
         let Collected { mut records, stream } = ended;
-        let status = Ending { run, outcome: &outcome }.status();
-        if let (Status::Parked, Err(failure)) = (status, &outcome) {
+        let ending = Ending { run, outcome: &outcome };
+        let status = ending.status();
+        if let Some(failure) = ending.dead_letter() {
             // What it has done is to be kept step by step, so that a redrive does not do it again.
-            if run.plan.has_journal() && (!records.is_empty() || !stream.is_empty()) {
+            let is_kept = status == Status::Parked && run.plan.has_journal();
+            if is_kept && (!records.is_empty() || !stream.is_empty()) {
                 return None;
             }
             records.extend(outgoing.dead_letter(record.clone(), failure));

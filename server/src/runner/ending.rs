@@ -25,8 +25,22 @@ impl Ending<'_> {
             // A child's failure is its caller's to handle.
             Err(_) if self.run.parent.is_some() => Status::Failed,
             Err(failure) if self.run.from_http && is_callers(failure.class) => Status::Failed,
+            // What it has done is undone, so it cannot go on from where it failed.
+            Err(failure) if failure.compensation.is_some() => Status::Failed,
             Err(_) => Status::Parked,
         }
+    }
+
+    /// Why a copy of its record is left for a human, if one is.
+    pub(super) fn dead_letter(&self) -> Option<&Failure> {
+        let failure = self.outcome.as_ref().err()?;
+        let is_ours = self.run.parent.is_none() && !(self.run.from_http && is_callers(failure.class));
+        let is_left = match self.status() {
+            Status::Parked => true,
+            Status::Failed => is_ours,
+            _ => false,
+        };
+        is_left.then_some(failure)
     }
 
     /// Its outcome as it is stored.
@@ -41,6 +55,13 @@ impl Ending<'_> {
     /// Says it in the log.
     pub(super) fn log(&self, status: Status) {
         let (pathway, run) = (&self.run.plan.name, &self.run.public_id);
+        let compensation = self.outcome.as_ref().err().and_then(|failure| failure.compensation.as_deref());
+        for left in compensation.into_iter().flat_map(|told| &told.not_undone) {
+            tracing::warn!(
+                %pathway, run, step = left.step, class = left.class.name(), message = left.message,
+                "a finished step could not be undone"
+            );
+        }
         match self.outcome {
             Ok(_) => tracing::info!(%pathway, run, "succeeded"),
             Err(failure) if unkept::is_lost(self.run, status) => tracing::warn!(
@@ -50,6 +71,10 @@ impl Ending<'_> {
             Err(failure) if status == Status::Parked => tracing::warn!(
                 %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
                 "parked: it can be redriven from the failing step"
+            ),
+            Err(failure) if self.dead_letter().is_some() => tracing::warn!(
+                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                "failed and undone: its record is on the dead-letter topic"
             ),
             Err(failure) => tracing::info!(
                 %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,

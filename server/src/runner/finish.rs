@@ -1,5 +1,5 @@
 //! The end of a run that was under way: its status, its reply, and the dead letter of one that is
-//! parked.
+//! parked, or undone.
 
 use jiff::Timestamp;
 use pathway_engine::Value;
@@ -18,10 +18,11 @@ impl Actor {
         let Some(outcome) = self.vm.outcome().cloned() else { return Ok(false) };
         let ending = Ending { run: &self.run, outcome: &outcome };
         let (status, stored) = (ending.status(), ending.stored());
+        let left = ending.dead_letter().cloned();
         let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
         self.change.records.extend(outgoing.ended(&outcome));
-        if let (Status::Parked, Err(failure)) = (status, &outcome) {
-            self.dead_letter(failure).await;
+        if let Some(failure) = left {
+            self.dead_letter(&failure).await;
         }
         let at = Timestamp::now().as_millisecond();
         self.commit_with(Some(StatusChange { status, outcome: stored, wake_at: None, at })).await?;
