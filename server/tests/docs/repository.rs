@@ -138,3 +138,34 @@ fn the_lock_file_names_one_registry() {
     assert_eq!(sources.len(), 1, "{sources:?}");
     assert!(sources[0].starts_with("source = \"registry+"), "{sources:?}");
 }
+
+/// A promise is worth what proves it.
+#[test]
+fn every_promise_names_tests_that_there_are() {
+    let sources: Vec<String> = ["tests", "server/tests", "engine/tests"]
+        .iter()
+        .flat_map(|folder| files(folder, &["rs"]))
+        .map(|(_, text)| text)
+        .collect();
+    let page = fs::read_to_string(root().join("docs/guarantees.md")).unwrap();
+    let (promises, _) = page.split_once("## Not promised").unwrap();
+    let mut proven = 0;
+    for promise in promises.split("\n\n").filter(|paragraph| paragraph.starts_with("**")) {
+        let (_, tests) = promise.rsplit_once("*`").unwrap_or_else(|| panic!("nothing proves it: {promise}"));
+        for name in tests.split_whitespace().map(|name| name.trim_matches(['`', '*'])) {
+            let definition = format!("fn {name}()");
+            let is_test = |text: &String| {
+                text.split_once(&definition).is_some_and(|(before, _)| {
+                    before
+                        .lines()
+                        .rev()
+                        .take(3)
+                        .any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+                })
+            };
+            assert!(sources.iter().any(is_test), "no test is called `{name}`");
+            proven += 1;
+        }
+    }
+    assert!(proven > 20, "only {proven} tests are named");
+}
