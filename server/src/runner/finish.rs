@@ -19,7 +19,9 @@ impl Actor {
         let ending = Ending { run: &self.run, outcome: &outcome };
         let (status, stored) = (ending.status(), ending.stored());
         let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
-        self.change.records.extend(outgoing.ended(&outcome));
+        if !self.run.redriven {
+            self.change.records.extend(outgoing.ended(&outcome));
+        }
         if let (Status::Parked, Err(failure)) = (status, &outcome) {
             self.dead_letter(failure).await;
         }
