@@ -1,6 +1,6 @@
 //! A server as a whole: store, bus, runner and gateway of one project in one process.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,21 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::Admin;
 use crate::bus::{Bus, BusError, EmbeddedBus, KafkaBus};
 use crate::config::Config;
 use crate::definition::Definition;
 use crate::gateway::{self, Capacity, CommandError, Commands, Gateway, Limits};
 use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
+use crate::operations::Operations;
 use crate::runner::{Parts, Runner};
 use crate::schedule::Scheduler;
 use crate::seal::{self, SealError, SealKeys};
+use crate::secret_file;
 use crate::store::{Outlet, SqliteStore, Store, StoreError};
+
+/// The file in the data folder that says where operators are listened to.
+pub const ADMIN_ADDRESS: &str = "admin-address";
 
 /// What a process is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +59,7 @@ pub struct Settings {
     pub variables: Variables,
     /// Its folder, which a relative `store.path` is meant from.
     pub folder: PathBuf,
-    /// Listens here instead of where the project says.
+    /// Listens here instead of where the project says; for operators then on a free port.
     pub listener: Option<TcpListener>,
 }
 
@@ -62,6 +68,8 @@ pub struct Settings {
 pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens for operators.
+    pub admin: SocketAddr,
     /// Its runner.
     pub runner: Runner,
     /// Its store.
@@ -70,6 +78,7 @@ pub struct App {
     stop: CancellationToken,
     grace: Duration,
     gateway: JoinHandle<Result<(), gateway::ServeError>>,
+    operators: JoinHandle<()>,
     schedules: JoinHandle<()>,
 }
 
@@ -147,15 +156,14 @@ impl App {
         let keys = SealKeys::load(given(seal::VARIABLE), &data)?;
         let admin = AdminToken::load(given(AdminToken::VARIABLE), &data)?;
         let identity = Arc::new(Identity::new(project.auth.as_ref())?);
-        let listener = match listener {
-            Some(listener) => listener,
-            None => {
-                let address = project.listen;
-                TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?
-            }
+        let (listener, for_operators) = match listener {
+            Some(listener) => (listener, (Ipv4Addr::LOCALHOST, 0).into()),
+            None => (listen(project.listen).await?, project.admin),
         };
-        let address =
-            listener.local_addr().map_err(|source| AppError::Listen { address: project.listen, source })?;
+        let for_operators = listen(for_operators).await?;
+        let address = address_of(&listener, project.listen)?;
+        let admin_address = address_of(&for_operators, project.admin)?;
+        tell_address(&data, admin_address)?;
         let bus = open_bus(&project, &store)?;
         let project = Arc::new(project);
         let runner = Runner::start(Parts {
@@ -179,6 +187,13 @@ impl App {
         let schedules = Scheduler::load(&program, project.clone(), store.clone(), bus.clone(), now()).await?;
         let schedules = tokio::spawn(schedules.run(now, stop.clone()));
         let limits = Limits::of(&project.http);
+        let operators = Admin {
+            operations: Operations::new(store.clone(), runner.clone()),
+            token: admin.clone(),
+            limits,
+            stop: stop.clone(),
+        };
+        let operators = tokio::spawn(operators.serve(for_operators));
         let gateway = Gateway::new(gateway::Parts {
             project,
             program: Arc::new(doors),
@@ -194,7 +209,19 @@ impl App {
             limits,
         });
         let gateway = tokio::spawn(gateway.serve(listener));
-        Ok(Self { address, runner, store, bus, stop, grace: limits.grace, gateway, schedules })
+        let grace = limits.grace;
+        Ok(Self {
+            address,
+            admin: admin_address,
+            runner,
+            store,
+            bus,
+            stop,
+            grace,
+            gateway,
+            operators,
+            schedules,
+        })
     }
 
     /// Ready when the server can do its work no longer.
@@ -216,9 +243,24 @@ impl App {
     pub async fn stop(self) {
         self.stop.cancel();
         let runner = self.runner.stop(self.grace);
-        let (_gateway, _schedules, ()) = tokio::join!(self.gateway, self.schedules, runner);
+        let _ended = tokio::join!(self.gateway, self.operators, self.schedules, runner);
         self.bus.close().await;
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+fn address_of(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(|source| AppError::Listen { address, source })
+}
+
+/// Leaves word for the command line where operators are listened to.
+fn tell_address(data: &Path, address: SocketAddr) -> Result<(), AppError> {
+    let path = data.join(ADMIN_ADDRESS);
+    secret_file::write(&path, &address.to_string())
+        .map_err(|error| AppError::Runner(format!("cannot write `{}`: {error}", path.display())))
 }
 
 /// Whether a worker can work beside gateways elsewhere.

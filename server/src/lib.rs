@@ -1,5 +1,6 @@
 //! Everything around the engine: bus, store, effects, gateway and command line.
 
+pub mod admin;
 pub mod app;
 pub mod bus;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod facts;
 pub mod gateway;
 pub mod identity;
 pub mod loading;
+pub mod operations;
 pub mod piece;
 pub mod runner;
 pub mod schedule;

@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Nothing listens at port 9.
 const PROJECT: &str = "
 listen: 127.0.0.1:0
+admin: 127.0.0.1:0
 auth:
   jwks: http://127.0.0.1:9/keys
   introspect: http://127.0.0.1:9/user

@@ -51,6 +51,14 @@ pub enum Kind {
         /// Why.
         reason: Failure,
     },
+    /// Somebody let it go on where it failed. What followed on its failure counts no more.
+    Redriven {
+        /// The event with which it failed: its place in the journal.
+        end: u32,
+        /// Whether that event is undone, as a failed call is, which is made again; else it stays,
+        /// and what failed because of it is tried again.
+        undo: bool,
+    },
 }
 
 /// The beginning of a run.
@@ -197,6 +205,7 @@ impl Event {
             Kind::Fired { .. } => "fired",
             Kind::Signalled(_) => "signalled",
             Kind::Cancelled { .. } => "cancelled",
+            Kind::Redriven { .. } => "redriven",
         }
     }
 }

@@ -115,7 +115,7 @@ impl Vm {
 
     fn set_deadline(&mut self, key: Key<Task>, timeout: Duration) {
         let at = self.now.checked_add(timeout).unwrap_or(Now::MAX);
-        let timer = self.set_timer(key, Alarm::Deadline, at);
+        let timer = self.set_timer(key, Alarm::Deadline { span: timeout }, at);
         if let Some(task) = self.tasks.get_mut(key) {
             task.deadline = Some(timer);
         }
@@ -150,6 +150,7 @@ impl Vm {
                 if let Some(task) = self.tasks.get_mut(key) {
                     task.iteration += 1;
                     task.attempt = 1;
+                    task.before = 0;
                     task.error = None;
                 }
                 self.again.push_back(key);
@@ -186,9 +187,9 @@ impl Vm {
             failure.step = Some(instance.clone());
             failure.attempts = task.attempt;
         }
-        let (attempt, since) = (task.attempt, task.since);
+        let (attempt, before, since) = (task.attempt, task.before, task.since);
         task.error = Some(Arc::new(failure.clone()));
-        match self.next_attempt(step, &instance, attempt, since, &failure, emitted) {
+        match self.next_attempt(step, &instance, (attempt, before), since, &failure, emitted) {
             Some(at) => {
                 if self.trace.is_some() {
                     let change = Change::Retrying { attempt, at, failure: failure.clone() };
@@ -206,13 +207,14 @@ impl Vm {
         &self,
         step: &Step,
         instance: &str,
-        attempt: u32,
+        (attempt, before): (u32, u32),
         since: Now,
         failure: &Failure,
         emitted: bool,
     ) -> Option<Now> {
         let retry = step.retry.as_ref()?;
-        if attempt >= retry.attempts || !retry.covers(failure) || (emitted && !retry.restart) {
+        let made = attempt.saturating_sub(before);
+        if made >= retry.attempts || !retry.covers(failure) || (emitted && !retry.restart) {
             return None;
         }
         // Only an answer tells that the call was not carried out, or was and failed.
@@ -220,7 +222,7 @@ impl Vm {
             return None;
         }
         let asked = Duration::from_millis(failure.retry_after.unwrap_or(0));
-        let pause = retry.pause(attempt, random(self.context.seed, instance, attempt)).max(asked);
+        let pause = retry.pause(made, random(self.context.seed, instance, attempt)).max(asked);
         let at = self.now.checked_add(pause).ok()?;
         let in_time = |total| since.checked_add(total).is_ok_and(|end| at <= end);
         retry.total.is_none_or(in_time).then_some(at)

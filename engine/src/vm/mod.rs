@@ -17,6 +17,7 @@ mod failure;
 mod fan;
 mod hash;
 mod instance;
+mod redrive;
 mod replay;
 mod schedule;
 mod start;
@@ -28,6 +29,7 @@ mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arena::{Arena, Key};
 use state::{Fan, Frame, Phase, Task, Undoing};
@@ -83,6 +85,10 @@ pub struct Vm {
     signals: VecDeque<Signal>,
     /// What the pathway's `on_error` handles.
     failure: Option<Arc<Failure>>,
+    /// Whether the last event was a failure that nothing handled: a redrive undoes it.
+    undo: bool,
+    /// Where the run failed, if it was replayed.
+    failed_at: Option<redrive::Point>,
     ended: Option<Result<Value, Failure>>,
     effects: Vec<Effect>,
     /// Executions that may still be begun before the next event.
@@ -123,7 +129,10 @@ enum Alarm {
     /// The next attempt begins.
     Retry,
     /// The attempt has taken too long.
-    Deadline,
+    Deadline {
+        /// How long it may take.
+        span: Duration,
+    },
 }
 
 /// Whether an event meant anything to the run. One that did not need not be recorded.
@@ -160,6 +169,8 @@ impl Vm {
             next_timer: 0,
             signals: VecDeque::new(),
             failure: None,
+            undo: false,
+            failed_at: None,
             ended: None,
             effects: Vec::new(),
             budget: EXECUTIONS,
@@ -182,8 +193,11 @@ impl Vm {
     /// Tells the run of an event; what is to be done now is appended to `effects`.
     pub fn apply(&mut self, event: &Event, effects: &mut Vec<Effect>) -> Applied {
         self.now = self.now.max(event.at);
+        self.undo = false;
         let plan = self.plan.clone();
         let applied = match &event.kind {
+            // A replay sees to it.
+            Kind::Redriven { .. } => Applied::Ignored,
             _ if self.ended.is_some() => Applied::Ignored,
             Kind::Started(started) => self.start_run(&plan, started),
             Kind::Cancelled { reason } if !self.context.is_begun() => {
@@ -258,12 +272,16 @@ impl Vm {
         self.pending.remove(&performed.instance);
         self.release(key);
         let Some(step) = self.step_of(plan, key) else { return Applied::Ignored };
-        match &performed.outcome {
-            Outcome::Answer(value) => match step.action.complete(value.clone()) {
-                Ok(output) => self.succeeded(plan, key, output),
-                Err(failure) => self.attempt_failed(plan, key, failure, performed.emitted),
-            },
-            Outcome::Failure(failure) => self.attempt_failed(plan, key, failure.clone(), performed.emitted),
+        let completed = match &performed.outcome {
+            Outcome::Answer(value) => step.action.complete(value.clone()),
+            Outcome::Failure(failure) => Err(failure.clone()),
+        };
+        match completed {
+            Ok(output) => self.succeeded(plan, key, output),
+            Err(failure) => {
+                self.attempt_failed(plan, key, failure, performed.emitted);
+                self.undo = self.has_failed();
+            }
         }
         Applied::Yes
     }
@@ -292,7 +310,10 @@ impl Vm {
                 }
                 self.again.push_back(task);
             }
-            Alarm::Deadline => self.timed_out(plan, task),
+            Alarm::Deadline { .. } => {
+                self.timed_out(plan, task);
+                self.undo = self.has_failed();
+            }
         }
         Applied::Yes
     }
@@ -318,6 +339,7 @@ impl Vm {
             return Applied::Ignored;
         }
         self.abort(plan, reason.clone());
+        self.undo = self.has_failed();
         Applied::Yes
     }
 

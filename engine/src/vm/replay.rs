@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{Applied, Vm};
 use crate::compile::Plan;
-use crate::journal::{Event, Kind};
+use crate::expression::Now;
+use crate::journal::{Event, Kind, SEMANTICS};
 
 /// A recorded event that the plan does not explain: the run must not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,14 @@ pub enum Mismatch {
     },
 }
 
+/// A part of a journal that counts.
+enum Counted<'a> {
+    /// What happened, and its place.
+    Event(usize, &'a Event),
+    /// The run was redriven; with the event that this undid.
+    Redrive { index: usize, at: Now, undone: Option<&'a Event> },
+}
+
 impl Vm {
     /// The state that `events` lead to; effects are not asked for again, see [`Vm::in_flight`].
     ///
@@ -40,26 +49,82 @@ impl Vm {
     /// An event that the plan does not explain.
     pub fn replay(plan: Arc<Plan>, events: &[Event]) -> Result<Self, Mismatch> {
         let mut vm = Self::new(plan);
-        let mut effects = Vec::new();
-        for (index, event) in events.iter().enumerate() {
-            match &event.kind {
-                Kind::Started(started) if started.semantics != crate::journal::SEMANTICS => {
-                    let own = crate::journal::SEMANTICS;
-                    return Err(Mismatch::Semantics { found: started.semantics, own });
-                }
-                Kind::Performed(performed) => {
-                    let effect = vm.pending(&performed.instance);
-                    if effect.is_some_and(|effect| effect.hash() != Some(performed.request)) {
-                        return Err(Mismatch::Request { instance: performed.instance.to_string() });
-                    }
-                }
-                _ => {}
-            }
-            if vm.apply(event, &mut effects) == Applied::Ignored {
-                return Err(Mismatch::Unexpected { index, name: event.name() });
-            }
-            effects.clear();
-        }
+        vm.follow(events)?;
         Ok(vm)
+    }
+
+    /// As [`Vm::replay`], for one that was just made, which may be [`Vm::traced`].
+    ///
+    /// # Errors
+    /// As [`Vm::replay`]; the state is that before the event.
+    pub fn follow(&mut self, events: &[Event]) -> Result<(), Mismatch> {
+        let mut effects = Vec::new();
+        for counted in counted(events)? {
+            match counted {
+                Counted::Redrive { at, undone, .. } => self.redrive(at, undone),
+                Counted::Event(index, event) => {
+                    self.check(event)?;
+                    if self.apply(event, &mut effects) == Applied::Ignored {
+                        return Err(Mismatch::Unexpected { index, name: event.name() });
+                    }
+                    self.note_failure(index);
+                    effects.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the run can be told of a recorded event.
+    fn check(&self, event: &Event) -> Result<(), Mismatch> {
+        match &event.kind {
+            Kind::Started(started) if started.semantics != SEMANTICS => {
+                Err(Mismatch::Semantics { found: started.semantics, own: SEMANTICS })
+            }
+            Kind::Performed(performed) => {
+                let effect = self.pending(&performed.instance);
+                match effect.is_some_and(|effect| effect.hash() != Some(performed.request)) {
+                    true => Err(Mismatch::Request { instance: performed.instance.to_string() }),
+                    false => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What counts of a journal. A redrive takes back all since the event with which the run failed, and
+/// stands before that event where it stays.
+fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
+    let mut counted: Vec<Counted<'_>> = Vec::with_capacity(events.len());
+    for (index, event) in events.iter().enumerate() {
+        let Kind::Redriven { end, undo } = event.kind else {
+            counted.push(Counted::Event(index, event));
+            continue;
+        };
+        let end = end as usize;
+        let mut failed = None;
+        while let Some(last) = counted.pop_if(|last| last.index() >= end && failed.is_none()) {
+            if let Counted::Event(place, event) = last
+                && place == end
+            {
+                failed = Some(event);
+            }
+        }
+        let Some(failed) = failed else { return Err(Mismatch::Unexpected { index, name: event.name() }) };
+        counted.push(Counted::Redrive { index: end, at: event.at, undone: undo.then_some(failed) });
+        if !undo {
+            counted.push(Counted::Event(end, failed));
+        }
+    }
+    Ok(counted)
+}
+
+impl Counted<'_> {
+    /// Its place in the journal; of a redrive, that of the event before which it stands.
+    fn index(&self) -> usize {
+        match self {
+            Self::Event(index, _) | Self::Redrive { index, .. } => *index,
+        }
     }
 }

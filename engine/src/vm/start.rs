@@ -20,6 +20,8 @@ pub(super) struct Context {
     principal: Option<Principal>,
     pub(super) seed: u64,
     attempt: u32,
+    /// How often it was redriven.
+    redriven: u32,
     started_at: Now,
     vars: Vec<Value>,
     auth: OnceLock<Value>,
@@ -34,6 +36,7 @@ impl Default for Context {
             principal: None,
             seed: 0,
             attempt: 1,
+            redriven: 0,
             started_at: Now::UNIX_EPOCH,
             vars: Vec::new(),
             auth: OnceLock::new(),
@@ -62,9 +65,15 @@ impl Context {
                 ("id", Value::from(self.id())),
                 ("pathway", Value::from(&*plan.name)),
                 ("started_at", Value::from(self.started_at.to_string())),
-                ("attempt", Value::from(self.attempt)),
+                ("attempt", Value::from(self.attempt + self.redriven)),
             ])
         })
+    }
+
+    /// It goes on after it was parked: `run.attempt` rises.
+    pub(super) fn redriven(&mut self) {
+        self.redriven += 1;
+        self.run = OnceLock::new();
     }
 
     pub(super) fn uuid(&self, instance: &str, n: u32) -> String {
@@ -84,6 +93,7 @@ impl Vm {
             principal: started.principal.clone(),
             seed: started.seed,
             attempt: started.attempt,
+            redriven: self.context.redriven,
             started_at: self.now,
             ..Context::default()
         };

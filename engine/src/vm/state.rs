@@ -65,6 +65,8 @@ pub(super) struct Task {
     pub(super) index: u32,
     /// 1, 2, …: of the present iteration.
     pub(super) attempt: u32,
+    /// Attempts before the run was redriven, which do not count against `retry`.
+    pub(super) before: u32,
     /// 1, 2, …: of a `while`.
     pub(super) iteration: u32,
     /// Output of the iteration before.
@@ -164,6 +166,7 @@ impl Task {
             item: Value::UNDEFINED,
             index: 0,
             attempt: 1,
+            before: 0,
             iteration: 1,
             last: Value::from(()),
             error: None,

@@ -162,6 +162,7 @@ impl Summary {
             let _ok = writeln!(text, "  {name:<9} {value}");
         };
         line("listening", &format!("http://{}", app.address));
+        line("admin", &format!("http://{}", app.admin));
         line("bus", &self.bus);
         line("store", &self.store);
         line("auth", &self.auth);

@@ -13,7 +13,7 @@ use pathway_engine::vm::{Class, Failure};
 use super::{Limits, Problem};
 
 /// The body as JSON of any kind; none where there is none.
-pub(super) async fn json(request: Request, limits: &Limits) -> Result<Option<Value>, Problem> {
+pub(crate) async fn json(request: Request, limits: &Limits) -> Result<Option<Value>, Problem> {
     let (head, body) = request.into_parts();
     check_type(&head.headers)?;
     let bytes = read(&head.headers, body, limits).await?;
@@ -40,7 +40,7 @@ pub(super) async fn object(request: Request, limits: &Limits) -> Result<Value, P
 }
 
 /// The parameters of a query but those named, all text.
-pub(super) fn query(uri: &Uri, without: &[&str]) -> Result<Value, Problem> {
+pub(crate) fn query(uri: &Uri, without: &[&str]) -> Result<Value, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, Class::Invalid, detail);
     let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_malformed| bad("the query is malformed".to_owned()))?;

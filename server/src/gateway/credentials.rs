@@ -11,7 +11,7 @@ use pathway_engine::document::HttpDoor;
 const LONGEST: usize = 16 << 10;
 
 /// What a request shows, not verified.
-pub(super) enum Credentials<'a> {
+pub(crate) enum Credentials<'a> {
     Nothing,
     /// Something, but not one token.
     Malformed,
@@ -24,7 +24,7 @@ pub(super) enum Credentials<'a> {
 
 impl<'a> Credentials<'a> {
     /// Of any request: what its head says.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = given.next() else { return Self::Nothing };
         let token = value.to_str().ok().and_then(|text| {

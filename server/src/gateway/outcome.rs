@@ -7,7 +7,7 @@ use pathway_engine::vm::{Class, Failure};
 use crate::store::{Run, Status};
 
 /// How a run ended; none while it goes on. A parked run has answered.
-pub(super) fn of(run: &Run) -> Option<Result<Value, Failure>> {
+pub(crate) fn of(run: &Run) -> Option<Result<Value, Failure>> {
     if run.status == Status::Ready {
         return None;
     }

@@ -45,7 +45,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem that its status says all about.
-    pub(super) fn new(status: StatusCode, class: Class, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, class: Class, detail: impl Into<String>) -> Self {
         let problem = Self {
             kind: "about:blank".into(),
             title: status.canonical_reason().unwrap_or("Error"),
@@ -65,7 +65,7 @@ impl Problem {
     }
 
     /// The failure of a run, or one that it would have had.
-    pub(super) fn of(failure: &Failure) -> Self {
+    pub(crate) fn of(failure: &Failure) -> Self {
         let status = status_of(failure);
         let mut problem = Self::new(status, failure.class, failure.message.clone());
         problem.kind = format!("urn:pathway:problem:{}", failure.class.name()).into();
@@ -80,7 +80,7 @@ impl Problem {
     }
 
     /// The caller is not known and must be. The detail is ours: no quotes, nothing of the request.
-    pub(super) fn unauthorized(detail: &str, had_token: bool) -> Self {
+    pub(crate) fn unauthorized(detail: &str, had_token: bool) -> Self {
         let challenge = match had_token {
             true => format!("Bearer error=\"invalid_token\", error_description=\"{detail}\""),
             false => "Bearer".to_owned(),
@@ -90,12 +90,12 @@ impl Problem {
     }
 
     /// There is nothing that this caller may see.
-    pub(super) fn no_run() -> Self {
+    pub(crate) fn no_run() -> Self {
         Self::new(StatusCode::NOT_FOUND, Class::NotFound, "there is no such run")
     }
 
     /// Our own trouble: `error` is for the log only.
-    pub(super) fn unavailable(error: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request could not be served");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -174,18 +174,18 @@ pub(super) fn finish(mut response: Response, request_id: &str) -> Response {
     response
 }
 
-pub(super) async fn no_route(uri: Uri) -> Problem {
+pub(crate) async fn no_route(uri: Uri) -> Problem {
     let path = uri.path();
     Problem::new(StatusCode::NOT_FOUND, Class::NotFound, format!("there is nothing at `{path}`"))
 }
 
-pub(super) async fn wrong_method(method: Method, uri: Uri) -> Problem {
+pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("`{}` cannot be asked for with {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, Class::Invalid, detail)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over so")]
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
     let said = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("?");
     tracing::error!(panic = said, "a request handler panicked");

@@ -20,7 +20,7 @@ const LONGEST_URI: usize = 8 << 10;
 /// Bytes of a request's headers.
 const LARGEST_HEAD: usize = 32 << 10;
 
-pub(super) async fn observe(request: Request, next: Next) -> Response {
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();

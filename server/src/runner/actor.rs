@@ -50,6 +50,8 @@ pub(super) struct Actor {
     pub(super) mailbox: mpsc::Sender<Message>,
     pub(super) tasks: JoinSet<()>,
     pub(super) running: HashMap<Instance, AbortHandle>,
+    /// Runs that it called and waits for, by their public ids.
+    pub(super) called: HashMap<Instance, String>,
     timers: BTreeMap<(Timestamp, u64), ()>,
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
@@ -124,6 +126,7 @@ impl Actor {
             mailbox,
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            called: HashMap::new(),
             timers: BTreeMap::new(),
             heard: BTreeSet::new(),
             change: Change::default(),
@@ -220,6 +223,7 @@ impl Actor {
         let event = Event { at: Timestamp::now(), kind };
         if let Kind::Performed(performed) = &event.kind {
             self.running.remove(&performed.instance);
+            self.called.remove(&performed.instance);
         }
         if self.vm.apply(&event, effects) == Applied::Yes {
             self.change.events.push(event);

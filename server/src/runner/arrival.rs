@@ -186,6 +186,7 @@ impl Inner {
             parent: None,
             room: None,
             finished: None,
+            redriven: false,
             trace,
             events: vec![started],
         };

@@ -53,7 +53,9 @@ impl Actor {
         let shown = value.clone();
         self.inner.observe(|| Observed::Emitted { run, value: shown });
         let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
-        self.change.records.extend(outgoing.emitted(&value, self.rows));
+        if !self.run.redriven {
+            self.change.records.extend(outgoing.emitted(&value, self.rows));
+        }
         if !self.heard.contains(instance) {
             self.heard.insert(instance.into());
         }

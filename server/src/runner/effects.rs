@@ -49,7 +49,7 @@ impl Actor {
         if let Some(task) = self.running.remove(instance) {
             task.abort();
         }
-        let child = derived_id(&self.run.public_id, instance);
+        let Some(child) = self.called.remove(instance) else { return };
         let reason = Failure::new(Class::Cancelled, "the run that called it goes on without it");
         self.inner.tell(&child, Message::Cancel(reason)).await;
     }
@@ -129,9 +129,9 @@ impl Actor {
     /// Adds the runs that steps call to what is committed next.
     pub(super) fn children(&mut self, effects: &[Effect]) {
         for effect in effects {
-            let Effect::Child { instance, pathway, input, .. } = effect else { continue };
+            let Effect::Child { instance, attempt, pathway, input } = effect else { continue };
             let Some(plan) = self.inner.program.pathways.get(pathway) else { continue };
-            let public_id = derived_id(&self.run.public_id, instance);
+            let public_id = child_id(&self.run.public_id, instance, *attempt);
             let event = self.child_started(&public_id, input);
             self.change.children.push(NewRun {
                 public_id: public_id.clone(),
@@ -184,7 +184,8 @@ impl Actor {
         attempt: u32,
         hash: RequestHash,
     ) -> Result<(), StoreError> {
-        let public_id = derived_id(&self.run.public_id, &instance);
+        let public_id = child_id(&self.run.public_id, &instance, attempt);
+        self.called.insert(instance.clone(), public_id.clone());
         let watch = self.inner.store.watch_run(&public_id);
         let store = self.inner.store.clone();
         let mailbox = self.mailbox.clone();
@@ -302,6 +303,14 @@ impl Work {
             emitted,
         };
         let _over = self.mailbox.send(Message::Performed(performed)).await;
+    }
+}
+
+/// The id of the run that a step calls: each attempt calls another.
+fn child_id(run: &str, instance: &str, attempt: u32) -> String {
+    match attempt {
+        1 => derived_id(run, instance),
+        _ => derived_id(run, &format!("{instance}/{attempt}")),
     }
 }
 

@@ -20,7 +20,9 @@ impl Actor {
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();
         let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
-        self.change.records.extend(outgoing.ended(&outcome));
+        if !self.run.redriven {
+            self.change.records.extend(outgoing.ended(&outcome));
+        }
         if let Some(failure) = left {
             self.dead_letter(&failure).await;
         }

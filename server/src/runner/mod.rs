@@ -18,10 +18,12 @@ mod launch;
 mod mocks;
 mod outgoing;
 mod queue;
+mod redrive;
 mod relay;
 mod resume;
 mod retention;
 mod slots;
+mod story;
 mod unkept;
 mod upstream;
 mod vault;
@@ -39,7 +41,7 @@ use pathway_engine::journal::{Event, Signal};
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
 use pathway_engine::vm::{Effect, Failure, Trace};
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -48,7 +50,9 @@ use self::lanes::{Lane, Lanes};
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
 use self::queue::Queue;
+pub use self::redrive::RedriveError;
 pub use self::slots::Slots;
+pub use self::story::{Story, Waiting};
 pub use self::upstream::Upstreams;
 pub use self::vouch::{NotVouched, Vouch};
 use crate::bus::Bus;
@@ -153,6 +157,8 @@ struct Inner {
     slots: Slots,
     upstreams: Upstreams,
     lanes: Lanes,
+    /// For runs that are redriven.
+    room: Arc<Semaphore>,
     queue: Queue,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
@@ -185,6 +191,8 @@ struct Admitted {
     finished: Option<mpsc::Sender<Offset>>,
     /// The trace that it belongs to.
     trace: Option<TraceContext>,
+    /// Whether it was parked and goes on: its caller has been answered.
+    redriven: bool,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among the runs in memory.
@@ -218,6 +226,7 @@ impl Runner {
             slots,
             upstreams,
             lanes: Lanes::default(),
+            room: Arc::new(Semaphore::new(redrive::ROOM)),
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),

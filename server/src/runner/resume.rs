@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::Outcome;
+use pathway_engine::journal::{Kind, Outcome};
 use pathway_engine::vm::{Class, Failure};
 
 use super::actor::started;
@@ -75,6 +75,7 @@ impl Inner {
             from_http: started(&events).is_some_and(|started| started.caller.is_some()),
             room: None,
             finished: None,
+            redriven: events.iter().any(|event| matches!(event.kind, Kind::Redriven { .. })),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
             plan,

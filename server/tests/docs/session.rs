@@ -112,7 +112,9 @@ impl Session {
         bash.arg("-c").arg(command.replace(ADDRESS, &self.address));
         bash.current_dir(&self.folder).env_clear().stdin(Stdio::null());
         bash.env("PATH", format!("{}:{path}", programs.display()));
-        bash.env("HOME", self.home.path()).env("PATHWAY_LISTEN", &self.address);
+        bash.env("HOME", self.home.path())
+            .env("PATHWAY_LISTEN", &self.address)
+            .env("PATHWAY_ADMIN", "127.0.0.1:0");
         bash
     }
 

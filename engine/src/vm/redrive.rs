@@ -1,0 +1,88 @@
+//! Redriving: a run that failed goes on where it did, as if what ended it had not happened.
+//!
+//! It is a matter of the journal: see `replay.rs` for what counts of it. What was under way when the
+//! run failed is under way again; the execution that failed has all its attempts again, numbered on.
+
+use super::arena::Key;
+use super::state::{Phase, Task};
+use super::{Alarm, Effect, Vm};
+use crate::expression::Now;
+use crate::journal::{Event, Kind};
+
+/// Where a run failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Point {
+    end: u32,
+    undo: bool,
+}
+
+impl Vm {
+    /// What redrives the run; none where it has not failed, or was not replayed.
+    #[must_use]
+    pub fn redriven(&self) -> Option<Kind> {
+        let Point { end, undo } = self.failed_at.filter(|_| matches!(self.ended, Some(Err(_))))?;
+        Some(Kind::Redriven { end, undo })
+    }
+
+    /// Whether the run has failed, also if the pathway's `on_error` still handles that.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.is_some() || matches!(self.ended, Some(Err(_)))
+    }
+
+    /// Keeps in mind with which event the run failed.
+    pub(super) fn note_failure(&mut self, index: usize) {
+        if self.failed_at.is_none()
+            && self.has_failed()
+            && let Ok(end) = u32::try_from(index)
+        {
+            self.failed_at = Some(Point { end, undo: self.undo });
+        }
+    }
+
+    /// Lets the run go on; `undone` is what it failed with, and was not told this time.
+    pub(super) fn redrive(&mut self, at: Now, undone: Option<&Event>) {
+        self.now = self.now.max(at);
+        self.context.redriven();
+        // While it was parked no time passed for what is under way.
+        let now = self.now;
+        for timer in self.timers.values_mut() {
+            if let Alarm::Deadline { span } = timer.alarm {
+                timer.at = now.checked_add(span).unwrap_or(Now::MAX);
+            }
+        }
+        let failed = match undone.map(|event| &event.kind) {
+            Some(Kind::Performed(performed)) => self.pending.get(&performed.instance).map(|it| it.task),
+            Some(Kind::Fired { timer }) => self.timers.get(timer).map(|timer| timer.task),
+            _ => None,
+        };
+        if let Some(key) = failed {
+            self.attempt_anew(key);
+        }
+    }
+
+    /// Asks for a task's effect once more, as the first of new attempts.
+    fn attempt_anew(&mut self, key: Key<Task>) {
+        let now = self.now;
+        let Some(task) = self.tasks.get_mut(key) else { return };
+        let (Phase::Performing(instance) | Phase::Suspended(instance)) = &task.phase else { return };
+        let Some(pending) = self.pending.get_mut(instance) else { return };
+        task.before = task.attempt;
+        task.attempt += 1;
+        task.since = now;
+        pending.sent = false;
+        pending.effect.set_attempt(task.attempt);
+    }
+}
+
+impl Effect {
+    fn set_attempt(&mut self, to: u32) {
+        match self {
+            Self::Http { attempt, .. }
+            | Self::Publish { attempt, .. }
+            | Self::Emit { attempt, .. }
+            | Self::Child { attempt, .. }
+            | Self::Await { attempt, .. } => *attempt = to,
+            Self::Timer { .. } | Self::Abandon { .. } | Self::Ended { .. } => {}
+        }
+    }
+}

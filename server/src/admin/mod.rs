@@ -1,0 +1,74 @@
+//! HTTP for operators: a listener of its own, on which every request shows the admin token.
+
+mod dlq;
+mod guard;
+mod runs;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use pathway_engine::vm::{Class, Failure};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::gateway::{Limits, Problem, connections, problem, request};
+use crate::identity::AdminToken;
+use crate::operations::{Error, Operations};
+
+/// Operators' connections at once.
+const CONNECTIONS: usize = 64;
+
+/// What an admin listener works with.
+#[derive(Debug)]
+pub struct Admin {
+    /// What it carries out.
+    pub operations: Operations,
+    /// What every request shows.
+    pub token: AdminToken,
+    /// Bounds.
+    pub limits: Limits,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
+impl Admin {
+    /// Serves until it is stopped.
+    pub async fn serve(self, listener: TcpListener) {
+        let limits = Limits { connections: CONNECTIONS, ..self.limits };
+        let stop = self.stop.clone();
+        let router = router(Arc::new(self));
+        connections::serve(router, listener, limits, &stop, TaskTracker::new()).await;
+    }
+}
+
+fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}", get(runs::show))
+        .route("/runs/{id}/cancel", post(runs::cancel))
+        .route("/runs/{id}/signals/{name}", post(runs::signal))
+        .route("/runs/{id}/redrive", post(dlq::redrive))
+        .route("/runs/{id}/drop", post(dlq::drop_parked))
+        .route("/dlq/redrive", post(dlq::redrive_all))
+        .with_state(admin.clone())
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .layer(axum::middleware::from_fn_with_state(admin, guard::admit))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(axum::middleware::from_fn(request::observe))
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unknown => Self::no_run(),
+            Error::Invalid(why) => Self::of(&Failure::new(Class::Invalid, why)),
+            Error::Refused(why) => Self::of(&Failure::new(Class::Conflict, why)),
+            Error::Full(why) => Self::of(&Failure::new(Class::Outage, why)),
+            Error::Store(error) => error.into(),
+        }
+    }
+}

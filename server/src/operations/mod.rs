@@ -1,0 +1,179 @@
+//! What operators may ask and do of runs, however they ask: over the admin listener or in the
+//! terminal.
+
+mod error;
+mod selection;
+mod shown;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pathway_engine::Value;
+use pathway_engine::journal::Signal;
+use pathway_engine::vm::{Class, Failure};
+
+pub use error::Error;
+pub use selection::Selection;
+pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
+
+use crate::runner::{RedriveError, Runner};
+use crate::store::{Filter, Run, Status, Store};
+
+/// Runs that are listed, or redriven, at once.
+pub const MOST: u32 = 500;
+/// Bytes of the name of a signal.
+const LONGEST_NAME: usize = 128;
+
+/// Which runs to list, the newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Only with this status.
+    pub status: Option<Status>,
+    /// Only of this pathway.
+    pub pathway: Option<String>,
+    /// Only admitted before this one, by its id.
+    pub before: Option<String>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Operations on the runs of a server.
+#[derive(Debug, Clone)]
+pub struct Operations {
+    store: Arc<dyn Store>,
+    runner: Runner,
+}
+
+impl Operations {
+    /// On the runs of `store`, which `runner` runs.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, runner: Runner) -> Self {
+        Self { store, runner }
+    }
+
+    /// Runs, the newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read, or `before` is no run.
+    pub async fn list(&self, listing: Listing) -> Result<Vec<Summary>, Error> {
+        list(&*self.store, listing).await
+    }
+
+    /// A run with its steps, and what it waits for.
+    ///
+    /// # Errors
+    /// There is no such run.
+    pub async fn show(&self, id: &str) -> Result<Detail, Error> {
+        let run = find(&*self.store, id).await?;
+        let story = self.runner.story(&run).await?;
+        Ok(Detail::of(&run, &story))
+    }
+
+    /// Calls a run off.
+    ///
+    /// # Errors
+    /// It is not under way.
+    pub async fn cancel(&self, id: &str) -> Result<(), Error> {
+        let run = find(&*self.store, id).await?;
+        let reason = Failure::new(Class::Cancelled, "cancelled by an operator");
+        let told = !run.status.is_final() && self.runner.cancel(id, reason).await;
+        reached(&run, told)
+    }
+
+    /// Sends a run a signal, in nobody's name.
+    ///
+    /// # Errors
+    /// It is not under way, or the name is too long.
+    pub async fn signal(&self, id: &str, name: &str, payload: Value) -> Result<(), Error> {
+        if name.len() > LONGEST_NAME {
+            return Err(Error::Invalid(format!("the name of a signal has at most {LONGEST_NAME} bytes")));
+        }
+        let run = find(&*self.store, id).await?;
+        let signal = Signal { name: name.to_owned(), payload, from: None };
+        let told = !run.status.is_final() && self.runner.signal(id, signal).await;
+        reached(&run, told)
+    }
+
+    /// Lets a parked run go on at the step that failed.
+    ///
+    /// # Errors
+    /// It is not parked, or cannot go on.
+    pub async fn redrive(&self, id: &str) -> Result<(), Error> {
+        let run = find(&*self.store, id).await?;
+        Ok(self.runner.redrive(run).await?)
+    }
+
+    /// Redrives the parked runs of a selection, the oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn redrive_all(&self, selection: &Selection) -> Result<Redriven, Error> {
+        let (runs, more) = selection.select(&*self.store, Timestamp::now()).await?;
+        let pause = selection.rate.map(|rate| Duration::from_secs(1) / rate.get());
+        let mut redriven = Redriven { dry_run: selection.dry_run, more, ..Redriven::default() };
+        for run in runs {
+            let id = run.public_id.clone();
+            redriven.last = Some(id.clone());
+            let done = match selection.dry_run {
+                true => self.runner.could_redrive(run).await,
+                false => self.runner.redrive(run).await,
+            };
+            match done {
+                Ok(()) => redriven.runs.push(id),
+                Err(RedriveError::Store(error)) => return Err(error.into()),
+                Err(RedriveError::Full) => {
+                    redriven.full = true;
+                    redriven.more = true;
+                    break;
+                }
+                Err(why) => redriven.skipped.push(Skipped { id, why: why.to_string() }),
+            }
+            if let Some(pause) = pause.filter(|_| !selection.dry_run) {
+                tokio::time::sleep(pause).await;
+            }
+        }
+        Ok(redriven)
+    }
+
+    /// Gives a parked run up: it has failed for good.
+    ///
+    /// # Errors
+    /// It is not parked.
+    pub async fn drop_parked(&self, id: &str) -> Result<(), Error> {
+        let run = find(&*self.store, id).await?;
+        Ok(self.runner.drop_parked(run).await?)
+    }
+}
+
+/// Runs of a store, the newest first.
+///
+/// # Errors
+/// The store cannot be read, or `before` is no run.
+pub async fn list(store: &dyn Store, listing: Listing) -> Result<Vec<Summary>, Error> {
+    let before = match &listing.before {
+        Some(id) => Some(find(store, id).await?.id),
+        None => None,
+    };
+    let limit = listing.limit.clamp(1, MOST);
+    let filter = Filter { status: listing.status, pathway: listing.pathway, before, limit };
+    Ok(store.runs(filter).await?.iter().map(Summary::of).collect())
+}
+
+/// The run with this public id.
+///
+/// # Errors
+/// There is none.
+pub async fn find(store: &dyn Store, id: &str) -> Result<Run, Error> {
+    store.run(id).await?.ok_or(Error::Unknown)
+}
+
+fn reached(run: &Run, told: bool) -> Result<(), Error> {
+    let why = match run.status {
+        _ if told => return Ok(()),
+        Status::Parked => "the run is parked: redrive it, or drop it",
+        Status::Ready => "the run waits for its turn and cannot be told anything yet",
+        Status::Succeeded | Status::Failed | Status::Cancelled => "the run has ended",
+    };
+    Err(Error::Refused(why.to_owned()))
+}

@@ -1,0 +1,122 @@
+//! Redriving: a parked run goes on at the step that failed, with its journal.
+
+use jiff::Timestamp;
+use pathway_engine::journal::Event;
+use pathway_engine::vm::Vm;
+
+use super::actor::started;
+use super::{Admitted, Runner};
+use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
+
+/// Runs that were redriven and are in memory, at once.
+pub(super) const ROOM: usize = 1_000;
+
+/// Why a run was not redriven, or not dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum RedriveError {
+    /// It is not parked, or no longer.
+    #[error("the run is not parked")]
+    NotParked,
+    /// It cannot go on; why.
+    #[error("{0}")]
+    Refused(String),
+    /// Others that were redriven are to end first.
+    #[error("{ROOM} runs that were redriven are under way: try again later")]
+    Full,
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Runner {
+    /// Lets a parked run go on at the step that failed, once its lane is free. Ready when it is durable
+    /// that it will.
+    ///
+    /// # Errors
+    /// It is not parked, or cannot go on.
+    pub async fn redrive(&self, run: Run) -> Result<(), RedriveError> {
+        let room = self.inner.room.clone().try_acquire_owned().map_err(|_full| RedriveError::Full)?;
+        let (admitted, event) = self.redriven(run).await?;
+        let id = admitted.id;
+        let seq = u32::try_from(admitted.events.len()).unwrap_or(u32::MAX);
+        let payload = self.inner.encode(&admitted.plan, &admitted.public_id, &event);
+        let at = event.at.as_millisecond();
+        let status = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at };
+        let change = Append {
+            events: vec![NewEvent { kind: event.name(), payload }],
+            status: Some(status),
+            ..Append::new(id, seq)
+        };
+        self.inner.store.append(change).await.map_err(not_parked)?;
+        tracing::info!(pathway = %admitted.plan.name, run = admitted.public_id, "redriven");
+        let holds = admitted.plan.door.park_holds;
+        let mut events = admitted.events;
+        events.push(event);
+        let admitted = Admitted { events, redriven: true, room: Some(room), ..admitted };
+        if holds {
+            // It holds its lane already.
+            self.inner.queue.enter(&admitted.plan.name);
+            self.inner.begin(admitted);
+        } else {
+            self.inner.enter(admitted);
+        }
+        Ok(())
+    }
+
+    /// Whether a parked run could be redriven now.
+    ///
+    /// # Errors
+    /// As [`Runner::redrive`].
+    pub async fn could_redrive(&self, run: Run) -> Result<(), RedriveError> {
+        self.redriven(run).await.map(drop)
+    }
+
+    /// Gives a parked run up: it has failed for good, and its lane goes on.
+    ///
+    /// # Errors
+    /// It is not parked.
+    pub async fn drop_parked(&self, run: Run) -> Result<(), RedriveError> {
+        if run.status != Status::Parked {
+            return Err(RedriveError::NotParked);
+        }
+        let seq = self.inner.store.events(run.id).await?.last().map_or(1, |event| event.seq + 1);
+        let at = Timestamp::now().as_millisecond();
+        let status = StatusChange { status: Status::Failed, outcome: run.outcome, wake_at: None, at };
+        let change = Append { status: Some(status), ..Append::new(run.id, seq) };
+        self.inner.store.append(change).await.map_err(not_parked)?;
+        tracing::info!(pathway = run.pathway, run = run.public_id, "dropped: it has failed for good");
+        let holds = self.inner.program.pathways.get(run.pathway.as_str());
+        let holds = holds.is_some_and(|plan| plan.door.park_holds);
+        let lane = run.lane.filter(|_| holds).map(|key| (run.pathway, key));
+        if let Some(next) = lane.and_then(|lane| self.inner.lanes.leave(&lane)) {
+            self.inner.begin(next);
+        }
+        Ok(())
+    }
+
+    /// The run, and the event that lets it go on.
+    async fn redriven(&self, run: Run) -> Result<(Admitted, Event), RedriveError> {
+        if run.status != Status::Parked {
+            return Err(RedriveError::NotParked);
+        }
+        let refused = |why: &str| RedriveError::Refused(why.to_owned());
+        let Some(admitted) = self.inner.read_back(run).await? else {
+            return Err(refused("its journal, or the definition that it began with, cannot be read"));
+        };
+        if started(&admitted.events).is_some_and(|started| started.refused.is_some()) {
+            return Err(refused("what was to start it was refused, and would be again"));
+        }
+        let vm = Vm::replay(admitted.plan.clone(), &admitted.events)
+            .map_err(|why| RedriveError::Refused(why.to_string()))?;
+        let kind = vm.redriven().ok_or_else(|| refused("its journal does not tell how it failed"))?;
+        Ok((admitted, Event { at: Timestamp::now(), kind }))
+    }
+}
+
+/// Somebody else was faster.
+fn not_parked(error: StoreError) -> RedriveError {
+    match error {
+        StoreError::Conflict(Conflict::Seq { .. } | Conflict::Finished(_)) => RedriveError::NotParked,
+        error => RedriveError::Store(error),
+    }
+}

@@ -1,0 +1,134 @@
+//! What happened in a run, step by step, and what it waits for: told from its journal.
+
+use jiff::Timestamp;
+use pathway_engine::limits::State;
+use pathway_engine::vm::{Effect, Trace, Vm};
+
+use super::Runner;
+use crate::store::{Run, Status, StoreError};
+
+/// What happened in a run.
+#[derive(Debug, Default)]
+pub struct Story {
+    /// What happened to its steps, in order.
+    pub happened: Vec<Trace>,
+    /// What it waits for.
+    pub waits: Vec<Waiting>,
+    /// Why there is no more to tell.
+    pub untold: Option<String>,
+}
+
+/// Something that a run waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// The run before it in its lane.
+    Lane(String),
+    /// Slots that others hold.
+    Slots {
+        /// Whose slots they are.
+        limit: String,
+        /// For what: a step, or the run itself.
+        step: Option<String>,
+        /// Those who hold them: pathway, run and step.
+        holders: Vec<String>,
+    },
+    /// A service, whose circuit is not closed.
+    Circuit {
+        /// Which.
+        service: String,
+        /// For what.
+        step: String,
+        /// When calls are tried again.
+        until: Option<Timestamp>,
+    },
+    /// An answer.
+    Call {
+        /// The service.
+        service: String,
+        /// For what.
+        step: String,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// A signal.
+    Signal {
+        /// Its name.
+        name: String,
+        /// For what.
+        step: String,
+    },
+    /// A run that it called.
+    Child {
+        /// Its pathway.
+        pathway: String,
+        /// For what.
+        step: String,
+    },
+    /// A time.
+    Timer(Timestamp),
+}
+
+impl Runner {
+    /// What happened in a run, and what it waits for.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn story(&self, run: &Run) -> Result<Story, StoreError> {
+        let Some(admitted) = self.inner.read_back(run.clone()).await? else {
+            let untold = Some("its journal, or the definition that it began with, cannot be read".to_owned());
+            return Ok(Story { untold, ..Story::default() });
+        };
+        let mut vm = Vm::new(admitted.plan).traced();
+        let untold = vm.follow(&admitted.events).err().map(|mismatch| mismatch.to_string());
+        let waits = match run.status {
+            Status::Ready => self.waits(run, &vm),
+            _ => Vec::new(),
+        };
+        Ok(Story { happened: vm.take_trace(), waits, untold })
+    }
+
+    fn waits(&self, run: &Run, vm: &Vm) -> Vec<Waiting> {
+        if !self.inner.actors().contains_key(&run.public_id) {
+            return run.lane.clone().map(Waiting::Lane).into_iter().collect();
+        }
+        let label = format!("{} {}", run.pathway, run.public_id);
+        let waiters = self.inner.slots.waiting();
+        let slots = waiters.iter().filter_map(|waiter| {
+            let rest = waiter.label.strip_prefix(&label)?;
+            Some(Waiting::Slots {
+                limit: waiter.limit.to_string(),
+                step: rest.strip_prefix(' ').map(str::to_owned),
+                holders: waiter.holders.iter().map(ToString::to_string).collect(),
+            })
+        });
+        let mut waits: Vec<Waiting> = slots.collect();
+        let circuits = self.inner.upstreams.circuits();
+        for unfinished in vm.in_flight() {
+            let step = unfinished.effect.instance().map(ToString::to_string).unwrap_or_default();
+            match unfinished.effect {
+                Effect::Http { request, attempt, .. } => {
+                    let service = request.service.to_string();
+                    let gate = self.inner.project.services.get(service.as_str());
+                    let gate = gate.map(|service| service.limits_of.as_str());
+                    let circuit = circuits.iter().find(|(name, _)| Some(name.as_str()) == gate);
+                    waits.push(match circuit.filter(|(_, circuit)| circuit.state == State::Open) {
+                        Some((_, circuit)) => {
+                            Waiting::Circuit { service, step, until: circuit.half_opens_at }
+                        }
+                        None => Waiting::Call { service, step, attempt },
+                    });
+                }
+                Effect::Await { name, .. } => waits.push(Waiting::Signal { name: name.to_string(), step }),
+                Effect::Child { pathway, .. } => {
+                    waits.push(Waiting::Child { pathway: pathway.to_string(), step });
+                }
+                Effect::Timer { at, .. } => waits.push(Waiting::Timer(at)),
+                Effect::Publish { .. }
+                | Effect::Emit { .. }
+                | Effect::Abandon { .. }
+                | Effect::Ended { .. } => {}
+            }
+        }
+        waits
+    }
+}

@@ -1,0 +1,15 @@
+//! The admin listener from outside: whom it answers, and what operators may do to runs.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
+
+#[cfg(test)]
+mod guard;
+#[cfg(test)]
+mod redrive;
+#[cfg(test)]
+mod runs;
+mod world;
