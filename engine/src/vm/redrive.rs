@@ -5,7 +5,7 @@
 
 use super::arena::Key;
 use super::state::{Phase, Task};
-use super::{Alarm, Effect, Vm};
+use super::{Alarm, Change, Effect, Vm};
 use crate::expression::Now;
 use crate::journal::{Event, Kind};
 
@@ -70,7 +70,9 @@ impl Vm {
         task.attempt += 1;
         task.since = now;
         pending.sent = false;
-        pending.effect.set_attempt(task.attempt);
+        let attempt = task.attempt;
+        pending.effect.set_attempt(attempt);
+        self.note(|vm| vm.instance_of(key), Change::Begun { attempt });
     }
 }
 

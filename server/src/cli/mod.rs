@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod config;
 mod demo;
+mod dlq;
 mod exit;
 mod explain;
 mod failure;
@@ -11,9 +12,12 @@ mod files;
 mod graph;
 mod init;
 mod openapi;
+mod operator;
 mod run;
+mod runs;
 mod serve;
 mod session;
+mod table;
 mod target;
 mod terminal;
 mod topics;
@@ -79,6 +83,8 @@ enum Command {
     Openapi(openapi::Openapi),
     Serve(serve::Serve),
     Worker(worker::Worker),
+    Runs(runs::Runs),
+    Dlq(dlq::Dlq),
     Topics(topics::Topics),
     Demo(demo::Demo),
     Config(config::Config),
@@ -106,6 +112,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Openapi(command) => command.run(&session),
         Command::Serve(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),
+        Command::Runs(command) => command.run(&session),
+        Command::Dlq(command) => command.run(&session),
         Command::Topics(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),

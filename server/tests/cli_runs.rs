@@ -1,0 +1,161 @@
+//! `pathway runs` and `pathway dlq` from outside: beside a server, and without one.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Nothing listens at port 9.
+const PROJECT: &str = "
+listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+services: { away: { url: 'http://127.0.0.1:9', retry: { attempts: 1 } } }
+";
+
+const FAILS: &str = "pathway: fails\non: { http: { post: /fails, auth: none } }\n\
+                     steps: { a: { http: { service: away, get: /a } } }\nreturn: 1\n";
+const WAITS: &str = "pathway: waits\non: { http: { post: /waits, auth: none } }\n\
+                     steps: { ok: { wait: { signal: approved } } }\nreturn: \"{{ steps.ok.by }}\"\n";
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("pathway.yaml"), PROJECT).unwrap();
+    fs::create_dir(folder.path().join("pathways")).unwrap();
+    fs::write(folder.path().join("pathways/fails.yaml"), FAILS).unwrap();
+    fs::write(folder.path().join("pathways/waits.yaml"), WAITS).unwrap();
+    folder
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pathway"));
+    command.args(["--color", "never"]).current_dir(folder).env_clear().kill_on_drop(true);
+    command
+}
+
+/// A server that is ready, and its URL.
+async fn serve(folder: &Path) -> (Child, String) {
+    let mut command = command(folder);
+    command.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let url = async {
+        loop {
+            let line = lines.next_line().await.unwrap().unwrap();
+            if let Some(url) = line.trim().strip_prefix("listening") {
+                return url.trim().to_owned();
+            }
+        }
+    };
+    let url = tokio::time::timeout(PATIENCE, url).await.unwrap();
+    // What it logs from now on has to go somewhere.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, url)
+}
+
+/// How a command ends, and what it prints and tells.
+async fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let ended = tokio::time::timeout(PATIENCE, command(folder).args(arguments).output());
+    let output = ended.await.unwrap().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+async fn json(folder: &Path, arguments: &[&str]) -> Value {
+    let (code, output, error) = run(folder, &[arguments, &["--json"]].concat()).await;
+    assert_eq!(code, 0, "{error}");
+    serde_json::from_str(&output).unwrap()
+}
+
+/// Starts a run, and gives its id once it has ended or been accepted.
+async fn start(url: &str) -> String {
+    let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let request = client.post(url).header("content-type", "application/json").body("{}");
+    let response = request.header("prefer", "respond-async").send().await.unwrap();
+    response.headers()["pathway-run"].to_str().unwrap().to_owned()
+}
+
+/// The answer of the gateway once a run is over.
+async fn ended(url: &str, id: &str) -> Value {
+    let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let response = client.get(format!("{url}/api/runs/{id}?wait=60")).send().await.unwrap();
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn parked_runs_are_redriven_and_dropped_beside_a_server() {
+    let folder = folder();
+    let folder = folder.path();
+    let (mut server, url) = serve(folder).await;
+    let id = start(&format!("{url}/fails")).await;
+    assert_eq!(ended(&url, &id).await["status"], "parked");
+    let listed = json(folder, &["dlq", "list"]).await;
+    assert_eq!((&listed[0]["id"], &listed[0]["failure"]["class"]), (&json!(id), &json!("outage")));
+    let (_, table, _) = run(folder, &["dlq", "list", "--pathway", "fails"]).await;
+    assert!(table.starts_with("ID ") && table.contains(&id) && table.contains("outage"), "{table}");
+
+    let dry = json(folder, &["dlq", "redrive", "--all", "--class", "outage", "--dry-run"]).await;
+    assert_eq!((&dry["runs"], &dry["dry_run"]), (&json!([id]), &json!(true)));
+    let none = json(folder, &["dlq", "redrive", "--all", "--older-than", "3600"]).await;
+    assert_eq!(none["runs"], json!([]));
+    assert_eq!(run(folder, &["dlq", "redrive", &id]).await.0, 0);
+    assert_eq!(ended(&url, &id).await["status"], "parked", "the service is still away");
+    let shown = json(folder, &["dlq", "show", &id]).await;
+    assert_eq!((&shown["steps"][0]["path"], &shown["steps"][0]["attempts"]), (&json!("a"), &json!(2)));
+    let (_, text, _) = run(folder, &["runs", "show", &id]).await;
+    assert!(text.contains("\nstatus    parked\n") && text.contains("\na     failed"), "{text}");
+
+    assert_eq!(run(folder, &["dlq", "drop", &id]).await.0, 0);
+    let (code, _, error) = run(folder, &["dlq", "redrive", &id, "unknown"]).await;
+    assert_eq!(code, 1);
+    assert!(error.contains("the run is not parked") && error.contains("there is no such run"), "{error}");
+
+    server.kill().await.unwrap();
+    let runs = json(folder, &["runs", "list", "--status", "failed"]).await;
+    assert_eq!((runs[0]["id"].as_str(), runs.as_array().unwrap().len()), (Some(&*id), 1));
+    assert_eq!(json(folder, &["runs", "show", &id]).await["failure"]["step"], "a");
+    let (code, _, error) = run(folder, &["dlq", "redrive", &id]).await;
+    assert_eq!(code, 75, "{error}");
+    assert!(error.contains("no server is at work"), "{error}");
+}
+
+#[tokio::test]
+async fn a_run_that_waits_says_why_and_is_told() {
+    let folder = folder();
+    let folder = folder.path();
+    let (_server, url) = serve(folder).await;
+    let ids = [start(&format!("{url}/waits")).await, start(&format!("{url}/waits")).await];
+    for id in &ids {
+        let (_, why, _) = run(folder, &["runs", "why", id]).await;
+        assert_eq!(why, "it waits for the signal `approved`, in step `ok`\n");
+    }
+    let signal = ["runs", "signal", &ids[0], "approved", "--data", r#"{"by": "ops"}"#];
+    assert_eq!(run(folder, &signal).await.0, 0);
+    assert_eq!(ended(&url, &ids[0]).await["result"], "ops");
+    assert_eq!(run(folder, &["runs", "cancel", &ids[1]]).await.0, 0);
+    assert_eq!(ended(&url, &ids[1]).await["status"], "cancelled");
+    let (_, why, _) = run(folder, &["runs", "why", &ids[1]]).await;
+    assert_eq!(why, "it waits for nothing, and is cancelled: cancelled: cancelled by an operator\n");
+    let (code, _, error) = run(folder, &["runs", "cancel", &ids[1]]).await;
+    assert_eq!((code, error.trim()), (1, "error: the run has ended"));
+    for (arguments, code) in [(&["runs", "list", "--status", "odd"][..], 2), (&["dlq", "redrive"], 2)] {
+        assert_eq!(run(folder, arguments).await.0, code, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_store_there_is_nothing_to_tell_and_none_is_made() {
+    let folder = folder();
+    let (code, _, error) = run(folder.path(), &["runs", "list"]).await;
+    assert_eq!(code, 1);
+    assert!(error.contains("there is no store yet"), "{error}");
+    assert!(!folder.path().join("data").exists());
+}
