@@ -29,7 +29,10 @@ use crate::runner::{Parts, Runner};
 use crate::schedule::Scheduler;
 use crate::seal::{self, SealError, SealKeys};
 use crate::secret_file;
-use crate::store::{Outlet, SqliteStore, Store, StoreError};
+use crate::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store, StoreError, make_private};
+
+/// The data folder of a project that names none.
+const DATA: &str = "data";
 
 /// The file in the data folder that says where operators are listened to.
 pub const ADMIN_ADDRESS: &str = "admin-address";
@@ -142,7 +145,7 @@ impl App {
     /// Anything that keeps the server from doing its work; nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, AppError> {
         let Settings { role, project, program, definition, variables, folder, listener } = settings;
-        let data = data_folder(&project, &folder)?;
+        let data = data_folder(&project, &folder);
         let doors = match role {
             Role::Serve => program.clone(),
             Role::Worker => Program::default(),
@@ -152,7 +155,11 @@ impl App {
         if role == Role::Worker {
             check_worker(&project, given(seal::VARIABLE)).map_err(AppError::Project)?;
         }
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&data, outlet(&project))?);
+        let store = open_store(&project, &data).await?;
+        let keeps = [seal::VARIABLE, AdminToken::VARIABLE].iter().any(|name| given(name).is_none());
+        if keeps {
+            make_private(&data)?;
+        }
         let keys = SealKeys::load(given(seal::VARIABLE), &data)?;
         let admin = AdminToken::load(given(AdminToken::VARIABLE), &data)?;
         let identity = Arc::new(Identity::new(project.auth.as_ref())?);
@@ -302,13 +309,24 @@ fn open_bus(project: &Project, store: &Arc<dyn Store>) -> Result<Arc<dyn Bus>, A
     }
 }
 
-/// The folder of the store, where the project says.
-fn data_folder(project: &Project, folder: &Path) -> Result<PathBuf, AppError> {
+/// The store, as the project says.
+async fn open_store(project: &Project, data: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    let outlet = outlet(project);
     match &project.store {
-        StoreKind::Path(path) => Ok(folder.join(path)),
-        StoreKind::Postgres(_) => Err(AppError::Project(
-            "PostgreSQL is not supported by this version: give `store.path`".to_owned(),
-        )),
+        StoreKind::Path(_) => Ok(Arc::new(SqliteStore::open_with(data, outlet)?)),
+        StoreKind::Postgres(url) => {
+            let options = PostgresOptions { outlet, ..PostgresOptions::default() };
+            Ok(Arc::new(PostgresStore::open(url, options).await?))
+        }
+    }
+}
+
+/// The folder of the store, where the project says. What a server keeps for itself is there too:
+/// where the store is a database, in the folder that is meant unless another is named.
+fn data_folder(project: &Project, folder: &Path) -> PathBuf {
+    match &project.store {
+        StoreKind::Path(path) => folder.join(path),
+        StoreKind::Postgres(_) => folder.join(DATA),
     }
 }
 

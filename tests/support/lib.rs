@@ -9,8 +9,12 @@ pub mod events;
 pub mod finance;
 pub mod issuer;
 pub mod kafka;
+mod leash;
 mod log;
 pub mod model;
+mod port;
+pub mod postgres;
+mod required;
 mod server;
 pub mod wire;
 

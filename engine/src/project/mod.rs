@@ -15,6 +15,7 @@ mod rate;
 mod reader;
 mod secret;
 mod service;
+mod store;
 mod vars;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,6 +33,7 @@ pub use rate::Rate;
 pub use reader::typed;
 pub use secret::{MASK, Resolved, Secret};
 pub use service::{Circuit, Service};
+pub use store::Store;
 pub use vars::Var;
 
 use crate::diagnostic::Diagnostics;
@@ -97,15 +99,6 @@ pub struct ServiceDefaults {
     pub timeout: Duration,
     /// Where neither step nor service has one.
     pub retry: Retry,
-}
-
-/// Where runs are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Store {
-    /// In a folder, relative to the project's.
-    Path(String),
-    /// In PostgreSQL, at this URL.
-    Postgres(Secret),
 }
 
 impl Default for Project {
@@ -277,16 +270,5 @@ impl ServiceDefaults {
             self.retry = retry;
         }
         fields.finish(reader.diagnostics);
-    }
-}
-
-impl Store {
-    fn read(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let path = fields.take("path").and_then(|node| reader.open(node, "`path`"));
-        let postgres = fields.take("postgres").and_then(|node| reader.filled(node, "`postgres`"));
-        match postgres {
-            Some(url) => Some(Self::Postgres(Secret::new(url.value))),
-            None => path.map(|path| Self::Path(path.value)),
-        }
     }
 }

@@ -66,7 +66,9 @@ fn refused(error: &AppError) -> Failure {
         AppError::Project(_) | AppError::Seal(SealError::Keys) | AppError::Admin(AdminTokenError::Given) => {
             Exit::Config
         }
-        AppError::Store(StoreError::InUse { .. }) | AppError::Listen { .. } => Exit::Temporary,
+        AppError::Store(StoreError::InUse { .. } | StoreError::Held { .. }) | AppError::Listen { .. } => {
+            Exit::Temporary
+        }
         _ => Exit::Internal,
     };
     Failure::new(exit, error.to_string())

@@ -19,6 +19,14 @@ pub enum StoreError {
     /// Nothing can be written any more; the change may be durable or not.
     #[error("the store has stopped: {0}")]
     Stopped(Arc<str>),
+    /// The database cannot be reached, or does not work. Nothing of the change was written; later
+    /// ones may be.
+    #[error("the store is away: {0}")]
+    Away(Arc<dyn Error + Send + Sync>),
+    /// The database was lost while it committed, and could not be asked since: the change may be
+    /// durable or not.
+    #[error("the store was lost in the middle of a change, and whether it was written is not known: {0}")]
+    Unknown(Arc<dyn Error + Send + Sync>),
     /// A read failed.
     #[error("the store cannot be read: {0}")]
     Read(Arc<dyn Error + Send + Sync>),
@@ -33,13 +41,19 @@ pub enum StoreError {
         /// The process, if it said so.
         pid: Option<u32>,
     },
+    /// Another process holds the database.
+    #[error("the store in `{place}` is in use by another pathway process")]
+    Held {
+        /// The database.
+        place: String,
+    },
     /// A newer version wrote it.
     #[error(
         "the store in `{place}` has schema version {found}, and this version of pathway knows only {known}: \
          use the newer version, or another data folder"
     )]
     Newer {
-        /// The folder.
+        /// The folder or database.
         place: String,
         /// The schema version that was found.
         found: i64,
@@ -49,7 +63,7 @@ pub enum StoreError {
     /// It could not be opened.
     #[error("cannot open the store in `{place}`: {source}")]
     Open {
-        /// The folder.
+        /// The folder or database.
         place: String,
         /// Why.
         source: Arc<dyn Error + Send + Sync>,

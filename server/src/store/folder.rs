@@ -21,7 +21,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder if there is none and takes its lock.
     pub(super) fn hold(path: &Path) -> Result<Self, StoreError> {
-        create_private_dir(path).map_err(|source| unusable(path, source))?;
+        make_private(path)?;
         let lock_path = path.join(LOCK);
         let mut lock = open_private(&lock_path).map_err(|source| unusable(&lock_path, source))?;
         match lock.try_lock() {
@@ -41,6 +41,11 @@ impl Folder {
         open_private(&path).map_err(|source| unusable(&path, source))?;
         Ok(path)
     }
+}
+
+/// Makes a folder that only its owner may enter, where there is none.
+pub(crate) fn make_private(path: &Path) -> Result<(), StoreError> {
+    create_private_dir(path).map_err(|source| unusable(path, source))
 }
 
 fn unusable(path: &Path, source: io::Error) -> StoreError {

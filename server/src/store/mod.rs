@@ -5,14 +5,16 @@
 //! the store (the next sequence number, the next offset) and fail with [`Conflict`] when it is
 //! otherwise, so that two writers can never both believe that they own a run.
 //!
-//! A store that could not commit answers nobody any more: it is *stopped* (see
+//! A store on disk that could not commit answers nobody any more: it is *stopped* (see
 //! [`Store::stopped`]) and so must the process be, because after a failed `fsync` only the disk
 //! knows what is true. Readers wait for [`Watch`]es; nothing polls.
 
 mod change;
 mod error;
 mod folder;
+mod headers;
 mod memory;
+mod postgres;
 mod sqlite;
 mod view;
 mod watch;
@@ -27,7 +29,9 @@ pub use change::{
     Pruned, Settle, Status, StatusChange, StreamRow,
 };
 pub use error::{Conflict, StoreError};
+pub(crate) use folder::make_private;
 pub use memory::MemoryStore;
+pub use postgres::{PostgresOptions, PostgresStore, PostgresUrlError};
 pub use sqlite::SqliteStore;
 pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
 pub use watch::Watch;

@@ -8,7 +8,7 @@ use pathway_server::store::{Admit, Store};
 
 use crate::support::*;
 
-on_both! {
+on_each! {
     work_begins_where_admission_goes_on
     a_subscription_begins_where_it_is_told
     a_time_is_found_among_records

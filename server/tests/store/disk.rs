@@ -9,29 +9,6 @@ use crate::support::*;
 
 const CHILD: &str = "PATHWAY_TEST_SECOND_PROCESS";
 
-#[tokio::test]
-async fn all_is_there_after_opening_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = prepared(SqliteStore::open(folder.path()).unwrap()).await;
-    let run = admitted(&*store, new_run(0)).await;
-    let append = Append {
-        events: vec![event("1")],
-        records: vec![record("out", "1")],
-        stream: vec![StreamRow { attempt: 1, seq: 0, value: b"piece".to_vec() }],
-        ..Append::new(run, 1)
-    };
-    store.append(append).await.unwrap();
-    drop(store);
-
-    let store = SqliteStore::open(folder.path()).unwrap();
-    assert_eq!(store.run("id-0").await.unwrap().unwrap().id, run);
-    assert_eq!(store.events(run).await.unwrap().len(), 2);
-    assert_eq!(store.stream(run, None, 10).await.unwrap().len(), 1);
-    assert_eq!(store.records("out", 0, 0, 10, 100).await.unwrap().len(), 1);
-    assert_eq!(store.next_offset("in", 0).await.unwrap(), Some(1));
-    assert_eq!(store.definition(DIGEST).await.unwrap().as_deref(), Some("text"));
-}
-
 #[test]
 fn a_second_process_is_refused() {
     let folder = tempfile::tempdir().unwrap();

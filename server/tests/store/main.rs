@@ -1,5 +1,7 @@
-//! The store and the embedded bus through their public interfaces, on disk and in memory.
+//! The store and the embedded bus through their public interfaces, on disk, in memory and on PostgreSQL.
 
+#[cfg(test)]
+mod again;
 #[cfg(test)]
 mod bus;
 #[cfg(test)]
@@ -10,6 +12,8 @@ mod disk;
 mod model;
 #[cfg(test)]
 mod outbox;
+#[cfg(test)]
+mod postgres;
 #[cfg(test)]
 mod records;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Random changes, on all stores and on a model that is too simple to be wrong.
+//! Random changes, on each store and on a model that is too simple to be wrong.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -240,8 +240,8 @@ impl Subject {
     }
 }
 
-async fn check(store: impl Store + 'static, changes: Vec<Change>) {
-    let mut subject = Subject { store: prepared(store).await, ids: Vec::new() };
+async fn check(store: Arc<dyn Store>, changes: Vec<Change>) {
+    let mut subject = Subject { store: with_definition(store).await, ids: Vec::new() };
     let mut model = Model::default();
     for change in changes {
         subject.perform(&mut model, change).await;
@@ -254,12 +254,14 @@ proptest! {
 
     #[test]
     fn a_store_is_its_model(changes in prop::collection::vec(change(), 1..60)) {
-        let folder = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            check(SqliteStore::in_memory().unwrap(), changes.clone()).await;
-            check(MemoryStore::new("store", Outlet::Topics), changes.clone()).await;
-            check(SqliteStore::open(folder.path()).unwrap(), changes).await;
+            check(Arc::new(SqliteStore::in_memory().unwrap()), changes.clone()).await;
+            check(Arc::new(MemoryStore::new("store", Outlet::Topics)), changes.clone()).await;
+            check(Place::folder().open(Outlet::Topics).await, changes.clone()).await;
+            if let Some(place) = Place::postgres().await {
+                check(place.open(Outlet::Topics).await, changes).await;
+            }
         });
     }
 }

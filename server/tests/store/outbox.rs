@@ -4,18 +4,19 @@ use pathway_server::store::*;
 
 use crate::support::*;
 
+on_each_place! {
+    what_runs_send_waits_in_the_order_sent
+    a_duplicate_sends_nothing
+    what_is_sent_is_forgotten_and_its_number_not_used_again
+    what_the_bus_refuses_stays_with_the_reason
+    all_of_it_survives_a_restart
+}
+
 const MANY: u32 = 100;
 const BYTES: usize = 1 << 20;
 
-struct World {
-    store: std::sync::Arc<dyn Store>,
-    folder: tempfile::TempDir,
-}
-
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open_with(folder.path(), Outlet::Outbox).unwrap();
-    World { store: prepared(store).await, folder }
+async fn open(place: &Place) -> std::sync::Arc<dyn Store> {
+    with_definition(place.open(Outlet::Outbox).await).await
 }
 
 async fn values(store: &dyn Store, after: i64) -> Vec<(i64, usize)> {
@@ -28,9 +29,8 @@ async fn send(store: &dyn Store, run: RunId, seq: u32, lengths: &[usize]) {
     store.append(Append { records, ..Append::new(run, seq) }).await.unwrap();
 }
 
-#[tokio::test]
-async fn what_runs_send_waits_in_the_order_sent() {
-    let World { store, folder: _folder } = world().await;
+async fn what_runs_send_waits_in_the_order_sent(place: Place) {
+    let store = open(&place).await;
     let mut watch = store.watch_outbox();
     let run = NewRun { records: vec![record("out", vec![7; 1])], ..new_run(0) };
     let run = admitted(&*store, run).await;
@@ -41,9 +41,8 @@ async fn what_runs_send_waits_in_the_order_sent() {
     assert_eq!(store.end_offset("out", 0).await.unwrap(), 0, "nothing is on the embedded topic");
 }
 
-#[tokio::test]
-async fn a_duplicate_sends_nothing() {
-    let World { store, folder: _folder } = world().await;
+async fn a_duplicate_sends_nothing(place: Place) {
+    let store = open(&place).await;
     admitted(&*store, NewRun { dedupe_id: Some("same".into()), ..new_run(0) }).await;
     let again = NewRun { dedupe_id: Some("same".into()), records: vec![record("out", "x")], ..new_run(1) };
     let answers = store.admit(admit(1, vec![again])).await.unwrap();
@@ -51,9 +50,8 @@ async fn a_duplicate_sends_nothing() {
     assert_eq!(values(&*store, 0).await, []);
 }
 
-#[tokio::test]
-async fn what_is_sent_is_forgotten_and_its_number_not_used_again() {
-    let World { store, folder: _folder } = world().await;
+async fn what_is_sent_is_forgotten_and_its_number_not_used_again(place: Place) {
+    let store = open(&place).await;
     let run = admitted(&*store, new_run(0)).await;
     // The last is large enough to be kept as a blob.
     send(&*store, run, 1, &[1, 2, 100_000]).await;
@@ -63,9 +61,8 @@ async fn what_is_sent_is_forgotten_and_its_number_not_used_again() {
     assert_eq!(values(&*store, 0).await, [(4, 4)]);
 }
 
-#[tokio::test]
-async fn what_the_bus_refuses_stays_with_the_reason() {
-    let World { store, folder: _folder } = world().await;
+async fn what_the_bus_refuses_stays_with_the_reason(place: Place) {
+    let store = open(&place).await;
     let run = admitted(&*store, new_run(0)).await;
     send(&*store, run, 1, &[1, 2, 3]).await;
     let settle = Settle { sent: vec![(1, 1)], refused: vec![(2, "too large".into())] };
@@ -76,15 +73,14 @@ async fn what_the_bus_refuses_stays_with_the_reason() {
     assert_eq!((left.id, left.refused.as_deref()), (2, Some("too large")));
 }
 
-#[tokio::test]
-async fn all_of_it_survives_a_restart() {
-    let World { store, folder } = world().await;
+async fn all_of_it_survives_a_restart(place: Place) {
+    let store = open(&place).await;
     let run = admitted(&*store, new_run(0)).await;
     send(&*store, run, 1, &[1, 2]).await;
     let id = store.id().to_owned();
     drop(store);
-    let store = SqliteStore::open_with(folder.path(), Outlet::Outbox).unwrap();
-    assert_eq!(values(&store, 0).await, [(1, 1), (2, 2)]);
+    let store = open(&place).await;
+    assert_eq!(values(&*store, 0).await, [(1, 1), (2, 2)]);
     assert_eq!(store.id(), id);
     assert_ne!(SqliteStore::in_memory().unwrap().id(), id);
 }

@@ -6,7 +6,7 @@ use pathway_server::store::*;
 
 use crate::support::*;
 
-on_both! {
+on_each! {
     each_topic_counts_for_itself
     bytes_are_kept_as_they_are
     a_read_is_bounded

@@ -6,7 +6,7 @@ use pathway_server::store::*;
 
 use crate::support::*;
 
-on_both! {
+on_each! {
     finished_runs_are_forgotten_with_all_that_is_theirs
     what_waits_is_kept
     numbers_are_never_used_twice

@@ -6,7 +6,7 @@ use pathway_server::store::*;
 
 use crate::support::*;
 
-on_both! {
+on_each! {
     a_run_is_read_as_it_was_admitted
     the_source_moves_with_its_runs
     a_position_gives_one_run_per_pathway

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use pathway_server::store::*;
 
-use crate::support::on_both;
+use crate::support::on_each;
 
-on_both! { a_schedule_stands_where_it_was_left }
+on_each! { a_schedule_stands_where_it_was_left }
 
 async fn a_schedule_stands_where_it_was_left(store: Arc<dyn Store>) {
     assert_eq!(store.last_tick("a", "nightly").await.unwrap(), None);

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use pathway_engine::project::Secret;
 use pathway_server::store::*;
+use pathway_tests::postgres::Postgres;
 
 /// The definition that all runs of the tests are pinned to.
 pub(crate) const DIGEST: &str = "digest";
 
-/// Runs each test on a store on disk, on one in memory, and on the one without a database.
-macro_rules! on_both {
+/// Runs each test on SQLite, on disk and in memory, on PostgreSQL, and on the store without a database.
+macro_rules! on_each {
     ($($test:ident)*) => {
         mod on_disk {
             $(#[tokio::test]
@@ -29,18 +31,80 @@ macro_rules! on_both {
             $(#[tokio::test]
             async fn $test() {
                 use pathway_server::store::{MemoryStore, Outlet};
-                let store = MemoryStore::new("store", Outlet::Topics);
-                super::$test($crate::support::prepared(store).await).await;
+                let store = std::sync::Arc::new(MemoryStore::new("store", Outlet::Topics));
+                super::$test($crate::support::with_definition(store).await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                let Some(place) = $crate::support::Place::postgres().await else { return };
+                let store = place.open(pathway_server::store::Outlet::Topics).await;
+                super::$test($crate::support::with_definition(store).await).await;
             })*
         }
     };
 }
-pub(crate) use on_both;
+pub(crate) use on_each;
+
+/// Runs each test where a store can be opened again: in a folder, and on PostgreSQL.
+macro_rules! on_each_place {
+    ($($test:ident)*) => {
+        mod in_a_folder {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::support::Place::folder()).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                let Some(place) = $crate::support::Place::postgres().await else { return };
+                super::$test(place).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_each_place;
+
+/// Where a store can be opened again and again.
+pub(crate) enum Place {
+    Folder(tempfile::TempDir),
+    Schema(Secret),
+}
+
+impl Place {
+    /// A folder.
+    pub(crate) fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    /// A schema of the server that all tests share; none where there is no server.
+    pub(crate) async fn postgres() -> Option<Self> {
+        Some(Self::Schema(Secret::new(Postgres::shared().await?.schema().await)))
+    }
+
+    /// The store in it.
+    pub(crate) async fn open(&self, outlet: Outlet) -> Arc<dyn Store> {
+        match self {
+            Self::Folder(folder) => Arc::new(SqliteStore::open_with(folder.path(), outlet).unwrap()),
+            Self::Schema(url) => {
+                let options = PostgresOptions { outlet, ..PostgresOptions::default() };
+                Arc::new(PostgresStore::open(url, options).await.unwrap())
+            }
+        }
+    }
+}
 
 /// The store with the definition.
-pub(crate) async fn prepared(store: impl Store + 'static) -> Arc<dyn Store> {
+pub(crate) async fn with_definition(store: Arc<dyn Store>) -> Arc<dyn Store> {
     store.define(DIGEST, "text").await.unwrap();
-    Arc::new(store)
+    store
+}
+
+/// The store with the definition.
+pub(crate) async fn prepared(store: SqliteStore) -> Arc<dyn Store> {
+    with_definition(Arc::new(store)).await
 }
 
 /// A run that came from `offset`.

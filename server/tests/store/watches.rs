@@ -6,7 +6,7 @@ use pathway_server::store::*;
 
 use crate::support::*;
 
-on_both! {
+on_each! {
     a_topic_wakes_its_watchers
     a_run_wakes_its_watchers
     a_correlation_id_wakes_who_waits_for_its_run

@@ -8,11 +8,9 @@ mod broker;
 mod client;
 mod jars;
 mod member;
-mod port;
 mod reader;
 mod record;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,6 +19,8 @@ use broker::Broker;
 pub use member::Member;
 pub use reader::Reader;
 pub use record::{Message, Record};
+
+use crate::leash::blocking;
 
 /// A broker.
 #[derive(Debug, Clone)]
@@ -107,10 +107,7 @@ async fn jars() -> Option<PathBuf> {
         Ok(jars) => return Some(jars),
         Err(why) => why,
     };
-    let required = std::env::var("PATHWAY_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|name| name.trim() == "kafka"), "no broker: {why}");
-    // Written past the capture of the harness: nobody shall believe that it ran.
-    writeln!(std::io::stderr(), "test {test} is passed over without a broker: {why}").ok();
+    crate::required::pass_over("kafka", &test, &format!("no broker: {why}"));
     None
 }
 
@@ -124,15 +121,4 @@ fn find_jars() -> Result<PathBuf, String> {
         }
     }
     jars::folder()
-}
-
-/// Runs what blocks where it stops nothing else of the test.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => panic!("{error}"),
-        },
-    }
 }

@@ -107,7 +107,7 @@ fn unread(error: &StoreError) -> Failure {
 /// The store, if there is one and nobody else holds it.
 fn open(config: &Config) -> Result<Arc<dyn Store>, String> {
     let StoreKind::Path(path) = &config.project.store else {
-        return Err("PostgreSQL is not supported by this version".to_owned());
+        return Err("this version shows those of a store in a folder only, not in PostgreSQL".to_owned());
     };
     let folder = config.root.folder().join(path);
     if !folder.join(DATABASE).exists() {

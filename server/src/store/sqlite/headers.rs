@@ -1,73 +1,12 @@
-//! Record headers as one column: for each, the length of the name (u32, little endian), the
-//! name, the length of the value, the value. No headers are null.
+//! Record headers in a row.
 
 use rusqlite::types::Type;
 use rusqlite::{Error, Row};
 
-/// Headers, in order; names may repeat.
-pub(super) type Headers = Vec<(String, Vec<u8>)>;
-
-pub(super) fn encode(headers: &[(String, Vec<u8>)]) -> Option<Vec<u8>> {
-    if headers.is_empty() {
-        return None;
-    }
-    let mut encoded =
-        Vec::with_capacity(headers.iter().map(|(name, value)| 8 + name.len() + value.len()).sum());
-    for (name, value) in headers {
-        for part in [name.as_bytes(), value] {
-            // SQLite refuses a column far smaller than 4 GiB.
-            encoded.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
-            encoded.extend_from_slice(part);
-        }
-    }
-    Some(encoded)
-}
-
-/// None if the column was not written by [`encode`].
-pub(super) fn decode(column: Option<&[u8]>) -> Option<Headers> {
-    let mut rest = column.unwrap_or_default();
-    let mut headers = Vec::new();
-    while !rest.is_empty() {
-        let name = String::from_utf8(take(&mut rest)?.to_vec()).ok()?;
-        headers.push((name, take(&mut rest)?.to_vec()));
-    }
-    Some(headers)
-}
+use crate::store::headers::{Headers, decode};
 
 /// The headers in a column of a row.
 pub(super) fn read(row: &Row<'_>, column: usize) -> rusqlite::Result<Headers> {
     decode(row.get_ref(column)?.as_blob_or_null()?)
         .ok_or_else(|| Error::FromSqlConversionFailure(column, Type::Blob, "broken headers".into()))
-}
-
-fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first_chunk::<4>()?;
-    let (part, after) = after.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-    *rest = after;
-    Some(part)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn decodes_what_was_encoded(headers: Vec<(String, Vec<u8>)>) {
-            prop_assert_eq!(decode(encode(&headers).as_deref()), Some(headers));
-        }
-
-        #[test]
-        fn never_panics(column: Vec<u8>) {
-            decode(Some(&column));
-        }
-    }
-
-    #[test]
-    fn refuses_a_column_cut_short() {
-        let encoded = encode(&[("name".into(), b"value".to_vec())]).unwrap();
-        assert_eq!(decode(encoded.get(..encoded.len() - 1)), None);
-    }
 }

@@ -21,7 +21,7 @@ pub(super) fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result
         insert.execute(params![
             record.topic,
             record.key,
-            headers::encode(&record.headers),
+            crate::store::headers::encode(&record.headers),
             value.inline(),
             value.blob(),
             record.time,

@@ -3,12 +3,12 @@
 use rusqlite::params;
 
 use super::blob::Stored;
+use super::outbox;
 use super::source;
 use super::writer::{Change, Context};
-use super::{headers, outbox};
 use crate::bus::EMBEDDED_PARTITION;
 use crate::store::watch::Subject;
-use crate::store::{NewRecord, Offset, Outlet, StoreError};
+use crate::store::{NewRecord, Offset, Outlet, StoreError, headers};
 
 /// Records to publish.
 pub(super) struct Publish(pub(super) Vec<NewRecord>);

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Runs a program for whoever holds the other end of standard input. When that is closed, however
-# its holder has ended, the program is killed and its folder removed: nothing outlives a test.
+# its holder has ended, the program gets SIGNAL and its folder is removed: nothing outlives a test.
 #
-#   leash.sh FOLDER PROGRAM ARGUMENT…
+#   leash.sh FOLDER SIGNAL PROGRAM ARGUMENT…
 #
 # Commands, one a line: `start`, or the name of a signal for the program. What it says itself
 # begins with `leash: `; everything else is said by the program.
 folder=$1
-shift
+last=$2
+shift 2
 
 run() {
     "$@" </dev/null 2>&1 &
@@ -27,7 +28,7 @@ while read -r command; do
     esac
 done
 if [ -f "$folder/pid" ]; then
-    kill -s KILL "$(cat "$folder/pid")"
+    kill -s "$last" "$(cat "$folder/pid")"
 fi
 wait
 rm -rf "$folder"

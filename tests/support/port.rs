@@ -10,7 +10,7 @@ const FIRST: u16 = 20_000;
 const LAST: u16 = 32_000;
 
 /// Two ports that nobody listens on.
-pub(super) fn two() -> Option<(u16, u16)> {
+pub(crate) fn two() -> Option<(u16, u16)> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Test programs that run at once begin at different places.
     let begin = u16::try_from(std::process::id() % u32::from(LAST - FIRST)).unwrap_or(0);
@@ -21,7 +21,7 @@ pub(super) fn two() -> Option<(u16, u16)> {
 }
 
 /// Whether it is this process that listens on the port.
-pub(super) fn is_of(process: u32, port: u16) -> bool {
+pub(crate) fn is_of(process: u32, port: u16) -> bool {
     let Some(socket) = listening(process, port) else { return false };
     let Ok(files) = fs::read_dir(format!("/proc/{process}/fd")) else { return false };
     let link = format!("socket:[{socket}]");

@@ -1,0 +1,101 @@
+//! Changes that are made one at a time, each in a transaction of its own.
+
+use tokio_postgres::Error;
+
+use super::change::{Change, Done};
+use super::rows::RELEASE;
+use super::session::{Call, Session};
+use crate::store::{Prune, Pruned};
+
+/// Runs, and records per topic, that are forgotten in one transaction, so that other changes go on.
+const STEP: i64 = 500;
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+const TRANSACTION: &str = "SELECT pg_current_xact_id()::text";
+const DEFINE: &str = "INSERT INTO definition (digest, text) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const TICK: &str = "INSERT INTO schedule (pathway, name, last, run) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (pathway, name) DO UPDATE SET last = excluded.last, run = excluded.run";
+/// The newest run stays, as does the newest record of each topic: its number says which comes next.
+const OLD_RUNS: &str = "SELECT id FROM run WHERE finished_at < $1 AND id < (SELECT max(id) FROM run)
+    ORDER BY finished_at LIMIT $2";
+const THEIR_BLOBS: &str =
+    "SELECT started_blob FROM run WHERE id = ANY($1::bigint[]) AND started_blob IS NOT NULL
+    UNION SELECT outcome_blob FROM run WHERE id = ANY($1::bigint[]) AND outcome_blob IS NOT NULL
+    UNION SELECT payload_blob FROM event WHERE run = ANY($1::bigint[]) AND payload_blob IS NOT NULL
+    UNION SELECT value_blob FROM stream WHERE run = ANY($1::bigint[]) AND value_blob IS NOT NULL";
+const FORGET_RUNS: [&str; 3] = [
+    "DELETE FROM event WHERE run = ANY($1::bigint[])",
+    "DELETE FROM stream WHERE run = ANY($1::bigint[])",
+    "DELETE FROM run WHERE id = ANY($1::bigint[])",
+];
+const TOPICS: &str = r#"SELECT id, least(next_offset, newest) FROM
+    (SELECT id, next_offset, (SELECT max("offset") FROM record WHERE source = source.id) AS newest FROM source) AS topic
+    WHERE newest IS NOT NULL"#;
+const OLD_RECORDS: &str = r#"SELECT "offset", time, value_blob FROM record WHERE source = $1 AND "offset" < $2
+    ORDER BY "offset" LIMIT $3"#;
+const FORGET_RECORDS: &str = r#"DELETE FROM record WHERE source = $1 AND "offset" <= $2"#;
+
+/// Begins a transaction, by the name it has at the server.
+pub(super) async fn begin(session: &mut Session) -> Result<String, Error> {
+    let answers = session.pipeline(vec![Call::plain(BEGIN), Call::plain(TRANSACTION)]).await?;
+    answers.iter().flatten().next_back().map_or(Ok(String::new()), |row| row.try_get(0))
+}
+
+/// Makes a change in the transaction.
+pub(super) async fn apply(session: &mut Session, change: &Change) -> Result<Done, Error> {
+    match change {
+        Change::Define { digest, text } => {
+            session.query(DEFINE, vec![digest, &text.as_bytes()]).await?;
+            Ok(Done::Nothing)
+        }
+        Change::Tick { pathway, schedule, tick } => {
+            session.query(TICK, vec![pathway, schedule, &tick.at, &tick.run]).await?;
+            Ok(Done::Nothing)
+        }
+        Change::Prune(prune) => self::prune(session, *prune).await.map(Done::Pruned),
+        _ => Ok(Done::Nothing),
+    }
+}
+
+async fn prune(session: &mut Session, prune: Prune) -> Result<Pruned, Error> {
+    let mut blobs = Vec::new();
+    let runs = prune_runs(session, prune.runs_before, &mut blobs).await?;
+    let records = prune_records(session, prune.records_before, &mut blobs).await?;
+    if !blobs.is_empty() {
+        session.query(RELEASE, vec![&blobs]).await?;
+    }
+    Ok(Pruned { runs, records })
+}
+
+async fn prune_runs(session: &mut Session, before: i64, blobs: &mut Vec<Vec<u8>>) -> Result<u64, Error> {
+    let rows = session.query(OLD_RUNS, vec![&before, &STEP]).await?;
+    let runs = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+    if runs.is_empty() {
+        return Ok(0);
+    }
+    for row in session.query(THEIR_BLOBS, vec![&runs]).await? {
+        blobs.push(row.try_get(0)?);
+    }
+    session.pipeline(FORGET_RUNS.map(|sql| Call::new(sql, vec![&runs])).into()).await?;
+    Ok(runs.len().try_into().unwrap_or(u64::MAX))
+}
+
+async fn prune_records(session: &mut Session, before: i64, blobs: &mut Vec<Vec<u8>>) -> Result<u64, Error> {
+    let mut pruned = 0;
+    for topic in session.query(TOPICS, Vec::new()).await? {
+        let (source, end) = (topic.try_get::<_, i64>(0)?, topic.try_get::<_, i64>(1)?);
+        let mut last = None;
+        for row in session.query(OLD_RECORDS, vec![&source, &end, &STEP]).await? {
+            if row.try_get::<_, i64>(1)? >= before {
+                break;
+            }
+            last = Some(row.try_get::<_, i64>(0)?);
+            blobs.extend(row.try_get::<_, Option<Vec<u8>>>(2)?);
+            pruned += 1;
+        }
+        if let Some(last) = last {
+            session.query(FORGET_RECORDS, vec![&source, &last]).await?;
+        }
+    }
+    Ok(pruned)
+}

@@ -1,0 +1,80 @@
+//! Changes that wait for their turn, and what they become.
+
+use tokio::sync::oneshot;
+
+use crate::store::{
+    Admission, Admit, Append, Appended, NewRecord, NewRun, Offset, Prune, Pruned, RunId, Settle, StoreError,
+    StreamRow, Tick,
+};
+
+/// A change.
+#[derive(Debug)]
+pub(super) enum Change {
+    Admit(Admit),
+    Append(Append),
+    Stream { run: RunId, rows: Vec<StreamRow> },
+    Publish(Vec<NewRecord>),
+    Settle(Settle),
+    Define { digest: String, text: String },
+    Tick { pathway: String, schedule: String, tick: Tick },
+    Prune(Prune),
+}
+
+/// What became of one.
+#[derive(Debug)]
+pub(super) enum Done {
+    Nothing,
+    Admitted(Vec<Admission>),
+    Appended(Appended),
+    Published(Vec<Offset>),
+    Pruned(Pruned),
+}
+
+/// A change with who waits for it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) change: Change,
+    pub(super) reply: oneshot::Sender<Result<Done, StoreError>>,
+}
+
+impl Change {
+    /// Whether it is made apart from others: it is rare, and needs answers on its way.
+    pub(super) const fn is_alone(&self) -> bool {
+        matches!(self, Self::Define { .. } | Self::Tick { .. } | Self::Prune(_))
+    }
+
+    /// Bytes that it writes, about.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Admit(admit) => admit.runs.iter().map(of_run).sum(),
+            Self::Append(append) => {
+                let events: usize = append.events.iter().map(|event| event.payload.len()).sum();
+                let children: usize = append.children.iter().map(of_run).sum();
+                let outcome =
+                    append.status.as_ref().and_then(|status| status.outcome.as_ref()).map_or(0, Vec::len);
+                events + children + outcome + of_records(&append.records) + of_stream(&append.stream)
+            }
+            Self::Stream { rows, .. } => of_stream(rows),
+            Self::Publish(records) => of_records(records),
+            Self::Settle(_) | Self::Tick { .. } | Self::Prune(_) => 0,
+            Self::Define { text, .. } => text.len(),
+        }
+    }
+}
+
+fn of_run(run: &NewRun) -> usize {
+    let outcome = run.outcome.as_ref().map_or(0, Vec::len);
+    run.started.len() + outcome + of_records(&run.records) + of_stream(&run.stream)
+}
+
+fn of_records(records: &[NewRecord]) -> usize {
+    let part = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+    let headers = |record: &NewRecord| {
+        record.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+    };
+    records.iter().map(|record| part(&record.key) + part(&record.value) + headers(record)).sum()
+}
+
+fn of_stream(rows: &[StreamRow]) -> usize {
+    rows.iter().map(|row| row.value.len()).sum()
+}

@@ -1,0 +1,145 @@
+//! The one session that writes, and how it is taken up again when its connection is lost.
+//!
+//! It holds a lock as long as it lives, so two processes never write to one store. Before a new
+//! session takes the lock the old one has been ended, and then the server knows what became of its
+//! last transaction.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use tokio_postgres::error::SqlState;
+
+use super::session::{Described, Session, shared};
+use super::target::Target;
+use super::{cannot_open, migrate};
+use crate::store::StoreError;
+
+/// How a session is set that writes. Each of its statements finds its rows by an index, so no plan
+/// has to depend on what is known of tables that have just begun to grow; and a server that
+/// acknowledges before a commit is durable does so for others.
+const SETTINGS: &str = "
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+    SET plan_cache_mode = force_generic_plan; SET jit = off;
+    SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '5s';
+    SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('pathway store ' || current_schema(), 0))";
+
+/// Who a session is, to the server.
+#[derive(Debug, Clone)]
+struct Backend {
+    process: i32,
+    /// Numbers of processes are used again.
+    started: String,
+}
+
+/// The session that writes.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) session: Session,
+    backend: Backend,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Committed,
+    Aborted,
+    /// The server does not remember.
+    Forgotten,
+}
+
+impl Owner {
+    /// Takes the store for this process, and brings its schema up to date; the store's id.
+    pub(super) async fn open(target: &Target) -> Result<(Self, String), StoreError> {
+        let place = target.place.as_str();
+        let open = |error| cannot_open(place, Described::from(error));
+        let mut session = Session::open(target).await.map_err(open)?;
+        let id = migrate::migrate(&mut session.client, place).await?;
+        let owner = Self::take(session).await.map_err(|error| {
+            if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+                StoreError::Held { place: place.to_owned() }
+            } else {
+                open(error)
+            }
+        })?;
+        Ok((owner, id))
+    }
+
+    async fn take(session: Session) -> Result<Self, tokio_postgres::Error> {
+        let client = &session.client;
+        client.batch_execute(SETTINGS).await?;
+        client.execute(LOCK, &[]).await?;
+        let backend = client
+            .query_one(
+                "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+                &[],
+            )
+            .await?;
+        let backend = Backend { process: backend.get(0), started: backend.get(1) };
+        Ok(Self { session, backend })
+    }
+
+    /// Takes the place of a session that was lost: it can do nothing any more when this is ready.
+    pub(super) async fn succeed(target: &Target, lost: &Lost) -> Result<Self, Failed> {
+        let session = Session::open(target).await?;
+        session
+            .client
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE pid = $1 AND backend_start::text = $2 AND pid <> pg_backend_pid()",
+                &[&lost.0.process, &lost.0.started],
+            )
+            .await?;
+        let id = session.client.query_one("SELECT value FROM meta WHERE name = 'store_id'", &[]).await?;
+        if id.get::<_, &str>(0) != lost.1 {
+            return Err(Failed::Taken("the database is another store now".into()));
+        }
+        match Self::take(session).await {
+            Ok(owner) => Ok(owner),
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                Err(Failed::Taken("another pathway process has taken it over".into()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is needed to take its place.
+    pub(super) fn lose(self, store_id: &str) -> Lost {
+        Lost(self.backend, store_id.to_owned())
+    }
+
+    /// What became of a transaction of a session that has ended.
+    pub(super) async fn fate(&mut self, transaction: &str) -> Result<Fate, tokio_postgres::Error> {
+        let status = self
+            .session
+            .client
+            .query_one("SELECT pg_xact_status($1::text::xid8)", &[&transaction])
+            .await?
+            .get::<_, Option<String>>(0);
+        Ok(match status.as_deref() {
+            Some("committed") => Fate::Committed,
+            Some("aborted") => Fate::Aborted,
+            _ => Fate::Forgotten,
+        })
+    }
+}
+
+/// A session that was lost, and the id of its store.
+#[derive(Debug, Clone)]
+pub(super) struct Lost(Backend, String);
+
+/// Why a lost session has no successor.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Not now.
+    Away(Arc<dyn StdError + Send + Sync>),
+    /// Not any more.
+    Taken(Arc<str>),
+}
+
+impl From<tokio_postgres::Error> for Failed {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Away(shared(error))
+    }
+}

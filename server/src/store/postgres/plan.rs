@@ -1,0 +1,251 @@
+//! Applies a batch of changes to what is known of the store, one after the other: what each of
+//! them answers, and what is to be written.
+//!
+//! A change is looked at in full before anything of it is noted, so one that conflicts leaves
+//! nothing behind.
+
+use std::collections::HashSet;
+
+use super::change::{Change, Done};
+use super::known::{Known, Twin};
+use super::rows::Rows;
+use crate::bus::EMBEDDED_PARTITION;
+use crate::store::watch::Subject;
+use crate::store::{
+    Admission, Admit, Append, Appended, Conflict, DuplicateOf, NewRecord, NewRun, Offset, Outlet, RunId,
+    StoreError, StreamRow,
+};
+
+/// What a batch comes to.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    known: Known,
+    outlet: Outlet,
+    pub(super) rows: Rows<'a>,
+    /// What to notify if it is committed.
+    pub(super) changed: Vec<Subject>,
+}
+
+/// What made a run.
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    Source(i64),
+    Parent(RunId),
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(mut known: Known, outlet: Outlet) -> Self {
+        let mut rows = Rows::default();
+        rows.release(std::mem::take(&mut known.sent));
+        Self { known, outlet, rows, changed: Vec::new() }
+    }
+
+    /// The transaction that is to write it.
+    pub(super) fn transaction(&self) -> &str {
+        &self.known.transaction
+    }
+
+    /// Adds a change: what it answers when all is committed.
+    pub(super) fn add(&mut self, change: &'a Change) -> Result<Done, StoreError> {
+        match change {
+            Change::Admit(admit) => self.admit(admit).map(Done::Admitted),
+            Change::Append(append) => self.append(append).map(Done::Appended),
+            Change::Stream { run, rows } => self.stream(*run, rows).map(|()| Done::Nothing),
+            Change::Publish(records) => self.publish(records).map(Done::Published),
+            Change::Settle(settle) => {
+                self.rows.settle(settle);
+                Ok(Done::Nothing)
+            }
+            Change::Define { .. } | Change::Tick { .. } | Change::Prune(_) => {
+                Err(missing("a change of its own"))
+            }
+        }
+    }
+
+    fn admit(&mut self, admit: &'a Admit) -> Result<Vec<Admission>, StoreError> {
+        let Admit { topic, partition, from_offset, next_offset, runs } = admit;
+        let definitions = self.definitions(runs)?;
+        let source = self.known.sources.get_mut(&(topic.clone(), *partition));
+        let source = source.ok_or_else(|| missing("a partition"))?;
+        if let Some(found) = source.next.filter(|found| found != from_offset) {
+            let (topic, partition, expected) = (topic.clone(), *partition, *from_offset);
+            return Err(Conflict::Offset { topic, partition, expected, found }.into());
+        }
+        source.next = Some(*next_offset);
+        let id = source.id;
+        self.rows.position(id, *next_offset);
+        let runs = runs.iter().zip(definitions);
+        runs.map(|(run, definition)| self.insert(run, definition, Origin::Source(id))).collect()
+    }
+
+    fn append(&mut self, append: &'a Append) -> Result<Appended, StoreError> {
+        let definitions = self.definitions(&append.children)?;
+        self.free(append.run, &append.stream)?;
+        let head = self.known.heads.get_mut(&append.run).ok_or(Conflict::UnknownRun(append.run))?;
+        if head.next != append.expected_seq {
+            let (run, expected, found) = (append.run, append.expected_seq, head.next);
+            return Err(Conflict::Seq { run, expected, found }.into());
+        }
+        for event in &append.events {
+            self.rows.event(append.run, head.next, event);
+            head.next += 1;
+        }
+        if let Some(change) = &append.status {
+            head.status = change.status;
+            self.rows.release(head.outcome_blob.take());
+            self.rows.status(append.run, change);
+        }
+        if append.status.is_some() || !append.stream.is_empty() {
+            self.changed.push(Subject::Run(head.public_id.clone()));
+        }
+        self.pieces(append.run, &append.stream);
+        let offsets = self.send(&append.records)?;
+        let children = append.children.iter().zip(definitions);
+        let parent = Origin::Parent(append.run);
+        let children = children
+            .map(|(run, definition)| self.insert(run, definition, parent))
+            .collect::<Result<_, _>>()?;
+        Ok(Appended { offsets, children })
+    }
+
+    fn stream(&mut self, run: RunId, rows: &'a [StreamRow]) -> Result<(), StoreError> {
+        self.free(run, rows)?;
+        if let Some(head) = self.known.heads.get(&run) {
+            self.changed.push(Subject::Run(head.public_id.clone()));
+        }
+        self.pieces(run, rows);
+        Ok(())
+    }
+
+    /// That a run may be appended to, and streams none of these rows already.
+    fn free(&self, run: RunId, rows: &[StreamRow]) -> Result<(), Conflict> {
+        let head = self.known.heads.get(&run).ok_or(Conflict::UnknownRun(run))?;
+        if head.status.is_final() {
+            return Err(Conflict::Finished(run));
+        }
+        let mut seen = HashSet::new();
+        for &StreamRow { attempt, seq, .. } in rows {
+            if self.known.pieces.contains(&(run, attempt, seq)) || !seen.insert((attempt, seq)) {
+                return Err(Conflict::StreamRow { run, attempt, seq });
+            }
+        }
+        Ok(())
+    }
+
+    fn pieces(&mut self, run: RunId, rows: &'a [StreamRow]) {
+        for row in rows {
+            self.known.pieces.insert((run, row.attempt, row.seq));
+            self.rows.piece(run, row);
+        }
+    }
+
+    /// The definitions of runs, all of which must be kept.
+    fn definitions(&self, runs: &[NewRun]) -> Result<Vec<i64>, Conflict> {
+        let id = |run: &NewRun| {
+            let id = self.known.definitions.get(&run.digest).copied();
+            id.ok_or_else(|| Conflict::UnknownDefinition(run.digest.clone()))
+        };
+        runs.iter().map(id).collect()
+    }
+
+    /// Inserts a run unless it is there.
+    fn insert(&mut self, run: &'a NewRun, definition: i64, origin: Origin) -> Result<Admission, StoreError> {
+        for id in std::iter::once(&run.public_id).chain(&run.correlation) {
+            self.changed.push(Subject::Run(id.clone()));
+        }
+        let (position, parent) = match origin {
+            Origin::Source(source) => (run.offset.map(|offset| (source, offset)), None),
+            Origin::Parent(parent) => (None, Some(parent.0)),
+        };
+        if let Some(duplicate) = self.duplicate(run, position) {
+            return Ok(duplicate);
+        }
+        let id = RunId(self.known.numbers.pop().ok_or_else(|| missing("a number"))?);
+        let key = run.idempotency.as_ref().map(|idempotency| idempotency.key.as_str());
+        let hash = run.idempotency.as_ref().map(|idempotency| idempotency.input_hash.as_slice());
+        let rows = &mut self.rows.runs;
+        rows.id.push(id.0);
+        rows.status.push(run.status.name());
+        rows.finished_at.push(run.status.is_final().then_some(run.at));
+        rows.created_at.push(run.at);
+        rows.public_id.push(run.public_id.as_bytes());
+        rows.pathway.push(&run.pathway);
+        rows.definition.push(definition);
+        rows.subject.push(run.subject.as_deref().map(str::as_bytes));
+        rows.source.push(position.map(|(source, _)| source));
+        rows.offset.push(position.map(|(_, offset)| offset));
+        rows.lane.push(run.lane.as_deref().map(str::as_bytes));
+        rows.correlation.push(run.correlation.as_deref().map(str::as_bytes));
+        rows.dedupe_id.push(run.dedupe_id.as_deref().map(str::as_bytes));
+        rows.key.push(key.map(str::as_bytes));
+        rows.input_hash.push(hash);
+        rows.parent.push(parent);
+        self.rows.run_payloads(&run.started, run.outcome.as_deref());
+        let twin = Twin { id, public_id: run.public_id.clone(), input_hash: hash.map(<[u8]>::to_vec) };
+        let key = key.map(|key| (key.to_owned(), run.subject.clone().unwrap_or_default()));
+        self.known.twins.add(&twin, &run.pathway, position, run.dedupe_id.clone(), key);
+        self.pieces(id, &run.stream);
+        self.send(&run.records)?;
+        Ok(Admission::Inserted(id))
+    }
+
+    /// The run that stands in the way of another.
+    fn duplicate(&self, run: &NewRun, position: Option<(i64, Offset)>) -> Option<Admission> {
+        let twins = &self.known.twins;
+        let pathway = || run.pathway.clone();
+        let same_position = || {
+            let (source, offset) = position?;
+            Some((twins.by_position.get(&(source, offset, pathway()))?, DuplicateOf::Position))
+        };
+        let same_id = || Some((twins.by_id.get(&run.public_id)?, DuplicateOf::PublicId));
+        let same_message = || {
+            let id = run.dedupe_id.clone()?;
+            Some((twins.by_dedupe_id.get(&(pathway(), id))?, DuplicateOf::DedupeId))
+        };
+        let same_request = || {
+            let idempotency = run.idempotency.as_ref()?;
+            let subject = run.subject.clone().unwrap_or_default();
+            let twin = twins.by_key.get(&(pathway(), idempotency.key.clone(), subject))?;
+            let same_input = twin.input_hash.as_ref() == Some(&idempotency.input_hash);
+            Some((twin, DuplicateOf::IdempotencyKey { same_input }))
+        };
+        let (twin, of) = same_position().or_else(same_id).or_else(same_message).or_else(same_request)?;
+        Some(Admission::Duplicate { run: twin.id, public_id: twin.public_id.clone(), of })
+    }
+
+    /// Publishes what runs send: on a topic here, or through the outbox. One offset per record,
+    /// where it is known.
+    fn send(&mut self, records: &'a [NewRecord]) -> Result<Vec<Offset>, StoreError> {
+        match self.outlet {
+            Outlet::Topics => self.publish(records),
+            Outlet::Outbox => {
+                records.iter().for_each(|record| self.rows.outgoing(record));
+                if !records.is_empty() {
+                    self.changed.push(Subject::Outbox);
+                }
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Puts records at the ends of their topics.
+    fn publish(&mut self, records: &'a [NewRecord]) -> Result<Vec<Offset>, StoreError> {
+        let mut offsets = Vec::with_capacity(records.len());
+        for record in records {
+            let source = self.known.sources.get_mut(&(record.topic.clone(), EMBEDDED_PARTITION));
+            let source = source.ok_or_else(|| missing("a topic"))?;
+            self.rows.record(source.id, source.end, record);
+            offsets.push(source.end);
+            source.end += 1;
+        }
+        for run in records.chunk_by(|one, next| one.topic == next.topic) {
+            self.changed.extend(run.first().map(|record| Subject::Topic(record.topic.clone())));
+        }
+        Ok(offsets)
+    }
+}
+
+/// What was asked for is not among the answers.
+fn missing(what: &str) -> StoreError {
+    StoreError::Stopped(format!("{what} was not found where it must be").into())
+}

@@ -1,0 +1,149 @@
+//! Reading runs, their journals and streams.
+
+use tokio_postgres::{Error, Row};
+
+use super::decode::{self, text};
+use super::pool::{Select, all, given, one};
+use crate::store::{Counts, Event, Filter, Position, Run, RunId, Status, StreamRow};
+
+macro_rules! select_run {
+    ($rest:literal) => {
+        concat!(
+            r#"SELECT run.id, run.public_id, run.pathway, definition.digest, run.subject, source.topic,
+                      source."partition", run."offset", run.lane,
+                      coalesce(run.correlation, run.public_id), run.input_hash, run.parent,
+                      run.status, run.wake_at, run.created_at, run.finished_at,
+                      coalesce(run.outcome, (SELECT bytes FROM blob WHERE blob.hash = run.outcome_blob))
+               FROM run JOIN definition ON definition.id = run.definition
+               LEFT JOIN source ON source.id = run.source "#,
+            $rest
+        )
+    };
+}
+
+fn run(row: &Row) -> Result<Run, Error> {
+    let source = match row.try_get::<_, Option<String>>(5)? {
+        Some(topic) => Some(Position { topic, partition: row.try_get(6)?, offset: row.try_get(7)? }),
+        None => None,
+    };
+    Ok(Run {
+        id: RunId(row.try_get(0)?),
+        public_id: text(row, 1)?.unwrap_or_default(),
+        pathway: row.try_get(2)?,
+        digest: row.try_get(3)?,
+        subject: text(row, 4)?,
+        source,
+        lane: text(row, 8)?,
+        correlation: text(row, 9)?.unwrap_or_default(),
+        input_hash: row.try_get(10)?,
+        parent: row.try_get::<_, Option<i64>>(11)?.map(RunId),
+        status: decode::status(row, 12)?,
+        wake_at: row.try_get(13)?,
+        created_at: row.try_get(14)?,
+        finished_at: row.try_get(15)?,
+        outcome: row.try_get(16)?,
+    })
+}
+
+const ONE: fn(&[Row]) -> Result<Option<Run>, Error> = |rows| one(rows, run);
+const MANY: fn(&[Row]) -> Result<Vec<Run>, Error> = |rows| all(rows, run);
+
+fn bytes(text: &str) -> Vec<u8> {
+    text.as_bytes().to_vec()
+}
+
+pub(super) fn by_public_id(public_id: &str) -> Select<Option<Run>> {
+    let sql = select_run!("WHERE run.public_id = $1");
+    Select { sql, given: given![bytes(public_id)], read: ONE }
+}
+
+pub(super) fn by_correlation(pathway: Option<&str>, correlation: &str) -> Select<Option<Run>> {
+    let sql = select_run!(
+        "WHERE run.id = (SELECT max(id) FROM (
+             SELECT id FROM run WHERE sha256(correlation) = sha256($1) AND correlation IS NOT NULL
+                 AND ($2::text IS NULL OR pathway = $2)
+             UNION ALL SELECT id FROM run
+                 WHERE public_id = $1 AND correlation IS NULL AND ($2::text IS NULL OR pathway = $2)) AS found)"
+    );
+    Select { sql, given: given![bytes(correlation), pathway.map(str::to_owned)], read: ONE }
+}
+
+pub(super) fn by_idempotency(pathway: &str, subject: Option<&str>, key: &str) -> Select<Option<Run>> {
+    let sql = select_run!(
+        "WHERE pathway = $1 AND sha256(idempotency_key) = sha256($2) AND idempotency_key IS NOT NULL
+             AND sha256(coalesce(subject, '')) = sha256(coalesce($3::bytea, ''))"
+    );
+    Select { sql, given: given![pathway.to_owned(), bytes(key), subject.map(bytes)], read: ONE }
+}
+
+pub(super) fn unfinished(after: Option<RunId>, limit: u32) -> Select<Vec<Run>> {
+    let sql = select_run!("WHERE finished_at IS NULL AND run.id > $1 ORDER BY run.id LIMIT $2");
+    Select { sql, given: given![after.map_or(0, |run| run.0), i64::from(limit)], read: MANY }
+}
+
+pub(super) fn children(parent: RunId) -> Select<Vec<Run>> {
+    Select { sql: select_run!("WHERE parent = $1 ORDER BY run.id"), given: given![parent.0], read: MANY }
+}
+
+pub(super) fn list(filter: Filter) -> Select<Vec<Run>> {
+    // Unfinished runs are few and have an index of their own.
+    let sql = if filter.status.is_some_and(|status| !status.is_final()) {
+        select_run!(
+            "WHERE finished_at IS NULL AND run.id < $1 AND status = $2 AND ($3::text IS NULL OR pathway = $3)
+             ORDER BY run.id DESC LIMIT $4"
+        )
+    } else {
+        select_run!(
+            "WHERE run.id < $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR pathway = $3)
+             ORDER BY run.id DESC LIMIT $4"
+        )
+    };
+    let before = filter.before.map_or(i64::MAX, |run| run.0);
+    let given = given![before, filter.status.map(Status::name), filter.pathway, i64::from(filter.limit)];
+    Select { sql, given, read: MANY }
+}
+
+pub(super) fn events(run: RunId) -> Select<Vec<Event>> {
+    let sql = "SELECT 0::bigint AS seq, 'started' AS kind,
+                   coalesce(started, (SELECT bytes FROM blob WHERE hash = started_blob)) FROM run WHERE id = $1
+               UNION ALL SELECT seq, kind, coalesce(payload, (SELECT bytes FROM blob WHERE hash = payload_blob))
+                   FROM event WHERE run = $1 ORDER BY seq";
+    Select { sql, given: given![run.0], read: |rows| all(rows, event) }
+}
+
+fn event(row: &Row) -> Result<Event, Error> {
+    Ok(Event { seq: decode::number(row, 0)?, kind: row.try_get(1)?, payload: row.try_get(2)? })
+}
+
+pub(super) fn stream(run: RunId, after: Option<(u32, u32)>, limit: u32) -> Select<Vec<StreamRow>> {
+    let sql =
+        "SELECT attempt, seq, coalesce(value, (SELECT bytes FROM blob WHERE hash = value_blob)) FROM stream
+               WHERE run = $1 AND (attempt, seq) > ($2, $3) ORDER BY attempt, seq LIMIT $4";
+    let (attempt, seq) = after.map_or((-1, -1), |(attempt, seq)| (i64::from(attempt), i64::from(seq)));
+    let given = given![run.0, attempt, seq, i64::from(limit)];
+    Select { sql, given, read: |rows| all(rows, piece) }
+}
+
+fn piece(row: &Row) -> Result<StreamRow, Error> {
+    Ok(StreamRow { attempt: decode::number(row, 0)?, seq: decode::number(row, 1)?, value: row.try_get(2)? })
+}
+
+pub(super) fn counts() -> Select<Counts> {
+    let sql = "SELECT status, count(*) FROM run WHERE finished_at IS NULL GROUP BY status
+               UNION ALL SELECT status, count(*) FROM run WHERE finished_at IS NOT NULL GROUP BY status";
+    let read = |rows: &[Row]| {
+        let mut counts = Counts::default();
+        for row in rows {
+            let count = u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or_default();
+            match decode::status(row, 0)? {
+                Status::Ready => counts.ready = count,
+                Status::Parked => counts.parked = count,
+                Status::Succeeded => counts.succeeded = count,
+                Status::Failed => counts.failed = count,
+                Status::Cancelled => counts.cancelled = count,
+            }
+        }
+        Ok(counts)
+    };
+    Select { sql, given: Vec::new(), read }
+}
