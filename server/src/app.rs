@@ -107,8 +107,13 @@ pub enum AppError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error(
+        "cannot listen on {address}, where `{setting}` says: {source}; give another address with \
+         `--config {setting}=HOST:PORT`, port 0 for any that is free"
+    )]
     Listen {
+        /// What the project calls it.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -165,11 +170,11 @@ impl App {
         let identity = Arc::new(Identity::new(project.auth.as_ref())?);
         let (listener, for_operators) = match listener {
             Some(listener) => (listener, (Ipv4Addr::LOCALHOST, 0).into()),
-            None => (listen(project.listen).await?, project.admin),
+            None => (listen("listen", project.listen).await?, project.admin),
         };
-        let for_operators = listen(for_operators).await?;
-        let address = address_of(&listener, project.listen)?;
-        let admin_address = address_of(&for_operators, project.admin)?;
+        let for_operators = listen("admin", for_operators).await?;
+        let address = address_of(&listener, "listen", project.listen)?;
+        let admin_address = address_of(&for_operators, "admin", project.admin)?;
         tell_address(&data, admin_address)?;
         let bus = open_bus(&project, &store)?;
         let project = Arc::new(project);
@@ -255,12 +260,16 @@ impl App {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
-    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Listen { setting, address, source })
 }
 
-fn address_of(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, AppError> {
-    listener.local_addr().map_err(|source| AppError::Listen { address, source })
+fn address_of(
+    listener: &TcpListener,
+    setting: &'static str,
+    address: SocketAddr,
+) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(|source| AppError::Listen { setting, address, source })
 }
 
 /// Leaves word for the command line where operators are listened to.

@@ -115,6 +115,20 @@ async fn what_is_given_must_be_good() {
     }
 }
 
+#[tokio::test]
+async fn an_address_that_is_taken_is_named_with_its_setting() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (variable, setting) in [("PATHWAY_LISTEN", "`listen`"), ("PATHWAY_ADMIN", "`admin`")] {
+        let ended = command(folder.path(), &[(variable, &address)]).output();
+        let ended = tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(75), "{said}");
+        assert!(said.contains(&address) && said.contains(setting), "{said}");
+    }
+}
+
 /// A worker beside gateways elsewhere, which end here.
 #[tokio::test]
 async fn a_worker_needs_what_it_shares_with_gateways() {
