@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pathway_server::demo::{Call, Fault, Folder, Service, Settings, StandIns, data};
+use pathway_tests::postgres::Postgres;
 use pathway_tests::{Server, soon};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -58,7 +59,21 @@ fn calls(counts: &BTreeMap<(String, String, String), usize>, method: &str, table
 
 #[tokio::test]
 async fn after_a_crash_every_run_ends_and_no_finished_step_is_repeated() {
-    let (stand_ins, folder) = (stand_ins().await, project());
+    every_run_ends(&project()).await;
+}
+
+#[tokio::test]
+async fn so_it_is_with_a_store_in_postgresql() {
+    let Some(postgres) = Postgres::shared().await else { return };
+    let folder = project();
+    let store = format!("PATHWAY_STORE__POSTGRES={}\n", postgres.schema().await);
+    std::fs::write(folder.path().join(".env"), store).unwrap();
+    every_run_ends(&folder).await;
+    assert!(!folder.path().join("data/pathway.db").exists());
+}
+
+async fn every_run_ends(folder: &Folder) {
+    let stand_ins = stand_ins().await;
     let [purchase, _] = data::purchases(Settings::default().now);
     let hang = |table: &str| stand_ins.fail(Service::Supabase, table, 1, Fault::Hang);
 

@@ -185,8 +185,8 @@ fn mistakes_in_values() {
     one("bus: { kafka: { servers: x, on_gap: stop } }", "PW0207", "stop");
     one("bus: { kafka: { servers: x, enable_auto_commit: true } }", "PW0650", "enable_auto_commit");
     one("bus: { kafka: { servers: x, group.id: y } }", "PW0650", "group.id");
-    one("store: { path: here, postgres: 'postgres://h/d' }", "PW0652", "not in both");
-    one("store: { postgres: 'host=h' }", "PW0653", "not the URL of a database");
+    one("store: { path: here, postgres: 'postgres://h/d' }", "PW0652", "'postgres://h/d'");
+    one("store: { postgres: 'host=h' }", "PW0653", "'host=h'");
     one("topics: { a: x, b: x }", "PW0614", "x");
     one("topics: { a: 'x y' }", "PW0614", "'x y'");
     one("auth: { issuer: 'http://x.test' }", "PW0616", "{ issuer: 'http://x.test' }");
