@@ -332,7 +332,7 @@ async fn open_store(project: &Project, data: &Path) -> Result<Arc<dyn Store>, St
 
 /// The folder of the store, where the project says. What a server keeps for itself is there too:
 /// where the store is a database, in the folder that is meant unless another is named.
-fn data_folder(project: &Project, folder: &Path) -> PathBuf {
+pub(crate) fn data_folder(project: &Project, folder: &Path) -> PathBuf {
     match &project.store {
         StoreKind::Path(path) => folder.join(path),
         StoreKind::Postgres(_) => folder.join(DATA),

@@ -10,7 +10,7 @@ use reqwest::{Client, Method};
 use serde::de::DeserializeOwned;
 
 use super::{Exit, Failure, Session};
-use crate::app::ADMIN_ADDRESS;
+use crate::app::{ADMIN_ADDRESS, data_folder};
 use crate::config::Config;
 use crate::identity::AdminToken;
 use crate::operations::{self, Detail, Error, Listing, Summary};
@@ -49,10 +49,11 @@ impl Operator {
         let config = session.load()?;
         session.tell(&config)?;
         session.log_little(&config)?;
-        let StoreKind::Path(path) = &config.project.store else {
-            return Err(Failure::new(Exit::Config, "PostgreSQL is not supported by this version"));
-        };
-        let folder = config.root.folder().join(path);
+        let folder = data_folder(&config.project, config.root.folder());
+        if let StoreKind::Postgres(_) = config.project.store {
+            // To hold the store for a look would keep a server from starting.
+            return Self::of_server(&config, &folder);
+        }
         if !folder.join(DATABASE).exists() {
             let message = format!("there is no store yet in `{}`", folder.display());
             return Err(Failure::new(Exit::Failure, message).help("start a server with `pathway serve`"));
@@ -66,12 +67,12 @@ impl Operator {
 
     fn of_server(config: &Config, folder: &Path) -> Result<Self, Failure> {
         let given = config.variables.get(AdminToken::VARIABLE).map(|variable| variable.value.as_str());
+        let address = std::fs::read_to_string(folder.join(ADMIN_ADDRESS)).map_err(|error| {
+            let message = format!("no server has left its address in `{}`: {error}", folder.display());
+            Failure::new(Exit::Temporary, message).help("start one with `pathway serve`")
+        })?;
         let token =
             AdminToken::load(given, folder).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-        let address = std::fs::read_to_string(folder.join(ADMIN_ADDRESS)).map_err(|error| {
-            let message = format!("the process that holds `{}` is no server: {error}", folder.display());
-            Failure::new(Exit::Temporary, message)
-        })?;
         let client = Client::builder().no_proxy().connect_timeout(PATIENCE).build();
         let client = client.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
         Ok(Self::Server { client, url: format!("http://{}", reachable(address.trim())), token })
