@@ -20,6 +20,9 @@ use super::reach::Reachability;
 
 /// How long to listen for why nobody answered.
 const HEARING: Duration = Duration::from_millis(200);
+/// How long brokers may take to say what a group has committed, who have answered already: to the
+/// first that asks for any group they make the topic in which they keep it.
+const GATHERING: Duration = Duration::from_secs(60);
 /// How long making topics may take.
 const MAKING: Duration = Duration::from_secs(15);
 /// The broker's default.
@@ -98,7 +101,7 @@ impl KafkaTopics {
         }
         let oldest = lookup::offsets(consumer, &names, Place::Beginning)?;
         let ends = lookup::offsets(consumer, &names, Place::End)?;
-        let committed = lookup::committed(consumer, &names)?;
+        let committed = lookup::committed(consumer, &names, GATHERING)?;
         let mut states: BTreeMap<String, Vec<PartitionState>> = BTreeMap::new();
         for name in names {
             let (Some(oldest), Some(end)) = (oldest.get(&name), ends.get(&name)) else { continue };

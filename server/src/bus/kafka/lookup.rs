@@ -60,6 +60,7 @@ pub(super) fn offsets<C: ConsumerContext>(
 pub(super) fn committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[Name],
+    patience: Duration,
 ) -> KafkaResult<BTreeMap<Name, (Offset, String)>> {
     if partitions.is_empty() {
         return Ok(BTreeMap::new());
@@ -68,7 +69,7 @@ pub(super) fn committed<C: ConsumerContext>(
     for (topic, partition) in partitions {
         list.add_partition(topic, *partition);
     }
-    let answer = consumer.committed_offsets(list, PATIENCE)?;
+    let answer = consumer.committed_offsets(list, patience)?;
     let mut committed = BTreeMap::new();
     for element in answer.elements() {
         element.error()?;

@@ -57,7 +57,7 @@ impl Group {
         rows: &BTreeMap<Name, Offset>,
     ) -> KafkaResult<BTreeMap<Name, Decision>> {
         let unknown: Vec<Name> = names.iter().filter(|name| !rows.contains_key(name)).cloned().collect();
-        let mut committed = lookup::committed(consumer, &unknown)?;
+        let mut committed = lookup::committed(consumer, &unknown, lookup::PATIENCE)?;
         let oldest = lookup::offsets(consumer, names, Place::Beginning)?;
         let ends = lookup::offsets(consumer, names, Place::End)?;
         let mut decisions = BTreeMap::new();
