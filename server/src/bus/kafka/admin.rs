@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::super::{BusError, Offset};
 use super::context::Context;
+use super::error::is_passing;
 use super::lookup::{self, Name};
 use super::options::Options;
 use super::reach::Reachability;
@@ -78,15 +79,23 @@ impl KafkaTopics {
     fn ask(&self, topics: &[String]) -> Result<BTreeMap<String, Vec<PartitionState>>, BusError> {
         let consumer = BaseConsumer::from_config_and_context(&self.options.reader(), self.client.clone())
             .map_err(|error| BusError::Away(format!("a Kafka client cannot be made: {error}")))?;
-        let states = self.states(&consumer, topics);
-        states.map_err(|error| {
-            // Why it could not be reached comes through polls.
+        let deadline = Instant::now() + lookup::PATIENCE;
+        loop {
+            let error = match self.states(&consumer, topics) {
+                Ok(states) => return Ok(states),
+                Err(error) => error,
+            };
+            // Why a broker could not be reached comes through polls.
             let until = Instant::now() + HEARING;
             while Instant::now() < until {
                 drop(consumer.poll(HEARING));
             }
-            self.away(&error)
-        })
+            match is_passing(&error) {
+                true if Instant::now() < deadline => {}
+                true => return Err(super::error::of_question(&error)),
+                false => return Err(self.away(&error)),
+            }
+        }
     }
 
     fn states(

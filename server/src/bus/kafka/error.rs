@@ -51,3 +51,22 @@ pub(super) fn is_out_of_range(error: &KafkaError) -> bool {
         )
     )
 }
+
+/// Whether a broker has answered, and will say something else soon: of topics that were just made,
+/// and of groups that nobody has asked for before.
+pub(super) fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::NoOffset
+                | Code::CoordinatorNotAvailable
+                | Code::CoordinatorLoadInProgress
+                | Code::NotCoordinator
+        )
+    )
+}
