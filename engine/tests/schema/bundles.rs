@@ -103,6 +103,16 @@ fn older_drafts_are_translated() {
 proptest! {
     #[test]
     fn the_verdict_is_the_same(written in any_schema(), instances in prop::collection::vec(any_json(), 1..6)) {
-        same(&written, &instances);
+        same(&as_read(&written), &instances.iter().map(as_read).collect::<Vec<_>>());
+    }
+}
+
+/// Whole numbers beyond 64 bits with a sign are read as numbers with a fraction.
+fn as_read(json: &Json) -> Json {
+    match json {
+        Json::Number(number) if number.as_i64().is_none() => json!(number.as_f64()),
+        Json::Array(items) => items.iter().map(as_read).collect(),
+        Json::Object(map) => map.iter().map(|(key, value)| (key.clone(), as_read(value))).collect(),
+        _ => json.clone(),
     }
 }
