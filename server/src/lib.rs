@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod bus;
+mod causes;
 pub mod cli;
 pub mod config;
 pub mod definition;

@@ -22,9 +22,7 @@ impl Ending<'_> {
         match self.outcome {
             Ok(_) => Status::Succeeded,
             Err(failure) if failure.class == Class::Cancelled => Status::Cancelled,
-            // A child's failure is its caller's to handle.
-            Err(_) if self.run.parent.is_some() => Status::Failed,
-            Err(failure) if self.run.from_http && is_callers(failure.class) => Status::Failed,
+            Err(failure) if !self.is_left(failure) => Status::Failed,
             // What it has done is undone, so it cannot go on from where it failed.
             Err(failure) if failure.compensation.is_some() => Status::Failed,
             Err(_) => Status::Parked,
@@ -33,14 +31,15 @@ impl Ending<'_> {
 
     /// Why a copy of its record is left for a human, if one is.
     pub(super) fn dead_letter(&self) -> Option<&Failure> {
-        let failure = self.outcome.as_ref().err()?;
-        let is_ours = self.run.parent.is_none() && !(self.run.from_http && is_callers(failure.class));
-        let is_left = match self.status() {
-            Status::Parked => true,
-            Status::Failed => is_ours,
-            _ => false,
-        };
-        is_left.then_some(failure)
+        self.outcome.as_ref().err().filter(|failure| self.is_left(failure))
+    }
+
+    /// Whether a failure is left for a human: a child's is its caller's to handle, as are those of
+    /// whoever asked.
+    fn is_left(&self, failure: &Failure) -> bool {
+        failure.class != Class::Cancelled
+            && self.run.parent.is_none()
+            && !(self.run.from_http && is_callers(failure.class))
     }
 
     /// Its outcome as it is stored.

@@ -2,7 +2,6 @@
 //! the bus is all that is known after a crash. An offset is done when all before it are, and all that
 //! their runs sent is on the bus; at most [`AHEAD`] records are under way beyond the first that is not.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
@@ -36,7 +35,6 @@ impl Inner {
             inner: self,
             plans,
             window: Window::default(),
-            runs: HashMap::new(),
             finished,
             finishing,
             ended: Vec::new(),
@@ -68,8 +66,6 @@ struct Passing<'a> {
     inner: &'a Arc<Inner>,
     plans: &'a [Arc<Plan>],
     window: Window,
-    /// Runs under way, by the offset of their record.
-    runs: HashMap<Offset, usize>,
     finished: mpsc::Sender<Offset>,
     finishing: mpsc::Receiver<Offset>,
     /// Runs that ended at once, whose records are to be sent when those before them have been: all
@@ -81,7 +77,7 @@ struct Passing<'a> {
 
 impl Passing<'_> {
     fn is_idle(&self) -> bool {
-        self.sending.is_none() && self.runs.is_empty()
+        self.sending.is_none() && self.window.span() == 0
     }
 
     /// Waits until something is done; tells before which offset all is.
@@ -106,23 +102,11 @@ impl Passing<'_> {
         Ok(self.finish_all(offsets))
     }
 
-    /// One run of a record is over.
-    fn finish(&mut self, offset: Offset) -> Option<Offset> {
-        let left = self.runs.get_mut(&offset)?;
-        *left -= 1;
-        if *left > 0 {
-            return None;
-        }
-        self.runs.remove(&offset);
-        Some(self.window.finish(offset))
-    }
-
     /// Begins the runs of a batch.
     async fn take(&mut self, topic: &str, batch: Batch) {
         let prepared = self.inner.prepare(self.plans, topic, &batch).await;
         for record in &batch.records {
-            self.window.begin(record.offset);
-            self.runs.insert(record.offset, self.plans.len());
+            self.window.begin(record.offset, self.plans.len());
         }
         for Prepared { mut run, at_once, .. } in prepared {
             match at_once {
@@ -145,7 +129,7 @@ impl Passing<'_> {
     }
 
     fn finish_all(&mut self, offsets: Vec<Offset>) -> Option<Offset> {
-        offsets.into_iter().filter_map(|offset| self.finish(offset)).last()
+        offsets.into_iter().map(|offset| self.window.finish(offset)).last()
     }
 }
 

@@ -1,34 +1,42 @@
 //! Which records of a partition are done, where nobody else knows it: the offset up to which all are
 //! may be committed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::store::Offset;
 
 /// Records that are under way, by offset.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    unfinished: BTreeSet<Offset>,
+    /// How many runs of each are not over.
+    unfinished: BTreeMap<Offset, usize>,
     /// After the last record that has begun.
     end: Offset,
 }
 
 impl Window {
-    /// A record begins. Offsets rise, and may leave some out.
-    pub(super) fn begin(&mut self, offset: Offset) {
-        self.unfinished.insert(offset);
+    /// A record begins so many runs. Offsets rise, and may leave some out.
+    pub(super) fn begin(&mut self, offset: Offset, runs: usize) {
+        self.unfinished.insert(offset, runs);
         self.end = offset + 1;
     }
 
-    /// A record is done; tells before which offset all are.
+    /// A run of a record is over, and so is the record with its last; tells before which offset all
+    /// are.
     pub(super) fn finish(&mut self, offset: Offset) -> Offset {
-        self.unfinished.remove(&offset);
-        self.unfinished.first().copied().unwrap_or(self.end)
+        if let Entry::Occupied(mut left) = self.unfinished.entry(offset) {
+            *left.get_mut() -= 1;
+            if *left.get() == 0 {
+                left.remove();
+            }
+        }
+        self.unfinished.first_key_value().map_or(self.end, |(first, _)| *first)
     }
 
     /// How many are under way, counted from the first that is not done.
     pub(super) fn span(&self) -> Offset {
-        self.unfinished.first().map_or(0, |first| self.end - first)
+        self.unfinished.first_key_value().map_or(0, |(first, _)| self.end - first)
     }
 }
 
@@ -49,7 +57,7 @@ mod tests {
             let offsets: Vec<_> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
             let mut left: Vec<_> = offsets.clone();
             for offset in &offsets {
-                window.begin(*offset);
+                window.begin(*offset, 1);
             }
             let mut at = order.index(left.len());
             while !left.is_empty() {

@@ -16,6 +16,7 @@ mod headers;
 mod memory;
 mod postgres;
 mod sqlite;
+mod stop;
 mod view;
 mod watch;
 

@@ -8,16 +8,6 @@ use pathway_server::store::{SqliteStore, Status};
 
 use super::{DEADLINE, Upstream, World, outcome, program, project};
 
-/// Waits until `path` was called so often.
-async fn called(upstream: &Upstream, path: &str, times: usize) {
-    let wait = async {
-        while upstream.count(path) < times {
-            upstream.called.notified().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, wait).await.expect("it was not called in time");
-}
-
 #[tokio::test]
 async fn a_restart_goes_on_undoing_without_repeating_what_is_undone() {
     let folder = tempfile::tempdir().unwrap();
@@ -42,12 +32,12 @@ steps:
     let open = |folder: &Path| SqliteStore::open(folder).unwrap();
     let world = World::start(open(folder.path()), compiled()).await;
     world.publish("t", r#"{"n": 1}"#).await;
-    called(&upstream, "slow", 1).await;
+    upstream.called("slow", 1).await;
     world.runner.stop(std::time::Duration::ZERO).await;
     drop(world);
 
     let world = World::start(open(folder.path()), compiled()).await;
-    called(&upstream, "slow", 2).await;
+    upstream.called("slow", 2).await;
     upstream.go.notify_waiters();
     let runs = world.until(Status::Failed, 1).await;
     let Outcome::Failure(failure) = outcome(&runs[0]) else { panic!("not failed") };
@@ -110,7 +100,7 @@ steps:
     let world = World::start(SqliteStore::in_memory().unwrap(), program(&project(&url), &[pathway])).await;
     world.publish("t", "{}").await;
     // The step, which takes too long, and then the compensation.
-    called(&upstream, "slow", 2).await;
+    upstream.called("slow", 2).await;
     let ready = world.until(Status::Ready, 1).await;
     let reason = pathway_engine::vm::Failure::new(Class::Cancelled, "too late");
     assert!(world.runner.cancel(&ready[0].public_id, reason).await);

@@ -107,6 +107,16 @@ impl Upstream {
         url
     }
 
+    /// Waits until `path` was called so often.
+    async fn called(&self, path: &str, times: usize) {
+        let wait = async {
+            while self.count(path) < times {
+                self.called.notified().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.expect("it was not called in time");
+    }
+
     fn count(&self, path: &str) -> usize {
         self.calls.lock().unwrap().iter().filter(|(known, _)| known == path).count()
     }
@@ -287,16 +297,12 @@ return: "{{ steps.one.body }}, {{ steps.slow.body }}"
     let open = |folder: &Path| SqliteStore::open(folder).unwrap();
     let world = World::start(open(folder.path()), compiled()).await;
     world.publish("t", "{}").await;
-    while upstream.count("slow") == 0 {
-        upstream.called.notified().await;
-    }
+    upstream.called("slow", 1).await;
     world.runner.stop(Duration::ZERO).await;
     drop(world);
 
     let world = World::start(open(folder.path()), compiled()).await;
-    while upstream.count("slow") < 2 {
-        upstream.called.notified().await;
-    }
+    upstream.called("slow", 2).await;
     upstream.go.notify_waiters();
     let runs = world.until(Status::Succeeded, 1).await;
     assert_eq!(answer(&runs[0]), "\"got one, got slow\"");

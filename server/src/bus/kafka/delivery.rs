@@ -29,7 +29,7 @@ impl Batch {
         permit: OwnedSemaphorePermit,
     ) -> (Arc<Self>, impl Future<Output = Vec<Outcome>> + Send + 'static) {
         let (told, answer) = oneshot::channel();
-        let given_up = || Err(BusError::Away("the Kafka client was closed".to_owned()));
+        let given_up = || Err(super::error::closed());
         let outcomes = std::iter::repeat_with(given_up).take(count).collect();
         let progress = Mutex::new(Progress { outcomes, told: Some(told), _permit: permit });
         (Arc::new(Self { progress }), async move { answer.await.unwrap_or_default() })

@@ -4,6 +4,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::super::BusError;
 
+/// Of a client that answers no more.
+pub(super) fn closed() -> BusError {
+    BusError::Away("the Kafka client was closed".to_owned())
+}
+
 /// What became of a record that was not acknowledged.
 pub(super) fn of_delivery(error: &KafkaError, topic: &str) -> BusError {
     let Some(code) = error.rdkafka_error_code() else { return BusError::Away(error.to_string()) };

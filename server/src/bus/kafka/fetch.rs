@@ -65,7 +65,7 @@ impl Fetcher {
                 Err(mpsc::error::SendError(back)) => question = back,
             }
         }
-        answered.await.unwrap_or_else(|_| Err(BusError::Away("the Kafka client was closed".to_owned())))
+        answered.await.unwrap_or_else(|_| Err(super::error::closed()))
     }
 
     fn questions(&self) -> Result<mpsc::Sender<Question>, BusError> {

@@ -65,7 +65,7 @@ impl Producer {
         let bytes: usize = records.iter().map(size).sum();
         let permits = u32::try_from(bytes).unwrap_or(UNDER_WAY).min(UNDER_WAY);
         let Ok(permit) = self.room.clone().acquire_many_owned(permits).await else {
-            return vec![Err(BusError::Away("the Kafka client was closed".to_owned())); records.len()];
+            return vec![Err(super::error::closed()); records.len()];
         };
         let running = match self.running() {
             Ok(running) => running,

@@ -92,7 +92,7 @@ impl Tail {
             .map_err(|error| BusError::Away(format!("a thread cannot be made: {error}")))?;
         match ready.await {
             Ok(()) => Ok(tail),
-            Err(_) => Err(BusError::Away("the Kafka client was closed".to_owned())),
+            Err(_) => Err(super::error::closed()),
         }
     }
 

@@ -18,6 +18,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use super::address::outline;
 use super::headers::method;
 use super::{Limits, Target};
+use crate::causes::with_causes;
 
 /// However long an upstream asks us to wait, an hour is enough.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
@@ -169,13 +170,5 @@ fn is_nonsense(error: &reqwest::Error) -> bool {
 }
 
 fn causes(error: reqwest::Error) -> Value {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    Value::from(text)
+    Value::from(with_causes(&error.without_url()))
 }

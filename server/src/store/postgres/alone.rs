@@ -3,6 +3,7 @@
 use tokio_postgres::Error;
 
 use super::change::{Change, Done};
+use super::known::{BEGIN, TRANSACTION};
 use super::rows::RELEASE;
 use super::session::{Call, Session};
 use crate::store::{Prune, Pruned};
@@ -10,8 +11,6 @@ use crate::store::{Prune, Pruned};
 /// Runs, and records per topic, that are forgotten in one transaction, so that other changes go on.
 const STEP: i64 = 500;
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-const TRANSACTION: &str = "SELECT pg_current_xact_id()::text";
 const DEFINE: &str = "INSERT INTO definition (digest, text) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const TICK: &str = "INSERT INTO schedule (pathway, name, last, run) VALUES ($1, $2, $3, $4)
     ON CONFLICT (pathway, name) DO UPDATE SET last = excluded.last, run = excluded.run";

@@ -13,8 +13,10 @@ use super::session::{Call, Session};
 use crate::bus::EMBEDDED_PARTITION;
 use crate::store::{NewRun, Offset, Outlet, RunId, Status};
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-const TRANSACTION: &str = "SELECT pg_current_xact_id()::text";
+/// Begins a transaction.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// The name it has at the server.
+pub(super) const TRANSACTION: &str = "SELECT pg_current_xact_id()::text";
 const NUMBERS: &str = "SELECT nextval('run_id') FROM generate_series(1, $1::bigint)";
 const DEFINITIONS: &str = "SELECT digest, id FROM definition WHERE digest = ANY($1::text[])";
 const HEADS: &str = "SELECT id, public_id, status, outcome_blob,

@@ -244,14 +244,6 @@ impl Store for PostgresStore {
     }
 
     fn stopped(&self) -> BoxFuture<'static, Arc<str>> {
-        let mut stopped = self.writer.stopped();
-        Box::pin(async move {
-            let reason = stopped.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-            // A store that was closed in order has not stopped.
-            match reason {
-                Some(reason) => reason,
-                None => std::future::pending().await,
-            }
-        })
+        self.writer.stopped().reason()
     }
 }

@@ -114,7 +114,7 @@ impl Fault {
 
 /// An error that says all it knows.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", super::target::described(.0))]
+#[error("{}", crate::causes::with_causes(.0))]
 pub(super) struct Described(#[from] Error);
 
 /// As an error of a store holds it.

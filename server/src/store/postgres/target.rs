@@ -10,6 +10,8 @@ use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::causes::with_causes;
+
 /// How long reaching the server may take, where the URL does not say.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A server that does not answer the network for so long is gone.
@@ -45,7 +47,8 @@ impl Target {
                 "it begins with neither `postgres://` nor `postgresql://`".to_owned(),
             ));
         }
-        let mut config: Config = url.reveal().parse().map_err(|error| PostgresUrlError(described(&error)))?;
+        let mut config: Config =
+            url.reveal().parse().map_err(|error| PostgresUrlError(with_causes(&error)))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(PostgresUrlError("it names no host".to_owned()));
         }
@@ -70,7 +73,7 @@ impl Target {
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::warn!(error = described(&error), "a connection to PostgreSQL was lost");
+                tracing::warn!(error = with_causes(&error), "a connection to PostgreSQL was lost");
             }
         });
         Ok(client)
@@ -90,18 +93,6 @@ fn place(config: &Config) -> String {
     };
     let hosts: Vec<_> = hosts.enumerate().map(|(n, host)| format!("{host}:{}", port(n))).collect();
     format!("postgres://{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
-}
-
-/// An error with its causes: the first alone says little.
-pub(super) fn described(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{self, Doubt, Failed, Outcome};
 use super::change::{Change, Done, Job};
@@ -15,6 +15,7 @@ use super::owner::{self, Fate, Lost, Owner};
 use super::patience::Patience;
 use super::session::{Fault, shared};
 use super::target::Target;
+use crate::store::stop::{Stop, Stopped};
 use crate::store::watch::Hub;
 use crate::store::{Answer, Outlet, StoreError};
 
@@ -29,7 +30,7 @@ const QUEUE: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
-    stopped: watch::Receiver<Option<Arc<str>>>,
+    stopped: Stopped,
 }
 
 impl Writer {
@@ -42,7 +43,7 @@ impl Writer {
         hub: Arc<Hub>,
     ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let (stop, stopped) = watch::channel(None);
+        let (stop, stopped) = Stopped::new();
         let seat = Some(Seat::Taken(Box::new(owner)));
         let task = Task { target, store_id, outlet, patience, hub, stop, seat };
         tokio::spawn(task.run(jobs));
@@ -58,10 +59,7 @@ impl Writer {
         let queue = self.queue.clone();
         let stopped = self.stopped.clone();
         Box::pin(async move {
-            let gone = || {
-                let reason = stopped.borrow().clone();
-                StoreError::Stopped(reason.unwrap_or_else(|| "it was closed".into()))
-            };
+            let gone = || stopped.gone();
             let (reply, done) = oneshot::channel();
             queue.send(Job { change, reply }).await.map_err(|_closed| gone())?;
             drop(queue);
@@ -70,8 +68,8 @@ impl Writer {
         })
     }
 
-    /// The reason why it stopped, once it did.
-    pub(super) fn stopped(&self) -> watch::Receiver<Option<Arc<str>>> {
+    /// Whether it has stopped.
+    pub(super) fn stopped(&self) -> Stopped {
         self.stopped.clone()
     }
 }
@@ -90,7 +88,7 @@ struct Task {
     outlet: Outlet,
     patience: Duration,
     hub: Arc<Hub>,
-    stop: watch::Sender<Option<Arc<str>>>,
+    stop: Stop,
     /// None only while somebody sits down or stands up.
     seat: Option<Seat>,
 }

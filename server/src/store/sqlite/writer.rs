@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::store::folder::Folder;
+use crate::store::stop::{Stop, Stopped};
 use crate::store::watch::{Hub, Subject};
 use crate::store::{Answer, Outlet, StoreError};
 
@@ -79,7 +80,7 @@ impl<C: Change> Job for Waiting<C> {
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
-    stopped: watch::Receiver<Option<Arc<str>>>,
+    stopped: Stopped,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -92,7 +93,7 @@ impl Writer {
         hub: Arc<Hub>,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let (stop, stopped) = watch::channel(None);
+        let (stop, stopped) = Stopped::new();
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || {
             write(&connection, outlet, jobs, &hub, &stop);
             drop(connection);
@@ -106,10 +107,7 @@ impl Writer {
         let queue = self.queue.clone();
         let stopped = self.stopped.clone();
         Box::pin(async move {
-            let gone = || {
-                let reason = stopped.borrow().clone();
-                StoreError::Stopped(reason.unwrap_or_else(|| "it was closed".into()))
-            };
+            let gone = || stopped.gone();
             let (reply, answer) = oneshot::channel();
             let job = Box::new(Waiting { change, result: None, reply });
             match queue {
@@ -120,8 +118,8 @@ impl Writer {
         })
     }
 
-    /// The reason why it stopped, once it did.
-    pub(super) fn stopped(&self) -> watch::Receiver<Option<Arc<str>>> {
+    /// Whether it has stopped.
+    pub(super) fn stopped(&self) -> Stopped {
         self.stopped.clone()
     }
 }
@@ -141,7 +139,7 @@ fn write(
     outlet: Outlet,
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
     hub: &Hub,
-    stop: &watch::Sender<Option<Arc<str>>>,
+    stop: &Stop,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut changed = Vec::new();
