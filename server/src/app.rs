@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
 use crate::bus::{Bus, BusError, EmbeddedBus, KafkaBus};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::definition::Definition;
+use crate::effects::http::HttpClient;
 use crate::gateway::{self, Capacity, CommandError, Commands, Gateway, Limits};
 use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
 use crate::operations::Operations;
@@ -188,6 +190,8 @@ impl App {
             definition,
             variables,
             mocks: None,
+            transport: Arc::new(HttpClient::new().map_err(|error| AppError::Runner(error.to_string()))?),
+            clock: Clock::system(),
         })
         .await
         .map_err(AppError::Runner)?;

@@ -12,6 +12,8 @@ pub struct Facts<'a> {
     pub input: &'a Value,
     /// Who gave it.
     pub principal: Option<&'a Principal>,
+    /// What time it is.
+    pub now: Timestamp,
 }
 
 impl Facts<'_> {
@@ -35,7 +37,7 @@ impl Scope for Facts<'_> {
     }
 
     fn now(&self) -> Now {
-        Timestamp::now()
+        self.now
     }
 
     fn uuid(&self, _: u32) -> String {

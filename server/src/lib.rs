@@ -5,6 +5,7 @@ pub mod app;
 pub mod bus;
 mod causes;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod definition;
 pub mod demo;

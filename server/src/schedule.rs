@@ -213,7 +213,7 @@ impl Entry {
         let has_lane = schedule.overlap != Overlap::Allow && plan.door.key.is_none();
         let lane = has_lane.then(|| format!("schedule {}", schedule.name));
         let key = lane.clone().or_else(|| {
-            let facts = Facts { input: &input, principal: None };
+            let facts = Facts { input: &input, principal: None, now: tick };
             facts.text(plan.door.key.as_ref()?).ok().flatten()
         });
         let envelope = Envelope {

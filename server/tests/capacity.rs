@@ -17,7 +17,9 @@ use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
+use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
+use pathway_server::effects::http::HttpClient;
 use pathway_server::runner::{Observed, Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::SqliteStore;
@@ -67,6 +69,8 @@ impl World {
             definition: Definition::default(),
             variables: Variables::new(),
             mocks: None,
+            transport: Arc::new(HttpClient::new().unwrap()),
+            clock: Clock::system(),
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

@@ -18,7 +18,9 @@ use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_engine::value;
 use pathway_server::app::{App, Role, Settings};
 use pathway_server::bus::{self, Bus, BusError, EmbeddedBus, NewRecord, Start};
+use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
+use pathway_server::effects::http::HttpClient;
 use pathway_server::runner::{Observed, Parts, Runner};
 use pathway_server::schedule::Scheduler;
 use pathway_server::seal::SealKey;
@@ -108,6 +110,8 @@ impl World {
             definition: Definition::default(),
             variables: Variables::new(),
             mocks: None,
+            transport: Arc::new(HttpClient::new().unwrap()),
+            clock: Clock::system(),
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

@@ -60,7 +60,7 @@ impl Asked {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts { input: &self.input, principal: self.caller.principal.as_ref() }
+        Facts { input: &self.input, principal: self.caller.principal.as_ref(), now: Timestamp::now() }
     }
 
     /// The record that starts the run.

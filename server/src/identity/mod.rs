@@ -32,15 +32,14 @@ use jwks::Jwks;
 use secret::SharedSecret;
 use token::Token;
 
+use crate::clock::Clock;
+
 /// Subject and role of who shows the admin token; no user's token may name it.
 pub const SERVICE: &str = "service";
 
 const FORGED: Refusal = Refusal::Bad("the token is not signed by its issuer");
 const NO_KEY: Refusal = Refusal::Bad("there is no key for the token");
 const NOBODY: Refusal = Refusal::Bad("this server knows no users");
-
-/// Tells the time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Knows callers by their tokens.
 pub struct Identity {
@@ -97,10 +96,10 @@ impl Identity {
     /// # Errors
     /// If the platform's certificates cannot be read.
     pub fn new(auth: Option<&Auth>) -> Result<Self, IdentityError> {
-        Self::with_clock(auth, Arc::new(Timestamp::now))
+        Self::with_clock(auth, Clock::system())
     }
 
-    /// As [`Self::new`], at the time that `clock` tells.
+    /// As [`Self::new`], with a clock of its own.
     ///
     /// # Errors
     /// If the platform's certificates cannot be read.
@@ -148,7 +147,7 @@ impl Identity {
     /// What its clock says.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.clock)()
+        self.clock.now()
     }
 }
 

@@ -182,7 +182,7 @@ impl Actor {
                 Message::Emitted { instance, attempt, value } => self.emitted(&instance, attempt, value),
             }
         }
-        let now = Timestamp::now();
+        let now = self.inner.clock.now();
         while let Some((&(at, timer), ())) = self.timers.first_key_value()
             && at <= now
         {
@@ -204,7 +204,7 @@ impl Actor {
 
     /// The next message; none when a timer is due, or the run's time is up.
     async fn next(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<Message> {
-        let mut wake: Option<Duration> = self.timers.first_key_value().map(|(&(at, _), ())| until(at));
+        let mut wake: Option<Duration> = self.timers.first_key_value().map(|(&(at, _), ())| self.until(at));
         let mut sooner = |wait: Duration| wake = Some(wake.map_or(wait, |wake| wake.min(wait)));
         let (used, held) = self.slots.used();
         if held && !self.vm.is_undoing() {
@@ -220,7 +220,7 @@ impl Actor {
     }
 
     fn tell(&mut self, kind: Kind, effects: &mut Vec<Effect>) {
-        let event = Event { at: Timestamp::now(), kind };
+        let event = Event { at: self.inner.clock.now(), kind };
         if let Kind::Performed(performed) = &event.kind {
             self.running.remove(&performed.instance);
             self.called.remove(&performed.instance);
@@ -246,7 +246,7 @@ impl Actor {
             let _applied = self.vm.apply(event, &mut effects);
         }
         self.observe_trace();
-        if let Some(reason) = super::ending::given_up(&self.run) {
+        if let Some(reason) = super::ending::given_up(&self.run, &self.inner.clock) {
             self.tell(Kind::Cancelled { reason }, &mut effects);
         }
         effects
@@ -351,6 +351,10 @@ impl Actor {
         }
     }
 
+    fn until(&self, at: Timestamp) -> Duration {
+        Duration::try_from(at.duration_since(self.inner.clock.now())).unwrap_or_default()
+    }
+
     pub(super) fn set_timer(&mut self, at: Timestamp, timer: u64) {
         self.timers.insert((at, timer), ());
     }
@@ -361,8 +365,4 @@ pub(super) fn started(events: &[Event]) -> Option<&Started> {
         Kind::Started(started) => Some(started),
         _ => None,
     }
-}
-
-fn until(at: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
 }

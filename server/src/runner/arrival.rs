@@ -111,7 +111,7 @@ impl Inner {
     /// run that is refused.
     pub(super) fn run_of(&self, arrived: &Arrived<'_>) -> (Row, Admitted) {
         let Arrived { plan, topic, partition, record, envelope, public_id, .. } = arrived;
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let asked = match &arrived.input {
             Ok(_) => self.who_asks(arrived),
             Err(failure) => Err(failure.clone()),
@@ -122,7 +122,7 @@ impl Inner {
         };
         // Whoever is refused is answered under the correlation id that they gave.
         let input = arrived.input.as_ref().map_or_else(|_| Value::from(()), Value::clone);
-        let facts = Facts { input: &input, principal: asks.principal.as_ref() };
+        let facts = Facts { input: &input, principal: asks.principal.as_ref(), now };
         // What is refused holds no lane and uses no id up.
         let text = |field: Option<&Expression>| match &refused {
             None => facts.text(field?).ok().flatten(),
@@ -228,7 +228,7 @@ impl Inner {
         let Arrived { plan, public_id, envelope, .. } = arrived;
         let Ok(input) = &arrived.input else { return Ok(Asks::default()) };
         let subject = |principal: Option<&Principal>| match &plan.door.subject {
-            Some(subject) => Facts { input, principal }.text(subject),
+            Some(subject) => Facts { input, principal, now: self.clock.now() }.text(subject),
             None => Ok(None),
         };
         let asks = if let Some(sealed) = envelope.as_ref().and_then(|envelope| envelope.sealed.clone()) {

@@ -32,7 +32,7 @@ impl Inner {
         if !is_refused && !run.plan.may_end_at_once() {
             return None;
         }
-        let outgoing = Outgoing { project: &self.project, run };
+        let outgoing = self.outgoing(run);
         let mut ended = Collected::default();
         // It takes no time that anybody could tell.
         let at = event.at;
@@ -41,7 +41,7 @@ impl Inner {
         if vm.apply(event, &mut effects) == Applied::Ignored {
             return None;
         }
-        if let Some(reason) = ending::given_up(run) {
+        if let Some(reason) = ending::given_up(run, &self.clock) {
             let event = Event { at, kind: Kind::Cancelled { reason } };
             let _applied = vm.apply(&event, &mut effects);
         }

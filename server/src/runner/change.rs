@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::Observed;
 use super::actor::Actor;
-use super::outgoing::Outgoing;
 use crate::piece::{Piece, Said};
 use crate::store::{Append, NewEvent, NewRecord, NewRun, StatusChange, StoreError, StreamRow};
 
@@ -52,7 +51,7 @@ impl Actor {
         let run = self.run.public_id.clone();
         let shown = value.clone();
         self.inner.observe(|| Observed::Emitted { run, value: shown });
-        let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
+        let outgoing = self.inner.outgoing(&self.run);
         if !self.run.redriven {
             self.change.records.extend(outgoing.emitted(&value, self.rows));
         }

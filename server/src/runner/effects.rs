@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Started};
 use pathway_engine::vm::{Class, Effect, Failure, HttpRequest, Instance, RequestHash};
@@ -12,7 +11,7 @@ use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
 use super::mocks;
-use super::outgoing::{Outgoing, derived_id};
+use super::outgoing::derived_id;
 use super::slots::{RunSlots, Share};
 use super::upstream::Call;
 use super::{Inner, Observed};
@@ -78,7 +77,7 @@ impl Actor {
         value: &Value,
         headers: &[(String, String)],
     ) -> Outcome {
-        let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
+        let outgoing = self.inner.outgoing(&self.run);
         let (id, record) = match outgoing.published(instance, topic, key, value, headers) {
             Ok(published) => published,
             Err(failure) => return Outcome::Failure(failure),
@@ -143,7 +142,7 @@ impl Actor {
                 correlation: Some(self.run.correlation.clone()),
                 dedupe_id: None,
                 idempotency: None,
-                at: Timestamp::now().as_millisecond(),
+                at: self.inner.clock.millis(),
                 started: self.inner.encode(plan, &public_id, &event),
                 status: Status::Ready,
                 outcome: None,
@@ -160,7 +159,7 @@ impl Actor {
             .then(|| Failure::new(Class::Bug, format!("pathways call each other more than {DEEPEST} deep")));
         let id = Uuid::parse_str(public_id).unwrap_or_default();
         Event {
-            at: Timestamp::now(),
+            at: self.inner.clock.now(),
             kind: Kind::Started(Started {
                 run: public_id.into(),
                 input: input.clone(),

@@ -1,6 +1,5 @@
 //! What the end of a run means: its status, and what is logged of it.
 
-use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::journal::Outcome;
 use pathway_engine::vm::{Class, Failure};
@@ -8,6 +7,7 @@ use pathway_engine::vm::{Class, Failure};
 use super::Admitted;
 use super::actor::started;
 use super::unkept;
+use crate::clock::Clock;
 use crate::store::Status;
 
 /// A run that is over.
@@ -84,10 +84,9 @@ impl Ending<'_> {
 }
 
 /// Why a run does not begin any more: whoever asked waits no longer.
-pub(super) fn given_up(run: &Admitted) -> Option<Failure> {
+pub(super) fn given_up(run: &Admitted, clock: &Clock) -> Option<Failure> {
     let deadline = started(&run.events)?.caller.as_ref()?.deadline?;
-    (deadline < Timestamp::now())
-        .then(|| Failure::new(Class::Cancelled, "whoever asked has given up waiting"))
+    (deadline < clock.now()).then(|| Failure::new(Class::Cancelled, "whoever asked has given up waiting"))
 }
 
 /// Classes that are the caller's affair: nothing is to be redriven.

@@ -1,14 +1,12 @@
 //! The end of a run that was under way: its status, its reply, and the dead letter of one that is
 //! parked, or undone.
 
-use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::vm::Failure;
 
 use super::Observed;
 use super::actor::Actor;
 use super::ending::Ending;
-use super::outgoing::Outgoing;
 use crate::store::{Record, Status, StatusChange, StoreError};
 
 impl Actor {
@@ -19,14 +17,14 @@ impl Actor {
         let ending = Ending { run: &self.run, outcome: &outcome };
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();
-        let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
+        let outgoing = self.inner.outgoing(&self.run);
         if !self.run.redriven {
             self.change.records.extend(outgoing.ended(&outcome));
         }
         if let Some(failure) = left {
             self.dead_letter(&failure).await;
         }
-        let at = Timestamp::now().as_millisecond();
+        let at = self.inner.clock.millis();
         self.commit_with(Some(StatusChange { status, outcome: stored, wake_at: None, at })).await?;
         Ending { run: &self.run, outcome: &outcome }.log(status);
         let (run, parked) = (self.run.public_id.clone(), status == Status::Parked);
@@ -38,7 +36,7 @@ impl Actor {
     async fn dead_letter(&mut self, failure: &Failure) {
         let Some((_, _, offset)) = self.run.source else { return };
         let record = self.inner.source_of(&self.run).await.or_else(|| self.restored(offset));
-        let outgoing = Outgoing { project: &self.inner.project, run: &self.run };
+        let outgoing = self.inner.outgoing(&self.run);
         self.change.records.extend(record.and_then(|record| outgoing.dead_letter(record, failure)));
     }
 
@@ -54,7 +52,7 @@ impl Actor {
             key: self.run.lane.as_ref().map(|(_, key)| key.clone().into_bytes()),
             value: Some(pathway_engine::value::to_json(&self.masked(&started.input)).into_bytes()),
             headers: vec![("pathway-restored".to_owned(), b"from the journal".to_vec())],
-            time: Timestamp::now().as_millisecond(),
+            time: self.inner.clock.millis(),
         })
     }
 }

@@ -1,6 +1,5 @@
 //! A run that no record of a topic starts: the input is given by hand.
 
-use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::journal::Principal;
 use uuid::Uuid;
@@ -58,7 +57,7 @@ impl Runner {
             key: None,
             value: Some(pathway_engine::value::to_json(input).into_bytes()),
             headers: envelope.to_headers(),
-            time: Timestamp::now().as_millisecond(),
+            time: self.inner.clock.millis(),
         };
         let arrived = Arrived::new(plan, (SOURCE, 0), &record, intake::input(&record));
         let (row, mut admitted) = self.inner.run_of(&arrived);

@@ -49,6 +49,7 @@ use self::actor::Message;
 use self::lanes::{Lane, Lanes};
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
+use self::outgoing::Outgoing;
 use self::queue::Queue;
 pub use self::redrive::RedriveError;
 pub use self::slots::Slots;
@@ -56,7 +57,9 @@ pub use self::story::{Story, Waiting};
 pub use self::upstream::Upstreams;
 pub use self::vouch::{NotVouched, Vouch};
 use crate::bus::Bus;
+use crate::clock::Clock;
 use crate::definition::Definition;
+use crate::effects::http::Transport;
 use crate::seal::SealKeys;
 use crate::store::{Offset, RunId, Store, StoreError};
 use crate::trace::TraceContext;
@@ -85,6 +88,10 @@ pub struct Parts {
     pub variables: Variables,
     /// Answers to give instead of performing effects.
     pub mocks: Option<Mocks>,
+    /// Calls services.
+    pub transport: Arc<dyn Transport>,
+    /// Tells the time.
+    pub clock: Clock,
 }
 
 /// A running runner.
@@ -154,6 +161,7 @@ struct Inner {
     vouch: Option<Arc<dyn Vouch>>,
     variables: Variables,
     mocks: Option<Mocks>,
+    clock: Clock,
     slots: Slots,
     upstreams: Upstreams,
     lanes: Lanes,
@@ -203,16 +211,28 @@ impl Runner {
     /// Takes up what was under way and begins to admit.
     ///
     /// # Errors
-    /// The store cannot be read, or the HTTP client cannot be set up.
+    /// The store cannot be read.
     pub async fn start(parts: Parts) -> Result<Self, String> {
-        let Parts { program, project, store, bus, keys, vouch, definition, variables, mocks } = parts;
+        let Parts {
+            program,
+            project,
+            store,
+            bus,
+            keys,
+            vouch,
+            definition,
+            variables,
+            mocks,
+            transport,
+            clock,
+        } = parts;
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
         slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
         for plan in program.pathways.values() {
             slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.map(|n| n as usize));
         }
-        let upstreams = Upstreams::new(&project, slots.clone()).map_err(|error| error.to_string())?;
+        let upstreams = Upstreams::new(&project, slots.clone(), transport, clock.clone());
         let inner = Arc::new(Inner {
             queue: Queue::new(&program),
             program,
@@ -223,6 +243,7 @@ impl Runner {
             vouch,
             variables,
             mocks,
+            clock,
             slots,
             upstreams,
             lanes: Lanes::default(),
@@ -342,6 +363,11 @@ impl Inner {
             self.store.define(&plan.digest, &text).await?;
         }
         Ok(())
+    }
+
+    /// A run, as a sender of records.
+    fn outgoing<'a>(&'a self, run: &'a Admitted) -> Outgoing<'a> {
+        Outgoing { project: &self.project, run, now: self.clock.now() }
     }
 
     /// Lets a run begin when its lane is free.

@@ -25,6 +25,7 @@ const LONGEST_MESSAGE: usize = 1024;
 pub(super) struct Outgoing<'a> {
     pub(super) project: &'a Project,
     pub(super) run: &'a Admitted,
+    pub(super) now: Timestamp,
 }
 
 impl Outgoing<'_> {
@@ -51,14 +52,14 @@ impl Outgoing<'_> {
     pub(super) fn emitted(&self, value: &Value, row: u32) -> Option<NewRecord> {
         let reply = self.run.plan.door.reply.as_ref()?;
         let Form { emit: Some(tree), .. } = &reply.form else { return None };
-        let said = said(tree, Extra::Emitted(value.clone()))?;
+        let said = self.said(tree, Extra::Emitted(value.clone()))?;
         Some(self.reply(&reply.topic.value, &said, &format!("!reply[{row}]")))
     }
 
     /// The reply that says how the run ended.
     pub(super) fn ended(&self, outcome: &Result<Value, Failure>) -> Option<NewRecord> {
         let reply = self.run.plan.door.reply.as_ref()?;
-        let formed = |tree: Option<&Tree>, extra: Extra| tree.and_then(|tree| said(tree, extra));
+        let formed = |tree: Option<&Tree>, extra: Extra| tree.and_then(|tree| self.said(tree, extra));
         let formed = |outcome: &Result<Value, Failure>| match outcome {
             Ok(value) => formed(reply.form.done.as_ref(), Extra::Nothing).unwrap_or_else(|| value.clone()),
             Err(failure) => formed(reply.form.error.as_ref(), Extra::Error(failure.to_value()))
@@ -70,6 +71,17 @@ impl Outgoing<'_> {
             None => Some(record),
             // Whoever asked shall not wait for what cannot come.
             Some(failure) => Some(answer(&Err(failure))),
+        }
+    }
+
+    fn said(&self, tree: &Tree, extra: Extra) -> Option<Value> {
+        let outside = Outside { extra, now: self.now };
+        match outside.eval(tree) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                tracing::warn!(message = error.message, "a reply could not be put into its form");
+                None
+            }
         }
     }
 
@@ -97,7 +109,7 @@ impl Outgoing<'_> {
             key,
             value: Some(value),
             headers,
-            time: Timestamp::now().as_millisecond(),
+            time: self.now.as_millisecond(),
         }
     }
 
@@ -124,7 +136,7 @@ impl Outgoing<'_> {
             key: record.key,
             value: record.value.map(|value| self.without_token(value)),
             headers,
-            time: Timestamp::now().as_millisecond(),
+            time: self.now.as_millisecond(),
         })
     }
 
@@ -162,17 +174,6 @@ fn too_large(record: &NewRecord, what: &str) -> Option<Failure> {
 pub(super) fn derived_id(run: &str, instance: &str) -> String {
     let namespace = Uuid::parse_str(run).unwrap_or_default();
     Uuid::new_v5(&namespace, instance.as_bytes()).to_string()
-}
-
-fn said(tree: &Tree, extra: Extra) -> Option<Value> {
-    let outside = Outside { extra, now: Timestamp::now() };
-    match outside.eval(tree) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            tracing::warn!(message = error.message, "a reply could not be put into its form");
-            None
-        }
-    }
 }
 
 /// What a failure looks like where the door gives it no form.

@@ -1,6 +1,5 @@
 //! Redriving: a parked run goes on at the step that failed, with its journal.
 
-use jiff::Timestamp;
 use pathway_engine::journal::Event;
 use pathway_engine::vm::Vm;
 
@@ -80,7 +79,7 @@ impl Runner {
             return Err(RedriveError::NotParked);
         }
         let seq = self.inner.store.events(run.id).await?.last().map_or(1, |event| event.seq + 1);
-        let at = Timestamp::now().as_millisecond();
+        let at = self.inner.clock.millis();
         let status = StatusChange { status: Status::Failed, outcome: run.outcome, wake_at: None, at };
         let change = Append { status: Some(status), ..Append::new(run.id, seq) };
         self.inner.store.append(change).await.map_err(not_parked)?;
@@ -109,7 +108,7 @@ impl Runner {
         let vm = Vm::replay(admitted.plan.clone(), &admitted.events)
             .map_err(|why| RedriveError::Refused(why.to_string()))?;
         let kind = vm.redriven().ok_or_else(|| refused("its journal does not tell how it failed"))?;
-        Ok((admitted, Event { at: Timestamp::now(), kind }))
+        Ok((admitted, Event { at: self.inner.clock.now(), kind }))
     }
 }
 

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::Inner;
 use crate::store::Prune;
 
@@ -15,7 +13,7 @@ impl Inner {
     /// Clears the store now and then, until the runner stops.
     pub(super) async fn forget(self: Arc<Self>) {
         loop {
-            let before = Timestamp::now().as_millisecond().saturating_sub(millis(self.project.keep));
+            let before = self.clock.millis().saturating_sub(millis(self.project.keep));
             match self.store.prune(Prune { runs_before: before, records_before: before }).await {
                 Ok(pruned) if pruned.runs + pruned.records > 0 => {
                     tracing::debug!(runs = pruned.runs, records = pruned.records, "forgotten");

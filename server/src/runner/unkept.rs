@@ -12,7 +12,6 @@ use tokio::task::JoinHandle;
 use super::admission::{BATCH, BATCH_BYTES, Prepared};
 use super::at_once::AtOnce;
 use super::ending::Ending;
-use super::outgoing::Outgoing;
 use super::window::Window;
 use super::{Admitted, Inner};
 use crate::bus::{Batch, BusError, Partition};
@@ -186,7 +185,7 @@ impl Inner {
         }
         let Some(why) = refused else { return Ok(()) };
         let failure = Failure::new(Class::Invalid, why);
-        let outgoing = Outgoing { project: &self.project, run };
+        let outgoing = self.outgoing(run);
         if let Some(letter) =
             self.source_of(run).await.and_then(|record| outgoing.dead_letter(record, &failure))
             && let Err(why) = self.publish_patiently(letter).await?

@@ -16,7 +16,8 @@ use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::{Notify, mpsc};
 
 use super::slots::{RunSlots, Share, Slots};
-use crate::effects::http::{Context, HttpClient, Limits, Target, counts_against_circuit};
+use crate::clock::Clock;
+use crate::effects::http::{Context, Limits, Target, Transport, counts_against_circuit};
 use crate::seal::Secret;
 use crate::trace::TraceContext;
 
@@ -26,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// All services of the project.
 #[derive(Debug)]
 pub struct Upstreams {
-    client: HttpClient,
+    transport: Arc<dyn Transport>,
+    clock: Clock,
     slots: Slots,
     services: HashMap<String, Service>,
     gates: HashMap<String, Gate>,
@@ -40,6 +42,7 @@ struct Gate {
     circuit: Option<Mutex<Circuit>>,
     /// Told when a call is over: a half-open circuit may admit another probe then.
     settled: Notify,
+    clock: Clock,
 }
 
 /// A call: who asks, and in whose name.
@@ -61,10 +64,8 @@ pub struct Call<'a> {
 
 impl Upstreams {
     /// The services of `project`.
-    ///
-    /// # Errors
-    /// The client could not be set up.
-    pub fn new(project: &Project, slots: Slots) -> Result<Self, reqwest::Error> {
+    #[must_use]
+    pub fn new(project: &Project, slots: Slots, transport: Arc<dyn Transport>, clock: Clock) -> Self {
         let mut gates = HashMap::new();
         for (name, service) in &project.services {
             if *name != service.limits_of {
@@ -85,18 +86,19 @@ impl Upstreams {
                 rate: rate.map(Mutex::new),
                 circuit: circuit.map(Mutex::new),
                 settled: Notify::new(),
+                clock: clock.clone(),
             };
             gates.insert(name.clone(), gate);
         }
         let services =
             project.services.iter().map(|(name, service)| (name.clone(), service.clone())).collect();
-        Ok(Self { client: HttpClient::new()?, slots, services, gates })
+        Self { transport, clock, slots, services, gates }
     }
 
     /// The circuits: service and state.
     #[must_use]
     pub fn circuits(&self) -> Vec<(String, Snapshot)> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let mut all: Vec<_> = self
             .gates
             .iter()
@@ -121,7 +123,7 @@ impl Upstreams {
     /// meanwhile, but for the time for which the circuit is open.
     ///
     /// # Errors
-    /// As [`HttpClient::send`]; a service that cannot be called at all is an outage.
+    /// As [`Transport::send`]; a service that cannot be called at all is an outage.
     pub async fn call(
         &self,
         call: &Call<'_>,
@@ -129,7 +131,7 @@ impl Upstreams {
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
         let service = self.service(call)?;
-        let target = target(service, call.token)?;
+        let target = target(service, call.token, self.clock.now())?;
         let Some(gate) = self.gates.get(&service.limits_of) else {
             return Err(Failure::new(Class::Bug, format!("service `{}` has no gate", service.name.value)));
         };
@@ -158,19 +160,26 @@ impl Upstreams {
             if let Some(rate) = &gate.rate {
                 let name = &service.name.value;
                 let at = lock(rate)
-                    .reserve(Timestamp::now(), PATIENCE)
+                    .reserve(self.clock.now(), PATIENCE)
                     .map_err(|_| Failure::new(Class::RateLimited, format!("too many calls to `{name}`")))?;
-                sleep_until(at).await;
+                self.sleep_until(at).await;
             }
             let traceparent = call.trace.map(|trace| trace.to_string());
             let context = Context {
                 idempotency_key: call.idempotency_key,
                 traceparent: traceparent.as_deref(),
-                now: Timestamp::now(),
+                now: self.clock.now(),
             };
-            let answer = self.client.send(&target, call.request, &context, pieces).await;
+            let answer = self.transport.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
             return answer;
+        }
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        let wait = at.duration_since(self.clock.now());
+        if let Ok(wait) = Duration::try_from(wait) {
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -188,7 +197,7 @@ impl Upstreams {
 impl Gate {
     /// How long its circuit stays open; none: it is not.
     fn opens_after(&self) -> Option<Duration> {
-        let wait = lock(self.circuit.as_ref()?).retry_after(Timestamp::now())?;
+        let wait = lock(self.circuit.as_ref()?).retry_after(self.clock.now())?;
         (!wait.is_zero()).then_some(wait)
     }
 
@@ -196,7 +205,7 @@ impl Gate {
     fn permit(&self) -> Option<Probe<'_>> {
         let permit = match &self.circuit {
             None => None,
-            Some(circuit) => Some(lock(circuit).admit(Timestamp::now()).ok()?),
+            Some(circuit) => Some(lock(circuit).admit(self.clock.now()).ok()?),
         };
         Some(Probe { gate: self, permit })
     }
@@ -219,7 +228,7 @@ impl Probe<'_> {
 
     fn end(&mut self, outcome: Outcome) {
         if let (Some(permit), Some(circuit)) = (self.permit.take(), &self.gate.circuit)
-            && let Some(state) = lock(circuit).settle(permit, outcome, Timestamp::now())
+            && let Some(state) = lock(circuit).settle(permit, outcome, self.gate.clock.now())
         {
             tracing::warn!(limit = %self.gate.limit, ?state, "circuit changed");
         }
@@ -234,14 +243,14 @@ impl Drop for Probe<'_> {
 }
 
 /// The service's URL, headers and limits for one attempt.
-fn target(service: &Service, token: Option<&Secret>) -> Result<Target, Failure> {
+fn target(service: &Service, token: Option<&Secret>, now: Timestamp) -> Result<Target, Failure> {
     let name = &service.name.value;
     if service.url.value.is_empty() {
         return Err(Failure::new(Class::Outage, format!("service `{name}` has no URL")));
     }
     let bad = |what: &str| Failure::new(Class::Bug, format!("{what} of service `{name}` cannot be used"));
     let url = Url::parse(&service.url.value).map_err(|_| bad("the URL"))?;
-    let scope = Token { token };
+    let scope = Token { token, now };
     let mut as_caller = false;
     let mut headers = Vec::with_capacity(service.headers.len());
     for (header, expression) in &service.headers {
@@ -262,6 +271,7 @@ fn target(service: &Service, token: Option<&Secret>) -> Result<Target, Failure> 
 /// The scope of a service's headers: `auth.token`.
 struct Token<'a> {
     token: Option<&'a Secret>,
+    now: Timestamp,
 }
 
 impl Scope for Token<'_> {
@@ -273,18 +283,11 @@ impl Scope for Token<'_> {
     }
 
     fn now(&self) -> Now {
-        Timestamp::now()
+        self.now
     }
 
     fn uuid(&self, _: u32) -> String {
         String::new()
-    }
-}
-
-async fn sleep_until(at: Timestamp) {
-    let wait = at.duration_since(Timestamp::now());
-    if let Ok(wait) = Duration::try_from(wait) {
-        tokio::time::sleep(wait).await;
     }
 }
 

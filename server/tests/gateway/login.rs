@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+
+use pathway_server::clock;
 use pathway_server::gateway::Limits;
 use serde_json::{Value as Json, json};
 
@@ -33,7 +35,7 @@ pub(crate) async fn start(project: &str, pathways: &[&str], runner: Runner) -> (
     let clock = Clock(Arc::new(AtomicI64::new(NOW)));
     let now = clock.clone();
     let now = move || Timestamp::from_second(now.0.load(Ordering::SeqCst)).unwrap();
-    (World::start_at(project, pathways, runner, Limits::default(), Arc::new(now)).await, clock)
+    (World::start_at(project, pathways, runner, Limits::default(), clock::Clock::new(now)).await, clock)
 }
 
 /// A token of `subject` that is good for an hour.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::{File, Program, Surroundings, compile};
 use pathway_engine::diagnostic::{Diagnostics, Format, render};
@@ -21,11 +20,12 @@ use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_engine::value::from_serde;
 use pathway_engine::vm::{Class, Failure};
 use pathway_server::bus::{self, Bus, EmbeddedBus, NewRecord, Start};
+use pathway_server::clock::Clock;
 use pathway_server::envelope::{Envelope, Sealed, input_hash};
 use pathway_server::gateway::{
     Capacity, CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError,
 };
-use pathway_server::identity::{AdminToken, Clock, Identity};
+use pathway_server::identity::{AdminToken, Identity};
 use pathway_server::piece::{Piece, Said};
 use pathway_server::seal::{SealKey, SealKeys};
 use pathway_server::store::{
@@ -120,7 +120,7 @@ impl World {
     }
 
     pub(crate) async fn start_with(project: &str, pathways: &[&str], runner: Runner, limits: Limits) -> Self {
-        Self::start_at(project, pathways, runner, limits, Arc::new(Timestamp::now)).await
+        Self::start_at(project, pathways, runner, limits, Clock::system()).await
     }
 
     /// With a clock that tokens and tickets are verified by.

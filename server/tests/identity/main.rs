@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use pathway_engine::project::{Auth, Mode, QueryToken, Secret};
+use pathway_server::clock::Clock;
 use pathway_server::identity::{Identity, Refusal, Verified};
 use serde_json::{Value as Json, json};
 
@@ -60,7 +61,7 @@ impl World {
         let now = Arc::new(AtomicI64::new(NOW));
         let clock = now.clone();
         let clock = move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap();
-        let identity = Identity::with_clock(Some(auth), Arc::new(clock)).unwrap();
+        let identity = Identity::with_clock(Some(auth), Clock::new(clock)).unwrap();
         Self { identity: Arc::new(identity), now }
     }
 

@@ -34,7 +34,9 @@ use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_engine::vm::{Class, Failure};
 use pathway_engine::{Value, value};
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
+use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
+use pathway_server::effects::http::HttpClient;
 use pathway_server::runner::{Parts, Runner, Vouch};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{Filter, Run, SqliteStore, Status, Store};
@@ -150,6 +152,8 @@ impl World {
             definition: Definition::default(),
             variables: Variables::new(),
             mocks: None,
+            transport: Arc::new(HttpClient::new().unwrap()),
+            clock: Clock::system(),
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

@@ -16,7 +16,9 @@ use super::super::target::Target;
 use super::super::{Exit, Failure};
 use super::internal;
 use crate::bus::EmbeddedBus;
+use crate::clock::Clock;
 use crate::definition::Definition;
+use crate::effects::http::HttpClient;
 use crate::runner::{Mocks, Observed, Parts, Runner};
 use crate::seal::SealKey;
 use crate::store::{SqliteStore, Store};
@@ -129,6 +131,8 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         variables: Variables::new(),
         vouch: None,
         mocks: lone.mocks.clone(),
+        transport: Arc::new(HttpClient::new().map_err(internal)?),
+        clock: Clock::system(),
     };
     Runner::start(parts).await.map_err(internal)
 }

@@ -18,7 +18,9 @@ mod pick;
 mod sse;
 mod stream;
 mod target;
+mod transport;
 
 pub use client::HttpClient;
 pub use failure::counts_against_circuit;
 pub use target::{Context, Limits, Target};
+pub use transport::Transport;
