@@ -176,6 +176,7 @@ async fn admit(store: &dyn Store) -> Result<Vec<RunId>, String> {
     let admit = Admit {
         topic: "t".into(),
         partition: 0,
+        proof: None,
         from_offset: 0,
         next_offset: i64::try_from(BATCH).unwrap_or(0),
         runs: runs.collect(),

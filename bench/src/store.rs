@@ -140,7 +140,7 @@ async fn admit(store: &Arc<dyn Store>, count: usize, payload: usize) -> Result<V
     for batch in new.chunks(ADMITTED_AT_ONCE) {
         let next_offset = batch.last().and_then(|run| run.offset).unwrap_or(from_offset) + 1;
         let admission =
-            Admit { topic: TOPIC.into(), partition: 0, from_offset, next_offset, runs: batch.to_vec() };
+            Admit { topic: TOPIC.into(), partition: 0, proof: None, from_offset, next_offset, runs: batch.to_vec() };
         for answer in store.admit(admission).await? {
             if let Admission::Inserted(run) = answer {
                 runs.push(run);

@@ -40,7 +40,9 @@ impl EmbeddedBus {
             return Ok(next);
         }
         let (topic, partition, runs) = (topic.to_owned(), EMBEDDED_PARTITION, Vec::new());
-        self.store.admit(Admit { topic, partition, from_offset: 0, next_offset: 0, runs }).await?;
+        self.store
+            .admit(Admit { topic, partition, proof: None, from_offset: 0, next_offset: 0, runs })
+            .await?;
         Ok(0)
     }
 
@@ -199,7 +201,7 @@ async fn commit(store: Arc<dyn Store>, topic: String, mut done: watch::Receiver<
     while done.changed().await.is_ok() {
         let next_offset = *done.borrow_and_update();
         let (topic, partition) = (topic.clone(), EMBEDDED_PARTITION);
-        let admit = Admit { topic, partition, from_offset, next_offset, runs: Vec::new() };
+        let admit = Admit { topic, partition, proof: None, from_offset, next_offset, runs: Vec::new() };
         if let Err(error) = store.admit(admit).await {
             tracing::error!(%error, "what is done of a topic is not kept");
             return;

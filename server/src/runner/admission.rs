@@ -128,6 +128,7 @@ impl Inner {
         let admit = Admit {
             topic: topic.to_owned(),
             partition: batch.partition,
+            proof: None,
             from_offset: batch.from_offset,
             next_offset: batch.next_offset,
             runs,

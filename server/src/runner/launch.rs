@@ -65,8 +65,14 @@ impl Runner {
         // Only what an HTTP door's caller caused fails without being parked.
         admitted.from_http = plan.door.http.is_some();
         let new = self.inner.row(row, &admitted, None);
-        let admit =
-            Admit { topic: SOURCE.to_owned(), partition: 0, from_offset: 0, next_offset: 0, runs: vec![new] };
+        let admit = Admit {
+            topic: SOURCE.to_owned(),
+            partition: 0,
+            proof: None,
+            from_offset: 0,
+            next_offset: 0,
+            runs: vec![new],
+        };
         match self.inner.store.admit(admit).await?.into_iter().next() {
             Some(Admission::Duplicate { public_id, .. }) => Ok(public_id),
             Some(Admission::Inserted(id)) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Millis, Offset, RunId};
+use super::{Millis, Offset, Proof, RunId};
 
 /// Where a run stands. Running is not a status: who owns a ready run knows whether it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +105,8 @@ pub struct Admit {
     pub topic: String,
     /// Partition.
     pub partition: i32,
+    /// That this process owns it.
+    pub proof: Proof,
     /// The offset that the store must hold now, unless it holds none.
     pub from_offset: Offset,
     /// The offset that it holds then.
@@ -198,6 +200,8 @@ pub struct StatusChange {
 pub struct Append {
     /// Of which run; it must not be finished.
     pub run: RunId,
+    /// That this process owns it.
+    pub proof: Proof,
     /// The sequence number of the first event, were there one: one more than the last in the
     /// journal, where `started` is 0.
     pub expected_seq: u32,
@@ -209,6 +213,8 @@ pub struct Append {
     pub children: Vec<NewRun>,
     /// What is streamed because of them.
     pub stream: Vec<StreamRow>,
+    /// The messages that it has received with them.
+    pub received: Vec<i64>,
     /// What the run becomes.
     pub status: Option<StatusChange>,
 }
@@ -219,11 +225,13 @@ impl Append {
     pub const fn new(run: RunId, expected_seq: u32) -> Self {
         Self {
             run,
+            proof: None,
             expected_seq,
             events: Vec::new(),
             records: Vec::new(),
             children: Vec::new(),
             stream: Vec::new(),
+            received: Vec::new(),
             status: None,
         }
     }

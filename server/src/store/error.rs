@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Offset, RunId};
+use super::{Epoch, Home, Offset, RunId};
 
 /// Why a store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -108,6 +108,16 @@ pub enum Conflict {
         expected: Offset,
         /// The next offset to admit.
         found: Offset,
+    },
+    /// Another process has taken the runs over.
+    #[error("the runs of {home} were taken over: epoch {epoch} has passed, it is {found}")]
+    Fenced {
+        /// Where they belong to.
+        home: Home,
+        /// What the change was made under.
+        epoch: Epoch,
+        /// The one that holds.
+        found: Epoch,
     },
     /// A run cannot be pinned to what is not kept.
     #[error("there is no definition `{0}`")]

@@ -15,6 +15,7 @@ mod folder;
 mod headers;
 mod memory;
 mod postgres;
+mod sharing;
 mod sqlite;
 mod stop;
 mod view;
@@ -33,6 +34,7 @@ pub use error::{Conflict, StoreError};
 pub(crate) use folder::make_private;
 pub use memory::MemoryStore;
 pub use postgres::{PostgresOptions, PostgresStore, PostgresUrlError};
+pub use sharing::{Epoch, Home, Message, Proof, Tenure};
 pub use sqlite::SqliteStore;
 pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
 pub use watch::Watch;
@@ -64,6 +66,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// By which others know this store from another.
     fn id(&self) -> &str;
 
+    /// Whether other processes may write to it at the same time: then runs are written to by whoever
+    /// has taken them over, see [`Store::take_over`].
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Takes over the runs of a partition: nothing is written for them under an earlier epoch from now
+    /// on, and all that was is to be seen.
+    fn take_over(&self, home: &Home) -> Answer<'_, Epoch>;
+
     /// Inserts runs and moves the source's next offset. One answer per run, in order.
     fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>>;
 
@@ -79,6 +91,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Notes what became of records in the outbox.
     fn settle(&self, change: Settle) -> Answer<'_, ()>;
 
+    /// Leaves a message for a run that is not finished, for its owner to pass on.
+    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()>;
+
+    /// Drops messages that reach nobody any more.
+    fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()>;
+
     /// Keeps the text that `digest` names; runs are admitted only for definitions that are kept.
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()>;
 
@@ -91,6 +109,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Runs that are ready or parked, in order of admission, after `after`.
     fn unfinished(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
+
+    /// As [`Store::unfinished`], of the runs that belong to a partition.
+    fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
+
+    /// Messages that no run has received yet and that are numbered above `after`.
+    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>>;
 
     /// A run's journal, from its `started` event (0) on.
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>>;
@@ -134,6 +158,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// `max_bytes` unless the first alone is larger.
     fn outbox(&self, after: i64, limit: u32, max_bytes: usize) -> Answer<'_, Vec<Outgoing>>;
 
+    /// As [`Store::outbox`], of what runs of these partitions sent.
+    fn outbox_of(
+        &self,
+        homes: &[Home],
+        after: i64,
+        limit: u32,
+        max_bytes: usize,
+    ) -> Answer<'_, Vec<Outgoing>>;
+
     /// How many runs there are.
     fn counts(&self) -> Answer<'_, Counts>;
 
@@ -153,6 +186,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Tells when records are added to the outbox.
     fn watch_outbox(&self) -> Watch;
+
+    /// Tells when messages are left for runs.
+    fn watch_inbox(&self) -> Watch;
 
     /// Ready with the reason when the store can no longer write. The process is to stop.
     fn stopped(&self) -> BoxFuture<'static, Arc<str>>;

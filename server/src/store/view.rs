@@ -1,6 +1,6 @@
 //! What is read.
 
-use super::{Millis, NewRecord, Offset, RunId, Status};
+use super::{Home, Millis, NewRecord, Offset, RunId, Status};
 
 /// Where a record is, or was.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,6 +28,8 @@ pub struct Run {
     pub subject: Option<String>,
     /// Where it came from.
     pub source: Option<Position>,
+    /// Where it belongs to; none: it was started by hand.
+    pub home: Option<Home>,
     /// Its ordering key.
     pub lane: Option<String>,
     /// By which a caller finds its answer: its own public id, unless it was given another.

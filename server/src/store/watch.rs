@@ -18,6 +18,8 @@ pub(super) enum Subject {
     Topic(String),
     /// Records that are to be sent elsewhere.
     Outbox,
+    /// Messages for runs.
+    Inbox,
     /// A run, by its public id; that it is admitted, also by its correlation id.
     Run(String),
 }
@@ -66,6 +68,13 @@ impl Hub {
             if let Some(entry) = watched.entries.get(&subject) {
                 entry.sender.send_replace(());
             }
+        }
+    }
+
+    /// Anything may have happened.
+    pub(super) fn notify_all(&self) {
+        for entry in self.watched().entries.values() {
+            entry.sender.send_replace(());
         }
     }
 

@@ -108,6 +108,7 @@ pub(crate) async fn admit(store: &dyn Store, topic: &str, batch: &Batch) {
     let change = Admit {
         topic: topic.to_owned(),
         partition: batch.partition,
+        proof: None,
         from_offset: batch.from_offset,
         next_offset: batch.next_offset,
         runs: Vec::new(),

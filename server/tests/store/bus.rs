@@ -40,6 +40,7 @@ async fn work_begins_where_admission_goes_on(store: Arc<dyn Store>) {
         let admission = Admit {
             topic: "in".into(),
             partition: batch.partition,
+            proof: None,
             from_offset: batch.from_offset,
             next_offset: batch.next_offset,
             runs: batch.records.iter().map(|record| new_run(record.offset)).collect(),

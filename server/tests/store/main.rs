@@ -23,6 +23,8 @@ mod runs;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod sharing;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod watches;

@@ -37,8 +37,14 @@ async fn a_run_is_read_as_it_was_admitted(store: Arc<dyn Store>) {
         started: vec![0xff, 0, 0xfe],
         ..new_run(7)
     };
-    let admission =
-        Admit { topic: "in".into(), partition: 3, from_offset: 7, next_offset: 9, runs: vec![run] };
+    let admission = Admit {
+        topic: "in".into(),
+        partition: 3,
+        proof: None,
+        from_offset: 7,
+        next_offset: 9,
+        runs: vec![run],
+    };
     let [Admission::Inserted(id)] = store.admit(admission).await.unwrap()[..] else { panic!() };
 
     let expected = Run {
@@ -48,6 +54,7 @@ async fn a_run_is_read_as_it_was_admitted(store: Arc<dyn Store>) {
         digest: DIGEST.into(),
         subject: Some("subject".into()),
         source: Some(Position { topic: "in".into(), partition: 3, offset: 7 }),
+        home: Some(Home::new("in", 3)),
         lane: Some("lane".into()),
         correlation: "correlation".into(),
         input_hash: Some(vec![1, 2]),

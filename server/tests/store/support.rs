@@ -135,7 +135,14 @@ pub(crate) fn child(public_id: &str) -> NewRun {
 
 /// One record of the topic `in` that became `runs`.
 pub(crate) fn admit(offset: Offset, runs: Vec<NewRun>) -> Admit {
-    Admit { topic: "in".into(), partition: 0, from_offset: offset, next_offset: offset + 1, runs }
+    Admit {
+        topic: "in".into(),
+        partition: 0,
+        proof: None,
+        from_offset: offset,
+        next_offset: offset + 1,
+        runs,
+    }
 }
 
 /// Admits one run that has to be new.

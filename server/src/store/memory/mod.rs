@@ -3,6 +3,7 @@
 //!
 //! Every change is looked at whole before any of it is done, under one lock, so that each is atomic.
 
+mod inbox;
 mod run;
 mod state;
 mod topics;
@@ -14,8 +15,9 @@ use futures_util::future::BoxFuture;
 use self::state::State;
 use super::watch::{Hub, Subject};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Counts, Event, Filter, NewRecord, Offset, Outgoing, Outlet,
-    Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick, Watch,
+    Admission, Admit, Answer, Append, Appended, Counts, Epoch, Event, Filter, Home, Message, NewRecord,
+    Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
+    Watch,
 };
 
 /// See above.
@@ -68,6 +70,10 @@ impl Store for MemoryStore {
         &self.id
     }
 
+    fn take_over(&self, home: &Home) -> Answer<'_, Epoch> {
+        self.change(|state, _| Ok(state.topics.take_over(home)))
+    }
+
     fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>> {
         self.change(|state, changed| state.admit(change, changed))
     }
@@ -91,6 +97,17 @@ impl Store for MemoryStore {
         })
     }
 
+    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
+        self.change(|state, changed| state.post(run, payload, changed))
+    }
+
+    fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
+        self.change(|state, _| {
+            state.inbox.discard(&messages);
+            Ok(())
+        })
+    }
+
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
         self.change(|state, _| {
             state.definitions.entry(digest.to_owned()).or_insert_with(|| text.to_owned());
@@ -108,6 +125,14 @@ impl Store for MemoryStore {
 
     fn unfinished(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
         self.read(|state| state.unfinished(after, limit as usize))
+    }
+
+    fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(|state| state.unfinished_of(home, after, limit as usize))
+    }
+
+    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
+        self.read(|state| state.inbox.after(after, limit as usize))
     }
 
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {
@@ -162,7 +187,17 @@ impl Store for MemoryStore {
     }
 
     fn outbox(&self, after: i64, limit: u32, max_bytes: usize) -> Answer<'_, Vec<Outgoing>> {
-        self.read(|state| state.topics.outbox(after, limit as usize, max_bytes))
+        self.read(|state| state.topics.outbox(None, after, limit as usize, max_bytes))
+    }
+
+    fn outbox_of(
+        &self,
+        homes: &[Home],
+        after: i64,
+        limit: u32,
+        max_bytes: usize,
+    ) -> Answer<'_, Vec<Outgoing>> {
+        self.read(|state| state.topics.outbox(Some(homes), after, limit as usize, max_bytes))
     }
 
     fn counts(&self) -> Answer<'_, Counts> {
@@ -190,6 +225,10 @@ impl Store for MemoryStore {
 
     fn watch_outbox(&self) -> Watch {
         self.hub.watch(Subject::Outbox)
+    }
+
+    fn watch_inbox(&self) -> Watch {
+        self.hub.watch(Subject::Inbox)
     }
 
     fn stopped(&self) -> BoxFuture<'static, Arc<str>> {

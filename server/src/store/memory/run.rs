@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::store::{
-    Conflict, DuplicateOf, Event, NewEvent, NewRun, Position, Run, RunId, StatusChange, StoreError, StreamRow,
+    Conflict, DuplicateOf, Event, Home, NewEvent, NewRun, Position, Run, RunId, StatusChange, StoreError,
+    StreamRow,
 };
 
 /// See above.
@@ -20,18 +21,29 @@ pub(super) struct Kept {
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     /// A record of this partition.
-    Source(String, i32),
-    /// Another run.
-    Parent(RunId),
+    Source(Home),
+    /// Another run, which belongs there.
+    Parent(RunId, Option<Home>),
+}
+
+impl Origin {
+    /// Where the run belongs to that it makes.
+    pub(super) fn home_of(&self, new: &NewRun) -> Option<Home> {
+        match self {
+            Self::Source(home) => new.offset.map(|_| home.clone()),
+            Self::Parent(_, home) => home.clone(),
+        }
+    }
 }
 
 impl Kept {
     /// The run that `new` asks for. What it has sent is for others to keep.
     pub(super) fn new(id: RunId, new: NewRun, origin: &Origin) -> Self {
         let source = position(&new, origin);
+        let home = origin.home_of(&new);
         let parent = match origin {
-            Origin::Source(..) => None,
-            Origin::Parent(parent) => Some(*parent),
+            Origin::Source(_) => None,
+            Origin::Parent(parent, _) => Some(*parent),
         };
         let (idempotency_key, input_hash) =
             new.idempotency.map(|promise| (promise.key, promise.input_hash)).unzip();
@@ -43,6 +55,7 @@ impl Kept {
             digest: new.digest,
             subject: new.subject,
             source,
+            home,
             lane: new.lane,
             input_hash,
             parent,
@@ -146,6 +159,6 @@ pub(super) fn expect_different(run: RunId, rows: &[StreamRow]) -> Result<(), Sto
 }
 
 fn position(new: &NewRun, origin: &Origin) -> Option<Position> {
-    let Origin::Source(topic, partition) = origin else { return None };
+    let Origin::Source(Home { topic, partition }) = origin else { return None };
     Some(Position { topic: topic.clone(), partition: *partition, offset: new.offset? })
 }

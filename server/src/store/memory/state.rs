@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::inbox::Inbox;
 use super::run::{Kept, Origin, expect_different};
 use super::topics::Topics;
 use crate::store::watch::Subject;
 use crate::store::{
-    Admission, Admit, Append, Appended, Conflict, Counts, Filter, NewRun, Outlet, Prune, Pruned, Run, RunId,
-    Status, StoreError, StreamRow, Tick,
+    Admission, Admit, Append, Appended, Conflict, Counts, Filter, Home, NewRun, Outlet, Prune, Pruned, Run,
+    RunId, Status, StoreError, StreamRow, Tick,
 };
 
 /// See above.
@@ -15,6 +16,7 @@ use crate::store::{
 pub(super) struct State {
     runs: BTreeMap<RunId, Kept>,
     pub(super) topics: Topics,
+    pub(super) inbox: Inbox,
     /// Digest to text.
     pub(super) definitions: BTreeMap<String, String>,
     /// Of each pathway and schedule.
@@ -26,6 +28,7 @@ impl State {
         Self {
             runs: BTreeMap::new(),
             topics: Topics::new(outlet),
+            inbox: Inbox::default(),
             definitions: BTreeMap::new(),
             ticks: BTreeMap::new(),
         }
@@ -65,7 +68,8 @@ impl State {
             return Admission::Duplicate { run: run.id, public_id: run.public_id, of };
         }
         let id = self.next_id();
-        self.topics.send(std::mem::take(&mut new.records), changed);
+        let records = std::mem::take(&mut new.records);
+        self.topics.send(records, origin.home_of(&new).as_ref(), changed);
         self.runs.insert(id, Kept::new(id, new, origin));
         Admission::Inserted(id)
     }
@@ -75,7 +79,8 @@ impl State {
         change: Admit,
         changed: &mut Vec<Subject>,
     ) -> Result<Vec<Admission>, StoreError> {
-        let Admit { topic, partition, from_offset, next_offset, runs } = change;
+        let Admit { topic, partition, proof, from_offset, next_offset, runs } = change;
+        self.topics.expect_owner(proof.as_deref())?;
         if let Some(found) = self.topics.next(&topic, partition)
             && found != from_offset
         {
@@ -83,7 +88,7 @@ impl State {
         }
         self.expect_insertable(&runs)?;
         self.topics.move_to(&topic, partition, next_offset);
-        let origin = Origin::Source(topic, partition);
+        let origin = Origin::Source(Home { topic, partition });
         Ok(runs.into_iter().map(|run| self.insert(run, &origin, changed)).collect())
     }
 
@@ -92,7 +97,9 @@ impl State {
         change: Append,
         changed: &mut Vec<Subject>,
     ) -> Result<Appended, StoreError> {
-        let Append { run: id, expected_seq, events, records, children, stream, status } = change;
+        let Append { run: id, proof, expected_seq, events, records, children, stream, received, status } =
+            change;
+        self.topics.expect_owner(proof.as_deref())?;
         let run = self.expect_run(id)?;
         run.expect_next(expected_seq)?;
         run.expect_new_rows(&stream)?;
@@ -101,13 +108,15 @@ impl State {
         if status.is_some() || !stream.is_empty() {
             changed.push(Subject::Run(run.run.public_id.clone()));
         }
+        let home = run.run.home.clone();
         run.append(events);
         run.add_rows(stream);
         if let Some(status) = status {
             run.change_status(status);
         }
-        let offsets = self.topics.send(records, changed);
-        let origin = Origin::Parent(id);
+        self.inbox.discard(&received);
+        let offsets = self.topics.send(records, home.as_ref(), changed);
+        let origin = Origin::Parent(id, home);
         let children = children.into_iter().map(|run| self.insert(run, &origin, changed)).collect();
         Ok(Appended { offsets, children })
     }
@@ -125,6 +134,18 @@ impl State {
         Ok(())
     }
 
+    pub(super) fn post(
+        &mut self,
+        id: RunId,
+        payload: Vec<u8>,
+        changed: &mut Vec<Subject>,
+    ) -> Result<(), StoreError> {
+        let run = self.expect_run(id)?.run.clone();
+        self.inbox.post(&run, payload);
+        changed.push(Subject::Inbox);
+        Ok(())
+    }
+
     /// Forgets what is finished and old, but for the newest run.
     pub(super) fn prune(&mut self, change: Prune) -> Pruned {
         let newest = self.runs.last_key_value().map(|(id, _)| *id);
@@ -132,6 +153,7 @@ impl State {
         self.runs.retain(|id, kept| {
             Some(*id) == newest || kept.run.finished_at.is_none_or(|at| at >= change.runs_before)
         });
+        self.inbox.prune(|run| self.runs.contains_key(&run));
         let runs = u64::try_from(before - self.runs.len()).unwrap_or(u64::MAX);
         Pruned { runs, records: self.topics.prune(change.records_before) }
     }
@@ -147,6 +169,12 @@ impl State {
 
     pub(super) fn unfinished(&self, after: Option<RunId>, limit: usize) -> Vec<Run> {
         let later = self.all().filter(|run| after.is_none_or(|after| run.id > after));
+        later.filter(|run| !run.status.is_final()).take(limit).cloned().collect()
+    }
+
+    pub(super) fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: usize) -> Vec<Run> {
+        let theirs = self.all().filter(|run| run.home.as_ref() == Some(home));
+        let later = theirs.filter(|run| after.is_none_or(|after| run.id > after));
         later.filter(|run| !run.status.is_final()).take(limit).cloned().collect()
     }
 

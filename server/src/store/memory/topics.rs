@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::bus::EMBEDDED_PARTITION;
 use crate::store::watch::Subject;
-use crate::store::{Millis, NewRecord, Offset, Outgoing, Outlet, Record, Settle};
+use crate::store::{
+    Conflict, Epoch, Home, Millis, NewRecord, Offset, Outgoing, Outlet, Record, Settle, Tenure,
+};
 
 /// See above.
 #[derive(Debug)]
 pub(super) struct Topics {
     outlet: Outlet,
     partitions: BTreeMap<(String, i32), Partition>,
-    outbox: BTreeMap<i64, Outgoing>,
+    /// With the home of the run that sent each.
+    outbox: BTreeMap<i64, (Option<Home>, Outgoing)>,
     /// The number that was given out last in the outbox.
     last_sent: i64,
 }
@@ -21,6 +24,7 @@ struct Partition {
     records: BTreeMap<Offset, Record>,
     /// The next offset to admit.
     next: Option<Offset>,
+    epoch: Epoch,
 }
 
 impl Partition {
@@ -66,6 +70,23 @@ impl Topics {
         self.partition_mut(topic, partition).next = Some(next);
     }
 
+    pub(super) fn take_over(&mut self, home: &Home) -> Epoch {
+        let partition = self.partition_mut(&home.topic, home.partition);
+        partition.epoch += 1;
+        partition.epoch
+    }
+
+    /// Whether a change is made by the owner of what it changes.
+    pub(super) fn expect_owner(&self, proof: Option<&Tenure>) -> Result<(), Conflict> {
+        let Some(Tenure { home, epoch }) = proof else { return Ok(()) };
+        let found = self.partition(&home.topic, home.partition).map_or(0, |partition| partition.epoch);
+        if found == *epoch {
+            Ok(())
+        } else {
+            Err(Conflict::Fenced { home: home.clone(), epoch: *epoch, found })
+        }
+    }
+
     pub(super) fn end(&self, topic: &str, partition: i32) -> Offset {
         self.partition(topic, partition).map_or(0, Partition::end)
     }
@@ -84,7 +105,12 @@ impl Topics {
     }
 
     /// Takes what runs send; one offset each, where it is known.
-    pub(super) fn send(&mut self, records: Vec<NewRecord>, changed: &mut Vec<Subject>) -> Vec<Offset> {
+    pub(super) fn send(
+        &mut self,
+        records: Vec<NewRecord>,
+        home: Option<&Home>,
+        changed: &mut Vec<Subject>,
+    ) -> Vec<Offset> {
         if self.outlet == Outlet::Topics {
             return self.publish(records, changed);
         }
@@ -94,25 +120,36 @@ impl Topics {
         for record in records {
             self.last_sent += 1;
             let id = self.last_sent;
-            self.outbox.insert(id, Outgoing { id, record, refused: None });
+            self.outbox.insert(id, (home.cloned(), Outgoing { id, record, refused: None }));
         }
         Vec::new()
     }
 
     pub(super) fn settle(&mut self, change: Settle) {
-        self.outbox.retain(|id, outgoing| {
+        self.outbox.retain(|id, (_, outgoing)| {
             let is_sent = change.sent.iter().any(|(first, last)| (first..=last).contains(&id));
             !is_sent || outgoing.refused.is_some()
         });
         for (id, why) in change.refused {
-            if let Some(outgoing) = self.outbox.get_mut(&id) {
+            if let Some((_, outgoing)) = self.outbox.get_mut(&id) {
                 outgoing.refused = Some(why);
             }
         }
     }
 
-    pub(super) fn outbox(&self, after: i64, limit: usize, max_bytes: usize) -> Vec<Outgoing> {
-        let later = self.outbox.range(after.saturating_add(1)..).map(|(_, outgoing)| outgoing);
+    /// What is to be sent, of runs that belong to these partitions or of all.
+    pub(super) fn outbox(
+        &self,
+        homes: Option<&[Home]>,
+        after: i64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Vec<Outgoing> {
+        let is_wanted = |home: &Option<Home>| {
+            homes.is_none_or(|homes| home.as_ref().is_some_and(|home| homes.contains(home)))
+        };
+        let later = self.outbox.range(after.saturating_add(1)..);
+        let later = later.filter(|(_, (home, _))| is_wanted(home)).map(|(_, (_, outgoing))| outgoing);
         let size = |outgoing: &Outgoing| outgoing.record.value.as_ref().map_or(0, Vec::len);
         page(later, size, limit, max_bytes)
     }

@@ -4,9 +4,9 @@ use tokio_postgres::Error;
 
 use super::change::{Change, Done};
 use super::known::{BEGIN, TRANSACTION};
-use super::rows::RELEASE;
+use super::rows::{RELEASE, SEIZE};
 use super::session::{Call, Session};
-use crate::store::{Prune, Pruned};
+use crate::store::{Epoch, Home, Prune, Pruned};
 
 /// Runs, and records per topic, that are forgotten in one transaction, so that other changes go on.
 const STEP: i64 = 500;
@@ -14,6 +14,8 @@ const STEP: i64 = 500;
 const DEFINE: &str = "INSERT INTO definition (digest, text) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const TICK: &str = "INSERT INTO schedule (pathway, name, last, run) VALUES ($1, $2, $3, $4)
     ON CONFLICT (pathway, name) DO UPDATE SET last = excluded.last, run = excluded.run";
+const TAKE_OVER: &str = r#"INSERT INTO source (topic, "partition", epoch) VALUES ($1, $2, 1)
+    ON CONFLICT (topic, "partition") DO UPDATE SET epoch = source.epoch + 1 RETURNING epoch"#;
 /// The newest run stays, as does the newest record of each topic: its number says which comes next.
 const OLD_RUNS: &str = "SELECT id FROM run WHERE finished_at < $1 AND id < (SELECT max(id) FROM run)
     ORDER BY finished_at LIMIT $2";
@@ -22,7 +24,8 @@ const THEIR_BLOBS: &str =
     UNION SELECT outcome_blob FROM run WHERE id = ANY($1::bigint[]) AND outcome_blob IS NOT NULL
     UNION SELECT payload_blob FROM event WHERE run = ANY($1::bigint[]) AND payload_blob IS NOT NULL
     UNION SELECT value_blob FROM stream WHERE run = ANY($1::bigint[]) AND value_blob IS NOT NULL";
-const FORGET_RUNS: [&str; 3] = [
+const FORGET_RUNS: [&str; 4] = [
+    "DELETE FROM inbox WHERE run = ANY($1::bigint[])",
     "DELETE FROM event WHERE run = ANY($1::bigint[])",
     "DELETE FROM stream WHERE run = ANY($1::bigint[])",
     "DELETE FROM run WHERE id = ANY($1::bigint[])",
@@ -33,6 +36,9 @@ const TOPICS: &str = r#"SELECT id, least(next_offset, newest) FROM
 const OLD_RECORDS: &str = r#"SELECT "offset", time, value_blob FROM record WHERE source = $1 AND "offset" < $2
     ORDER BY "offset" LIMIT $3"#;
 const FORGET_RECORDS: &str = r#"DELETE FROM record WHERE source = $1 AND "offset" <= $2"#;
+
+const PRUNING: &str =
+    "SELECT pg_try_advisory_xact_lock(hashtextextended('pathway pruning ' || current_schema(), 0))";
 
 /// Begins a transaction, by the name it has at the server.
 pub(super) async fn begin(session: &mut Session) -> Result<String, Error> {
@@ -52,15 +58,27 @@ pub(super) async fn apply(session: &mut Session, change: &Change) -> Result<Done
             Ok(Done::Nothing)
         }
         Change::Prune(prune) => self::prune(session, *prune).await.map(Done::Pruned),
+        Change::TakeOver(home) => take_over(session, home).await.map(Done::TakenOver),
         _ => Ok(Done::Nothing),
     }
 }
 
+async fn take_over(session: &mut Session, home: &Home) -> Result<Epoch, Error> {
+    let rows = session.query(TAKE_OVER, vec![&home.topic, &home.partition]).await?;
+    rows.first().map_or(Ok(0), |row| row.try_get(0))
+}
+
 async fn prune(session: &mut Session, prune: Prune) -> Result<Pruned, Error> {
+    // One process at a time does, for all that share the store.
+    let mine = session.query(PRUNING, Vec::new()).await?;
+    if !mine.first().map_or(Ok(true), |row| row.try_get(0))? {
+        return Ok(Pruned::default());
+    }
     let mut blobs = Vec::new();
     let runs = prune_runs(session, prune.runs_before, &mut blobs).await?;
     let records = prune_records(session, prune.records_before, &mut blobs).await?;
     if !blobs.is_empty() {
+        session.query(SEIZE, vec![&blobs]).await?;
         session.query(RELEASE, vec![&blobs]).await?;
     }
     Ok(Pruned { runs, records })

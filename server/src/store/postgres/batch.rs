@@ -5,6 +5,7 @@ use tokio_postgres::Error;
 
 use super::alone;
 use super::change::{Change, Done, Job};
+use super::channel::Channel;
 use super::known::Known;
 use super::plan::Plan;
 use super::session::{Call, Session};
@@ -46,11 +47,16 @@ impl From<Error> for Failed {
 }
 
 /// Makes changes that go together, or one that is made alone.
-pub(super) async fn commit(session: &mut Session, jobs: &[Job], outlet: Outlet) -> Result<Outcome, Failed> {
+pub(super) async fn commit(
+    session: &mut Session,
+    jobs: &[Job],
+    outlet: Outlet,
+    channel: Option<&Channel>,
+) -> Result<Outcome, Failed> {
     let changes = || jobs.iter().map(|job| &job.change);
     match changes().next() {
         Some(change) if change.is_alone() => commit_alone(session, change).await,
-        _ => commit_all(session, changes(), outlet).await,
+        _ => commit_all(session, changes(), outlet, channel).await,
     }
 }
 
@@ -58,6 +64,7 @@ async fn commit_all<'a>(
     session: &mut Session,
     changes: impl Iterator<Item = &'a Change> + Clone,
     outlet: Outlet,
+    channel: Option<&Channel>,
 ) -> Result<Outcome, Failed> {
     let known = Known::load(session, changes.clone(), outlet).await?;
     let mut plan = Plan::new(known, outlet);
@@ -67,7 +74,9 @@ async fn commit_all<'a>(
     }
     let outcome = Outcome { answers, changed: std::mem::take(&mut plan.changed) };
     let transaction = plan.transaction().to_owned();
+    let told = channel.map(|channel| (channel, channel.told(&outcome.changed)));
     let mut calls = plan.rows.calls();
+    calls.extend(told.iter().filter(|(_, told)| !told.is_empty()).map(|(channel, told)| channel.tell(told)));
     calls.push(Call::plain(COMMIT));
     match session.pipeline(calls).await {
         Ok(_) => Ok(outcome),

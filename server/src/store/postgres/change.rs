@@ -3,8 +3,8 @@
 use tokio::sync::oneshot;
 
 use crate::store::{
-    Admission, Admit, Append, Appended, NewRecord, NewRun, Offset, Prune, Pruned, RunId, Settle, StoreError,
-    StreamRow, Tick,
+    Admission, Admit, Append, Appended, Epoch, Home, NewRecord, NewRun, Offset, Prune, Pruned, RunId, Settle,
+    StoreError, StreamRow, Tick,
 };
 
 /// A change.
@@ -15,6 +15,9 @@ pub(super) enum Change {
     Stream { run: RunId, rows: Vec<StreamRow> },
     Publish(Vec<NewRecord>),
     Settle(Settle),
+    Post { run: RunId, payload: Vec<u8> },
+    Discard(Vec<i64>),
+    TakeOver(Home),
     Define { digest: String, text: String },
     Tick { pathway: String, schedule: String, tick: Tick },
     Prune(Prune),
@@ -28,6 +31,7 @@ pub(super) enum Done {
     Appended(Appended),
     Published(Vec<Offset>),
     Pruned(Pruned),
+    TakenOver(Epoch),
 }
 
 /// A change with who waits for it.
@@ -40,7 +44,7 @@ pub(super) struct Job {
 impl Change {
     /// Whether it is made apart from others: it is rare, and needs answers on its way.
     pub(super) const fn is_alone(&self) -> bool {
-        matches!(self, Self::Define { .. } | Self::Tick { .. } | Self::Prune(_))
+        matches!(self, Self::Define { .. } | Self::Tick { .. } | Self::Prune(_) | Self::TakeOver(_))
     }
 
     /// Bytes that it writes, about.
@@ -56,7 +60,8 @@ impl Change {
             }
             Self::Stream { rows, .. } => of_stream(rows),
             Self::Publish(records) => of_records(records),
-            Self::Settle(_) | Self::Tick { .. } | Self::Prune(_) => 0,
+            Self::Post { payload, .. } => payload.len(),
+            Self::Settle(_) | Self::Discard(_) | Self::TakeOver(_) | Self::Tick { .. } | Self::Prune(_) => 0,
             Self::Define { text, .. } => text.len(),
         }
     }

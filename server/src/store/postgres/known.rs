@@ -11,7 +11,7 @@ use super::change::Change;
 use super::decode::{self, text};
 use super::session::{Call, Session};
 use crate::bus::EMBEDDED_PARTITION;
-use crate::store::{NewRun, Offset, Outlet, RunId, Status};
+use crate::store::{Epoch, NewRun, Offset, Outlet, Proof, RunId, Status};
 
 /// Begins a transaction.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -20,11 +20,15 @@ pub(super) const TRANSACTION: &str = "SELECT pg_current_xact_id()::text";
 const NUMBERS: &str = "SELECT nextval('run_id') FROM generate_series(1, $1::bigint)";
 const DEFINITIONS: &str = "SELECT digest, id FROM definition WHERE digest = ANY($1::text[])";
 const HEADS: &str = "SELECT id, public_id, status, outcome_blob,
-        (SELECT coalesce(max(seq) + 1, 1) FROM event WHERE run = run.id)
+        (SELECT coalesce(max(seq) + 1, 1) FROM event WHERE run = run.id), source
     FROM run WHERE id = ANY($1::bigint[])";
 const SOURCES: &str = r#"SELECT topic, "partition", id, next_offset,
         (SELECT coalesce(max("offset") + 1, 0) FROM record WHERE source = source.id)
     FROM unnest($1::text[], $2::int[]) AS wanted(topic, "partition") JOIN source USING (topic, "partition")"#;
+/// What was said under an earlier epoch is over when this has been answered, and nobody takes over
+/// what is written to before that is committed.
+const EPOCHS: &str = r#"SELECT topic, "partition", epoch FROM source
+    WHERE (topic, "partition") IN (SELECT * FROM unnest($1::text[], $2::int[])) ORDER BY id FOR SHARE"#;
 const NEW_SOURCES: &str = r#"INSERT INTO source (topic, "partition") SELECT * FROM unnest($1::text[], $2::int[])
     ON CONFLICT DO NOTHING"#;
 const PIECES: &str = "SELECT run, attempt, seq FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
@@ -65,6 +69,7 @@ pub(super) struct Head {
     pub(super) status: Status,
     pub(super) outcome_blob: Option<Vec<u8>>,
     pub(super) next: u32,
+    pub(super) source: Option<i64>,
 }
 
 /// A partition of a topic.
@@ -107,6 +112,8 @@ pub(super) struct Known {
     pub(super) definitions: HashMap<String, i64>,
     pub(super) heads: HashMap<RunId, Head>,
     pub(super) sources: HashMap<(String, i32), Source>,
+    /// Of the partitions that somebody claims to own.
+    pub(super) epochs: HashMap<(String, i32), Epoch>,
     /// Run, attempt, seq.
     pub(super) pieces: HashSet<(RunId, u32, u32)>,
     pub(super) twins: Twins,
@@ -124,6 +131,7 @@ struct Wanted<'a> {
     digests: BTreeSet<&'a str>,
     heads: Vec<i64>,
     sources: BTreeSet<(&'a str, i32)>,
+    epochs: BTreeSet<(&'a str, i32)>,
     pieces: (Vec<i64>, Vec<i64>, Vec<i64>),
     ids: Vec<&'a [u8]>,
     positions: (Vec<&'a str>, Vec<i32>, Vec<Offset>, Vec<&'a str>),
@@ -137,12 +145,14 @@ impl<'a> Wanted<'a> {
         match change {
             Change::Admit(admit) => {
                 self.sources.insert((&admit.topic, admit.partition));
+                self.proof(&admit.proof);
                 for run in &admit.runs {
                     self.run(run, Some((&admit.topic, admit.partition)), outlet);
                 }
             }
             Change::Append(append) => {
                 self.heads.push(append.run.0);
+                self.proof(&append.proof);
                 append.children.iter().for_each(|child| self.run(child, None, outlet));
                 self.topics(&append.records, outlet);
                 self.pieces(append.run, &append.stream);
@@ -157,8 +167,18 @@ impl<'a> Wanted<'a> {
                 self.sent.0.extend(firsts);
                 self.sent.1.extend(lasts);
             }
-            Change::Define { .. } | Change::Tick { .. } | Change::Prune(_) => {}
+            Change::Post { run, .. } => self.heads.push(run.0),
+            Change::Discard(_)
+            | Change::Define { .. }
+            | Change::Tick { .. }
+            | Change::Prune(_)
+            | Change::TakeOver(_) => {}
         }
+    }
+
+    fn proof(&mut self, proof: &'a Proof) {
+        let homes = proof.iter().map(|tenure| (tenure.home.topic.as_str(), tenure.home.partition));
+        self.epochs.extend(homes);
     }
 
     fn run(&mut self, run: &'a NewRun, source: Option<(&'a str, i32)>, outlet: Outlet) {
@@ -209,6 +229,7 @@ impl Known {
         changes.for_each(|change| wanted.change(change, outlet));
         let digests: Vec<&str> = wanted.digests.iter().copied().collect();
         let (topics, partitions): (Vec<&str>, Vec<i32>) = wanted.sources.iter().copied().unzip();
+        let (owned_topics, owned_partitions): (Vec<&str>, Vec<i32>) = wanted.epochs.iter().copied().unzip();
         let Wanted { runs, heads, pieces, ids, positions, dedupe_ids, keys, sent, .. } = &wanted;
 
         let mut known = Self::default();
@@ -220,6 +241,10 @@ impl Known {
                 Ok(())
             }),
         ];
+        // First of all: the rest is then as the owner before left it.
+        if !owned_topics.is_empty() {
+            calls.push((Call::new(EPOCHS, vec![&owned_topics, &owned_partitions]), Self::epoch));
+        }
         if *runs > 0 {
             calls.push((Call::new(NUMBERS, vec![runs]), Self::number));
             calls.push((Call::new(DEFINITIONS, vec![&digests]), Self::definition));
@@ -279,6 +304,7 @@ impl Known {
             status: decode::status(row, 2)?,
             outcome_blob: row.try_get(3)?,
             next: decode::number(row, 4)?,
+            source: row.try_get(5)?,
         };
         self.heads.insert(RunId(row.try_get(0)?), head);
         Ok(())
@@ -287,6 +313,11 @@ impl Known {
     fn source(&mut self, row: &Row) -> Result<(), Error> {
         let source = Source { id: row.try_get(2)?, next: row.try_get(3)?, end: row.try_get(4)? };
         self.sources.insert((row.try_get(0)?, row.try_get(1)?), source);
+        Ok(())
+    }
+
+    fn epoch(&mut self, row: &Row) -> Result<(), Error> {
+        self.epochs.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 mod alone;
 mod batch;
 mod change;
+mod channel;
 mod decode;
 mod known;
 mod migrate;
@@ -25,16 +26,18 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use pathway_engine::project::Secret;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::change::{Change, Done};
+use self::channel::Channel;
 use self::owner::Owner;
 use self::pool::{Pool, Select, given, one};
 use self::target::Target;
 use self::writer::Writer;
 use super::watch::{Hub, Subject, Watch};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Counts, Event, Filter, NewRecord, Offset, Outgoing, Outlet,
-    Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
+    Admission, Admit, Answer, Append, Appended, Counts, Epoch, Event, Filter, Home, Message, NewRecord,
+    Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
 };
 
 pub use self::target::PostgresUrlError;
@@ -47,9 +50,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct PostgresStore {
     id: String,
+    is_shared: bool,
     writer: Writer,
     pool: Pool,
     hub: Arc<Hub>,
+    _listening: DropGuard,
 }
 
 /// How a store is opened.
@@ -59,11 +64,13 @@ pub struct PostgresOptions {
     pub outlet: Outlet,
     /// How long a server that is away is waited for.
     pub patience: Duration,
+    /// Whether other processes may have it open too, all of them with this said.
+    pub is_shared: bool,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { outlet: Outlet::Topics, patience: PATIENCE }
+        Self { outlet: Outlet::Topics, patience: PATIENCE, is_shared: false }
     }
 }
 
@@ -75,12 +82,18 @@ impl PostgresStore {
     /// reached or is too old.
     pub async fn open(url: &Secret, options: PostgresOptions) -> Result<Self, StoreError> {
         let target = Target::new(url).map_err(|source| cannot_open("PostgreSQL", source))?;
-        let (owner, id) = Owner::open(&target).await?;
+        let (owner, id) = Owner::open(&target, options.is_shared).await?;
         let hub = Arc::<Hub>::default();
-        let PostgresOptions { outlet, patience } = options;
+        let PostgresOptions { outlet, patience, is_shared } = options;
         let pool = Pool::new(target.clone(), patience);
-        let writer = Writer::start((owner, id.clone()), target, outlet, patience, Arc::clone(&hub));
-        Ok(Self { id, writer, pool, hub })
+        let channel = is_shared.then(|| Channel::new(&id));
+        let listening = CancellationToken::new();
+        if let Some(channel) = channel.clone() {
+            tokio::spawn(channel.listen(target.clone(), Arc::clone(&hub), listening.clone()));
+        }
+        let writer =
+            Writer::start((owner, id.clone()), target, (outlet, channel), patience, Arc::clone(&hub));
+        Ok(Self { id, is_shared, writer, pool, hub, _listening: listening.drop_guard() })
     }
 
     fn read<T: Send + 'static>(&self, select: Select<T>) -> Answer<'_, T> {
@@ -99,6 +112,17 @@ fn cannot_open(place: &str, source: impl std::error::Error + Send + Sync + 'stat
 impl Store for PostgresStore {
     fn id(&self) -> &str {
         &self.id
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    fn take_over(&self, home: &Home) -> Answer<'_, Epoch> {
+        self.writer.submit(Change::TakeOver(home.clone()), |done| match done {
+            Done::TakenOver(epoch) => Some(epoch),
+            _ => None,
+        })
     }
 
     fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>> {
@@ -128,6 +152,14 @@ impl Store for PostgresStore {
 
     fn settle(&self, change: Settle) -> Answer<'_, ()> {
         self.change(Change::Settle(change))
+    }
+
+    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
+        self.change(Change::Post { run, payload })
+    }
+
+    fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
+        self.change(Change::Discard(messages))
     }
 
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
@@ -162,6 +194,14 @@ impl Store for PostgresStore {
 
     fn unfinished(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
         self.read(runs::unfinished(after, limit))
+    }
+
+    fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(runs::unfinished_of(home, after, limit))
+    }
+
+    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
+        self.read(runs::inbox(after, limit))
     }
 
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {
@@ -215,6 +255,16 @@ impl Store for PostgresStore {
         self.read(records::outbox(after, limit, max_bytes))
     }
 
+    fn outbox_of(
+        &self,
+        homes: &[Home],
+        after: i64,
+        limit: u32,
+        max_bytes: usize,
+    ) -> Answer<'_, Vec<Outgoing>> {
+        self.read(records::outbox_of(homes, after, limit, max_bytes))
+    }
+
     fn counts(&self) -> Answer<'_, Counts> {
         self.read(runs::counts())
     }
@@ -241,6 +291,10 @@ impl Store for PostgresStore {
 
     fn watch_outbox(&self) -> Watch {
         self.hub.watch(Subject::Outbox)
+    }
+
+    fn watch_inbox(&self) -> Watch {
+        self.hub.watch(Subject::Inbox)
     }
 
     fn stopped(&self) -> BoxFuture<'static, Arc<str>> {

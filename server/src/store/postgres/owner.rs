@@ -1,6 +1,7 @@
 //! The one session that writes, and how it is taken up again when its connection is lost.
 //!
-//! It holds a lock as long as it lives, so two processes never write to one store. Before a new
+//! It holds a lock as long as it lives: alone, so that two processes never write to one store, or
+//! together with others that know of each other. Before a new
 //! session takes the lock the old one has been ended, and then the server knows what became of its
 //! last transaction.
 
@@ -20,10 +21,13 @@ use crate::store::StoreError;
 const SETTINGS: &str = "
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET plan_cache_mode = force_generic_plan; SET jit = off;
-    SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '5s';
+    SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '5s';
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local')";
-const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('pathway store ' || current_schema(), 0))";
+/// A process that was stopped in a transaction holds others up no longer than its time-out says.
+const ALONE: &str = "SELECT pg_advisory_lock(hashtextextended('pathway store ' || current_schema(), 0))";
+const TOGETHER: &str =
+    "SELECT pg_advisory_lock_shared(hashtextextended('pathway store ' || current_schema(), 0))";
 
 /// Who a session is, to the server.
 #[derive(Debug, Clone)]
@@ -38,6 +42,7 @@ struct Backend {
 pub(super) struct Owner {
     pub(super) session: Session,
     backend: Backend,
+    is_shared: bool,
 }
 
 /// What became of a transaction.
@@ -50,13 +55,13 @@ pub(super) enum Fate {
 }
 
 impl Owner {
-    /// Takes the store for this process, and brings its schema up to date; the store's id.
-    pub(super) async fn open(target: &Target) -> Result<(Self, String), StoreError> {
+    /// Takes the store, for this process or for all that share it, and brings its schema up to date; the store's id.
+    pub(super) async fn open(target: &Target, is_shared: bool) -> Result<(Self, String), StoreError> {
         let place = target.place.as_str();
         let open = |error| cannot_open(place, Described::from(error));
         let mut session = Session::open(target).await.map_err(open)?;
         let id = migrate::migrate(&mut session.client, place).await?;
-        let owner = Self::take(session).await.map_err(|error| {
+        let owner = Self::take(session, is_shared).await.map_err(|error| {
             if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
                 StoreError::Held { place: place.to_owned() }
             } else {
@@ -66,10 +71,10 @@ impl Owner {
         Ok((owner, id))
     }
 
-    async fn take(session: Session) -> Result<Self, tokio_postgres::Error> {
+    async fn take(session: Session, is_shared: bool) -> Result<Self, tokio_postgres::Error> {
         let client = &session.client;
         client.batch_execute(SETTINGS).await?;
-        client.execute(LOCK, &[]).await?;
+        client.execute(if is_shared { TOGETHER } else { ALONE }, &[]).await?;
         let backend = client
             .query_one(
                 "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
@@ -77,7 +82,7 @@ impl Owner {
             )
             .await?;
         let backend = Backend { process: backend.get(0), started: backend.get(1) };
-        Ok(Self { session, backend })
+        Ok(Self { session, backend, is_shared })
     }
 
     /// Takes the place of a session that was lost: it can do nothing any more when this is ready.
@@ -88,14 +93,14 @@ impl Owner {
             .execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                  WHERE pid = $1 AND backend_start::text = $2 AND pid <> pg_backend_pid()",
-                &[&lost.0.process, &lost.0.started],
+                &[&lost.backend.process, &lost.backend.started],
             )
             .await?;
         let id = session.client.query_one("SELECT value FROM meta WHERE name = 'store_id'", &[]).await?;
-        if id.get::<_, &str>(0) != lost.1 {
+        if id.get::<_, &str>(0) != lost.store_id {
             return Err(Failed::Taken("the database is another store now".into()));
         }
-        match Self::take(session).await {
+        match Self::take(session, lost.is_shared).await {
             Ok(owner) => Ok(owner),
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 Err(Failed::Taken("another pathway process has taken it over".into()))
@@ -106,7 +111,7 @@ impl Owner {
 
     /// What is needed to take its place.
     pub(super) fn lose(self, store_id: &str) -> Lost {
-        Lost(self.backend, store_id.to_owned())
+        Lost { backend: self.backend, store_id: store_id.to_owned(), is_shared: self.is_shared }
     }
 
     /// What became of a transaction of a session that has ended.
@@ -125,9 +130,13 @@ impl Owner {
     }
 }
 
-/// A session that was lost, and the id of its store.
+/// A session that was lost.
 #[derive(Debug, Clone)]
-pub(super) struct Lost(Backend, String);
+pub(super) struct Lost {
+    backend: Backend,
+    store_id: String,
+    is_shared: bool,
+}
 
 /// Why a lost session has no successor.
 #[derive(Debug)]

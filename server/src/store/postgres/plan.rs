@@ -13,7 +13,7 @@ use crate::bus::EMBEDDED_PARTITION;
 use crate::store::watch::Subject;
 use crate::store::{
     Admission, Admit, Append, Appended, Conflict, DuplicateOf, NewRecord, NewRun, Offset, Outlet, RunId,
-    StoreError, StreamRow,
+    StoreError, StreamRow, Tenure,
 };
 
 /// What a batch comes to.
@@ -30,7 +30,8 @@ pub(super) struct Plan<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Origin {
     Source(i64),
-    Parent(RunId),
+    /// A run, and its source.
+    Parent(RunId, Option<i64>),
 }
 
 impl<'a> Plan<'a> {
@@ -56,14 +57,25 @@ impl<'a> Plan<'a> {
                 self.rows.settle(settle);
                 Ok(Done::Nothing)
             }
-            Change::Define { .. } | Change::Tick { .. } | Change::Prune(_) => {
+            Change::Post { run, payload } => {
+                self.free(*run, &[])?;
+                self.rows.message(*run, payload);
+                self.changed.push(Subject::Inbox);
+                Ok(Done::Nothing)
+            }
+            Change::Discard(messages) => {
+                self.rows.received(messages);
+                Ok(Done::Nothing)
+            }
+            Change::Define { .. } | Change::Tick { .. } | Change::Prune(_) | Change::TakeOver(_) => {
                 Err(missing("a change of its own"))
             }
         }
     }
 
     fn admit(&mut self, admit: &'a Admit) -> Result<Vec<Admission>, StoreError> {
-        let Admit { topic, partition, from_offset, next_offset, runs } = admit;
+        let Admit { topic, partition, proof, from_offset, next_offset, runs } = admit;
+        self.expect_owner(proof.as_deref())?;
         let definitions = self.definitions(runs)?;
         let source = self.known.sources.get_mut(&(topic.clone(), *partition));
         let source = source.ok_or_else(|| missing("a partition"))?;
@@ -79,6 +91,7 @@ impl<'a> Plan<'a> {
     }
 
     fn append(&mut self, append: &'a Append) -> Result<Appended, StoreError> {
+        self.expect_owner(append.proof.as_deref())?;
         let definitions = self.definitions(&append.children)?;
         self.free(append.run, &append.stream)?;
         let head = self.known.heads.get_mut(&append.run).ok_or(Conflict::UnknownRun(append.run))?;
@@ -98,10 +111,12 @@ impl<'a> Plan<'a> {
         if append.status.is_some() || !append.stream.is_empty() {
             self.changed.push(Subject::Run(head.public_id.clone()));
         }
+        let source = head.source;
+        self.rows.received(&append.received);
         self.pieces(append.run, &append.stream);
-        let offsets = self.send(&append.records)?;
+        let offsets = self.send(&append.records, source)?;
         let children = append.children.iter().zip(definitions);
-        let parent = Origin::Parent(append.run);
+        let parent = Origin::Parent(append.run, source);
         let children = children
             .map(|(run, definition)| self.insert(run, definition, parent))
             .collect::<Result<_, _>>()?;
@@ -115,6 +130,17 @@ impl<'a> Plan<'a> {
         }
         self.pieces(run, rows);
         Ok(())
+    }
+
+    /// That a change is made by the owner of what it changes.
+    fn expect_owner(&self, proof: Option<&Tenure>) -> Result<(), Conflict> {
+        let Some(Tenure { home, epoch }) = proof else { return Ok(()) };
+        let found = self.known.epochs.get(&(home.topic.clone(), home.partition)).copied().unwrap_or(0);
+        if found == *epoch {
+            Ok(())
+        } else {
+            Err(Conflict::Fenced { home: home.clone(), epoch: *epoch, found })
+        }
     }
 
     /// That a run may be appended to, and streams none of these rows already.
@@ -153,9 +179,12 @@ impl<'a> Plan<'a> {
         for id in std::iter::once(&run.public_id).chain(&run.correlation) {
             self.changed.push(Subject::Run(id.clone()));
         }
-        let (position, parent) = match origin {
-            Origin::Source(source) => (run.offset.map(|offset| (source, offset)), None),
-            Origin::Parent(parent) => (None, Some(parent.0)),
+        let (position, source, parent) = match origin {
+            Origin::Source(source) => {
+                let position = run.offset.map(|offset| (source, offset));
+                (position, position.map(|_| source), None)
+            }
+            Origin::Parent(parent, source) => (None, source, Some(parent.0)),
         };
         if let Some(duplicate) = self.duplicate(run, position) {
             return Ok(duplicate);
@@ -172,7 +201,7 @@ impl<'a> Plan<'a> {
         rows.pathway.push(&run.pathway);
         rows.definition.push(definition);
         rows.subject.push(run.subject.as_deref().map(str::as_bytes));
-        rows.source.push(position.map(|(source, _)| source));
+        rows.source.push(source);
         rows.offset.push(position.map(|(_, offset)| offset));
         rows.lane.push(run.lane.as_deref().map(str::as_bytes));
         rows.correlation.push(run.correlation.as_deref().map(str::as_bytes));
@@ -185,7 +214,7 @@ impl<'a> Plan<'a> {
         let key = key.map(|key| (key.to_owned(), run.subject.clone().unwrap_or_default()));
         self.known.twins.add(&twin, &run.pathway, position, run.dedupe_id.clone(), key);
         self.pieces(id, &run.stream);
-        self.send(&run.records)?;
+        self.send(&run.records, source)?;
         Ok(Admission::Inserted(id))
     }
 
@@ -214,12 +243,12 @@ impl<'a> Plan<'a> {
     }
 
     /// Publishes what runs send: on a topic here, or through the outbox. One offset per record,
-    /// where it is known.
-    fn send(&mut self, records: &'a [NewRecord]) -> Result<Vec<Offset>, StoreError> {
+    /// where it is known. `source` is that of the run.
+    fn send(&mut self, records: &'a [NewRecord], source: Option<i64>) -> Result<Vec<Offset>, StoreError> {
         match self.outlet {
             Outlet::Topics => self.publish(records),
             Outlet::Outbox => {
-                records.iter().for_each(|record| self.rows.outgoing(record));
+                records.iter().for_each(|record| self.rows.outgoing(source, record));
                 if !records.is_empty() {
                     self.changed.push(Subject::Outbox);
                 }

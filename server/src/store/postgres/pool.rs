@@ -61,7 +61,7 @@ impl Pool {
                 Ok(read) => return Ok(read),
                 Err(error) => error,
             };
-            if Fault::of(&error) != Fault::Lost || !patience.pause().await {
+            if Fault::of(&error, false) != Fault::Lost || !patience.pause().await {
                 return Err(StoreError::Read(shared(error)));
             }
         }

@@ -4,7 +4,7 @@ use tokio_postgres::{Error, Row};
 
 use super::decode;
 use super::pool::{Select, all, given, one};
-use crate::store::{NewRecord, Offset, Outgoing, Record};
+use crate::store::{Home, NewRecord, Offset, Outgoing, Record};
 
 /// What a read is bounded by, as the database counts.
 fn bytes(max: usize) -> i64 {
@@ -57,16 +57,37 @@ pub(super) fn next_offset(topic: &str, partition: i32) -> Select<Option<Offset>>
     Select { sql, given: given![topic.to_owned(), partition], read }
 }
 
+macro_rules! select_outgoing {
+    ($where:literal) => {
+        concat!(
+            r#"SELECT id, topic, "key", headers,
+                      coalesce(value, (SELECT bytes FROM blob WHERE hash = value_blob)), time, refused
+               FROM (SELECT *, row_number() OVER place AS n, sum(size) OVER place AS total
+                     FROM (SELECT *, coalesce(octet_length(value), (SELECT octet_length(bytes) FROM blob
+                                                                    WHERE hash = value_blob), 0) AS size
+                           FROM outbox WHERE id > $1"#,
+            $where,
+            r#"            ORDER BY id LIMIT $2) AS sized
+                     WINDOW place AS (ORDER BY id)) AS summed
+               WHERE total <= $3::bigint OR n = 1 ORDER BY id"#
+        )
+    };
+}
+
+/// Of what runs of these partitions sent.
+pub(super) fn outbox_of(homes: &[Home], after: i64, limit: u32, max_bytes: usize) -> Select<Vec<Outgoing>> {
+    let (topics, partitions): (Vec<_>, Vec<_>) =
+        homes.iter().map(|home| (home.topic.clone(), home.partition)).unzip();
+    let sql = select_outgoing!(
+        r#" AND source IN (SELECT source.id FROM unnest($4::text[], $5::int[]) AS home(topic, "partition")
+                           JOIN source USING (topic, "partition"))"#
+    );
+    let given = given![after, i64::from(limit), bytes(max_bytes), topics, partitions];
+    Select { sql, given, read: |rows| all(rows, outgoing) }
+}
+
 pub(super) fn outbox(after: i64, limit: u32, max_bytes: usize) -> Select<Vec<Outgoing>> {
-    let sql = r#"
-        SELECT id, topic, "key", headers, coalesce(value, (SELECT bytes FROM blob WHERE hash = value_blob)),
-               time, refused
-        FROM (SELECT *, row_number() OVER place AS n, sum(size) OVER place AS total
-              FROM (SELECT *, coalesce(octet_length(value),
-                                       (SELECT octet_length(bytes) FROM blob WHERE hash = value_blob), 0) AS size
-                    FROM outbox WHERE id > $1 ORDER BY id LIMIT $2) AS sized
-              WINDOW place AS (ORDER BY id)) AS summed
-        WHERE total <= $3::bigint OR n = 1 ORDER BY id"#;
+    let sql = select_outgoing!("");
     Select { sql, given: given![after, i64::from(limit), bytes(max_bytes)], read: |rows| all(rows, outgoing) }
 }
 

@@ -10,8 +10,10 @@ use crate::store::{NewEvent, NewRecord, Offset, RunId, Settle, StatusChange, Str
 /// Payloads up to this size stay in their row.
 const INLINE_MAX: usize = 32 * 1024;
 
-const BLOBS: &str = "INSERT INTO blob (hash, bytes) SELECT * FROM unnest($1::bytea[], $2::bytea[])
-    ON CONFLICT DO NOTHING";
+/// One that is there is locked, so that nobody finds it unused before this is committed.
+const BLOBS: &str = "INSERT INTO blob (hash, bytes)
+    SELECT DISTINCT ON (hash) * FROM unnest($1::bytea[], $2::bytea[]) AS new(hash, bytes) ORDER BY hash
+    ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash";
 const RUNS: &str = r#"INSERT INTO run (id, status, finished_at, created_at, public_id, pathway, definition, subject,
         source, "offset", lane, correlation, dedupe_id, idempotency_key, input_hash, parent,
         started, started_blob, outcome, outcome_blob)
@@ -30,16 +32,20 @@ const STATES: &str =
 const RECORDS: &str = r#"INSERT INTO record (source, "offset", time, "key", headers, value, value_blob)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[],
         $7::bytea[])"#;
-const OUTBOX: &str = r#"INSERT INTO outbox (topic, time, "key", headers, value, value_blob)
-    SELECT topic, time, "key", headers, value, value_blob
-    FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[])
-        WITH ORDINALITY AS new(topic, time, "key", headers, value, value_blob, place) ORDER BY place"#;
+const OUTBOX: &str = r#"INSERT INTO outbox (source, topic, time, "key", headers, value, value_blob)
+    SELECT source, topic, time, "key", headers, value, value_blob
+    FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
+        WITH ORDINALITY AS new(source, topic, time, "key", headers, value, value_blob, place) ORDER BY place"#;
+const INBOX: &str = "INSERT INTO inbox (run, payload) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
+const RECEIVED: &str = "DELETE FROM inbox WHERE id = ANY($1::bigint[])";
 const POSITIONS: &str = "UPDATE source SET next_offset = new.next
     FROM unnest($1::bigint[], $2::bigint[]) AS new(id, next) WHERE source.id = new.id";
 const SENT: &str = "DELETE FROM outbox USING unnest($1::bigint[], $2::bigint[]) AS sent(first, last)
     WHERE id BETWEEN first AND last AND refused IS NULL";
 const REFUSED: &str = "UPDATE outbox SET refused = new.why
     FROM unnest($1::bigint[], $2::text[]) AS new(id, why) WHERE outbox.id = new.id";
+/// Waits for whoever is about to use them, so that [`RELEASE`] sees it.
+pub(super) const SEIZE: &str = "SELECT FROM blob WHERE hash = ANY($1::bytea[]) ORDER BY hash FOR UPDATE";
 /// Deletes those that no row holds any more.
 pub(super) const RELEASE: &str = "DELETE FROM blob WHERE hash = ANY($1::bytea[])
     AND NOT EXISTS (SELECT 1 FROM run WHERE started_blob = blob.hash)
@@ -140,6 +146,10 @@ pub(super) struct Rows<'a> {
     positions: (Vec<i64>, Vec<Offset>),
     sent: (Vec<i64>, Vec<i64>),
     refused: (Vec<i64>, Vec<String>),
+    /// Of the runs that sent what is in the outbox.
+    outbox_sources: Vec<Option<i64>>,
+    messages: (Vec<i64>, Vec<&'a [u8]>),
+    received: Vec<i64>,
     /// Blobs that may be needed no more.
     released: Vec<Vec<u8>>,
 }
@@ -177,9 +187,19 @@ impl<'a> Rows<'a> {
         self.records.put(&mut self.blobs, record);
     }
 
-    pub(super) fn outgoing(&mut self, record: &'a NewRecord) {
+    pub(super) fn outgoing(&mut self, source: Option<i64>, record: &'a NewRecord) {
+        self.outbox_sources.push(source);
         self.outbox.topic.push(&record.topic);
         self.outbox.put(&mut self.blobs, record);
+    }
+
+    pub(super) fn message(&mut self, run: RunId, payload: &'a [u8]) {
+        self.messages.0.push(run.0);
+        self.messages.1.push(payload);
+    }
+
+    pub(super) fn received(&mut self, messages: &[i64]) {
+        self.received.extend(messages);
     }
 
     pub(super) fn position(&mut self, source: i64, next: Offset) {
@@ -229,9 +249,10 @@ impl<'a> Rows<'a> {
         ];
         let mut record: Given<'_> = vec![&records.source, &records.offset];
         record.extend(records.given());
-        let mut outgoing: Given<'_> = vec![&outbox.topic];
+        let mut outgoing: Given<'_> = vec![&self.outbox_sources, &outbox.topic];
         outgoing.extend(outbox.given());
-        let all: [(&'static str, usize, Given<'_>); 11] = [
+        let (messages, received) = (&self.messages, &self.received);
+        let all: [(&'static str, usize, Given<'_>); 14] = [
             (BLOBS, blobs.hash.len(), vec![&blobs.hash, &blobs.bytes]),
             (RUNS, runs.id.len(), runs.given()),
             (EVENTS, event.0.len(), vec![&event.0, &event.1, &event.2, &event.3.inline, &event.3.blob]),
@@ -242,6 +263,9 @@ impl<'a> Rows<'a> {
             (POSITIONS, positions.0.len(), vec![&positions.0, &positions.1]),
             (SENT, sent.0.len(), vec![&sent.0, &sent.1]),
             (REFUSED, refused.0.len(), vec![&refused.0, &refused.1]),
+            (INBOX, messages.0.len(), vec![&messages.0, &messages.1]),
+            (RECEIVED, received.len(), vec![received]),
+            (SEIZE, released.len(), vec![released]),
             (RELEASE, released.len(), vec![released]),
         ];
         let written = all.into_iter().filter(|(_, rows, _)| *rows > 0);

@@ -4,7 +4,7 @@ use tokio_postgres::{Error, Row};
 
 use super::decode::{self, text};
 use super::pool::{Select, all, given, one};
-use crate::store::{Counts, Event, Filter, Position, Run, RunId, Status, StreamRow};
+use crate::store::{Counts, Event, Filter, Home, Message, Position, Run, RunId, Status, StreamRow};
 
 macro_rules! select_run {
     ($rest:literal) => {
@@ -22,10 +22,9 @@ macro_rules! select_run {
 }
 
 fn run(row: &Row) -> Result<Run, Error> {
-    let source = match row.try_get::<_, Option<String>>(5)? {
-        Some(topic) => Some(Position { topic, partition: row.try_get(6)?, offset: row.try_get(7)? }),
-        None => None,
-    };
+    let home = home(row, 5)?;
+    let position = home.clone().zip(row.try_get(7)?);
+    let source = position.map(|(Home { topic, partition }, offset)| Position { topic, partition, offset });
     Ok(Run {
         id: RunId(row.try_get(0)?),
         public_id: text(row, 1)?.unwrap_or_default(),
@@ -33,6 +32,7 @@ fn run(row: &Row) -> Result<Run, Error> {
         digest: row.try_get(3)?,
         subject: text(row, 4)?,
         source,
+        home,
         lane: text(row, 8)?,
         correlation: text(row, 9)?.unwrap_or_default(),
         input_hash: row.try_get(10)?,
@@ -43,6 +43,14 @@ fn run(row: &Row) -> Result<Run, Error> {
         finished_at: row.try_get(15)?,
         outcome: row.try_get(16)?,
     })
+}
+
+/// The partition at two columns, its topic and number.
+fn home(row: &Row, at: usize) -> Result<Option<Home>, Error> {
+    match row.try_get(at)? {
+        Some(topic) => Ok(Some(Home { topic, partition: row.try_get(at + 1)? })),
+        None => Ok(None),
+    }
 }
 
 const ONE: fn(&[Row]) -> Result<Option<Run>, Error> = |rows| one(rows, run);
@@ -79,6 +87,33 @@ pub(super) fn by_idempotency(pathway: &str, subject: Option<&str>, key: &str) ->
 pub(super) fn unfinished(after: Option<RunId>, limit: u32) -> Select<Vec<Run>> {
     let sql = select_run!("WHERE finished_at IS NULL AND run.id > $1 ORDER BY run.id LIMIT $2");
     Select { sql, given: given![after.map_or(0, |run| run.0), i64::from(limit)], read: MANY }
+}
+
+pub(super) fn unfinished_of(home: &Home, after: Option<RunId>, limit: u32) -> Select<Vec<Run>> {
+    let sql = select_run!(
+        r#"WHERE finished_at IS NULL AND run.id > $1
+               AND run.source = (SELECT id FROM source WHERE topic = $3 AND "partition" = $4)
+           ORDER BY run.id LIMIT $2"#
+    );
+    let given = given![after.map_or(0, |run| run.0), i64::from(limit), home.topic.clone(), home.partition];
+    Select { sql, given, read: MANY }
+}
+
+pub(super) fn inbox(after: i64, limit: u32) -> Select<Vec<Message>> {
+    let sql = r#"SELECT inbox.id, inbox.run, run.public_id, source.topic, source."partition", inbox.payload
+        FROM inbox JOIN run ON run.id = inbox.run LEFT JOIN source ON source.id = run.source
+        WHERE inbox.id > $1 ORDER BY inbox.id LIMIT $2"#;
+    Select { sql, given: given![after, i64::from(limit)], read: |rows| all(rows, message) }
+}
+
+fn message(row: &Row) -> Result<Message, Error> {
+    Ok(Message {
+        id: row.try_get(0)?,
+        run: RunId(row.try_get(1)?),
+        public_id: text(row, 2)?.unwrap_or_default(),
+        home: home(row, 3)?,
+        payload: row.try_get(5)?,
+    })
 }
 
 pub(super) fn children(parent: RunId) -> Select<Vec<Run>> {

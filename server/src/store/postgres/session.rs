@@ -88,7 +88,8 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) fn of(error: &Error) -> Self {
+    /// `is_shared`: other processes write to the store too.
+    pub(super) fn of(error: &Error, is_shared: bool) -> Self {
         let Some(db) = error.as_db_error() else {
             // What could not even be sent is the fault of what was to be sent.
             let local = error.to_string();
@@ -100,6 +101,9 @@ impl Fault {
         };
         let code = db.code().code();
         match code.get(..2).unwrap_or_default() {
+            // Another process inserted the same at the same time, or is slow to end its transaction.
+            "23" if code == "23505" && is_shared => Self::Again,
+            "55" if code == "55P03" && is_shared => Self::Again,
             // Data, constraints, limits of the program.
             "22" | "23" | "54" => Self::Change,
             // Deadlocks and the like.

@@ -7,10 +7,15 @@ use pathway_engine::project::Secret;
 use rustls::ClientConfig;
 use rustls_platform_verifier::ConfigVerifierExt as _;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::causes::with_causes;
+
+/// A connection with its TLS, if it has any.
+pub(super) type Connection =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// How long reaching the server may take, where the URL does not say.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -68,9 +73,14 @@ impl Target {
         Ok(Self { place: place(&config), config, tls: MakeRustlsConnect::new(tls) })
     }
 
+    /// A connection, for whoever drives it.
+    pub(super) async fn open(&self) -> Result<(Client, Connection), tokio_postgres::Error> {
+        self.config.connect(self.tls.clone()).await
+    }
+
     /// A connection, which ends with its client.
     pub(super) async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        let (client, connection) = self.open().await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(error = with_causes(&error), "a connection to PostgreSQL was lost");

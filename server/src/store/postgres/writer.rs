@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{self, Doubt, Failed, Outcome};
 use super::change::{Change, Done, Job};
+use super::channel::Channel;
 use super::owner::{self, Fate, Lost, Owner};
 use super::patience::Patience;
 use super::session::{Fault, shared};
@@ -38,14 +39,14 @@ impl Writer {
     pub(super) fn start(
         (owner, store_id): (Owner, String),
         target: Target,
-        outlet: Outlet,
+        (outlet, channel): (Outlet, Option<Channel>),
         patience: Duration,
         hub: Arc<Hub>,
     ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (stop, stopped) = Stopped::new();
         let seat = Some(Seat::Taken(Box::new(owner)));
-        let task = Task { target, store_id, outlet, patience, hub, stop, seat };
+        let task = Task { target, store_id, outlet, patience, hub, channel, stop, seat };
         tokio::spawn(task.run(jobs));
         Self { queue, stopped }
     }
@@ -88,6 +89,8 @@ struct Task {
     outlet: Outlet,
     patience: Duration,
     hub: Arc<Hub>,
+    /// Where others are told of what was committed; none: there are no others.
+    channel: Option<Channel>,
     stop: Stop,
     /// None only while somebody sits down or stands up.
     seat: Option<Seat>,
@@ -198,16 +201,18 @@ impl Task {
                 }
             }
         }
-        let (error, possible) = match batch::commit(&mut owner.session, jobs, self.outlet).await {
-            Ok(outcome) => {
-                self.seat = Some(Seat::Taken(owner));
-                return Ok(Ok(outcome));
-            }
-            Err(Failed::Broken(error)) => return Err(Refusal::Stopped(error.to_string().into())),
-            Err(Failed::Before(error)) => (error, None),
-            Err(Failed::Committing(error, possible)) => (error, Some(possible)),
-        };
-        let fault = if owner.session.client.is_closed() { Fault::Lost } else { Fault::of(&error) };
+        let (error, possible) =
+            match batch::commit(&mut owner.session, jobs, self.outlet, self.channel.as_ref()).await {
+                Ok(outcome) => {
+                    self.seat = Some(Seat::Taken(owner));
+                    return Ok(Ok(outcome));
+                }
+                Err(Failed::Broken(error)) => return Err(Refusal::Stopped(error.to_string().into())),
+                Err(Failed::Before(error)) => (error, None),
+                Err(Failed::Committing(error, possible)) => (error, Some(possible)),
+            };
+        let fault =
+            if owner.session.client.is_closed() { Fault::Lost } else { Fault::of(&error, self.is_shared()) };
         if fault == Fault::Lost {
             *doubt = possible;
             return Ok(Err(self.stand_up(owner, error)));
@@ -225,6 +230,10 @@ impl Task {
             Fault::Server => Err(Refusal::All(StoreError::Away(error))),
             Fault::Again | Fault::Lost => Ok(Err(error)),
         }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.channel.is_some()
     }
 
     async fn sit_down(&mut self) -> Result<Box<Owner>, owner::Failed> {

@@ -6,12 +6,13 @@ use super::blob::{self, Stored};
 use super::writer::{Change, Context};
 use super::{append, publish, source};
 use crate::store::watch::Subject;
-use crate::store::{Admission, Admit, Conflict, DuplicateOf, NewRun, RunId, StoreError};
+use crate::store::{Admission, Admit, Conflict, DuplicateOf, NewRun, Offset, RunId, StoreError};
 
 impl Change for Admit {
     type Output = Vec<Admission>;
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError> {
+        source::expect_owner(context.connection, self.proof.as_deref())?;
         let source = source::id(context.connection, &self.topic, self.partition)?;
         if let Some(found) = source::next_offset(context.connection, source)?
             && found != self.from_offset
@@ -35,7 +36,8 @@ impl Change for Admit {
 #[derive(Clone, Copy)]
 pub(super) enum Origin {
     Source(i64),
-    Parent(RunId),
+    /// A run, and its source.
+    Parent(RunId, Option<i64>),
 }
 
 /// Inserts runs, most of which are of one definition.
@@ -70,9 +72,9 @@ impl<'c> Insertion<'c> {
         }
         let definition = self.definition(&run.digest)?;
         let connection = self.connection;
-        let (source, parent) = match origin {
-            Origin::Source(source) => (run.offset.map(|_| source), None),
-            Origin::Parent(parent) => (None, Some(parent.0)),
+        let (offset, source, parent) = match origin {
+            Origin::Source(source) => (run.offset, run.offset.map(|_| source), None),
+            Origin::Parent(parent, source) => (None, source, Some(parent.0)),
         };
         let started = Stored::put(connection, &run.started)?;
         let outcome = Stored::put_option(connection, run.outcome.as_deref())?;
@@ -85,7 +87,7 @@ impl<'c> Insertion<'c> {
             definition,
             run.subject,
             source,
-            source.and(run.offset),
+            offset,
             run.lane,
             run.correlation,
             run.dedupe_id,
@@ -100,11 +102,11 @@ impl<'c> Insertion<'c> {
         if inserted == 1 {
             let id = RunId(connection.last_insert_rowid());
             append::insert_stream(connection, id, &run.stream)?;
-            publish::send(context, &run.records)?;
+            publish::send(context, &run.records, source)?;
             return Ok(Admission::Inserted(id));
         }
         blob::release(connection, started.blob().into_iter().chain(outcome.blob()))?;
-        Ok(find_duplicate(connection, run, source)?)
+        Ok(find_duplicate(connection, run, source.zip(offset))?)
     }
 
     /// The id of a definition.
@@ -126,7 +128,12 @@ impl<'c> Insertion<'c> {
 }
 
 /// The run that stood in the way.
-fn find_duplicate(connection: &Connection, run: &NewRun, source: Option<i64>) -> rusqlite::Result<Admission> {
+fn find_duplicate(
+    connection: &Connection,
+    run: &NewRun,
+    position: Option<(i64, Offset)>,
+) -> rusqlite::Result<Admission> {
+    let (source, offset) = position.unzip();
     let key = run.idempotency.as_ref().map(|idempotency| &idempotency.key);
     let hash = run.idempotency.as_ref().map(|idempotency| &idempotency.input_hash);
     connection
@@ -142,7 +149,7 @@ fn find_duplicate(connection: &Connection, run: &NewRun, source: Option<i64>) ->
                LIMIT 1"#,
         )?
         .query_row(
-            params![source, run.offset, run.pathway, run.public_id, run.dedupe_id, key, run.subject, hash],
+            params![source, offset, run.pathway, run.public_id, run.dedupe_id, key, run.subject, hash],
             |row| {
                 let of = match row.get_ref(2)?.as_str()? {
                     "position" => DuplicateOf::Position,

@@ -4,8 +4,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::admit::{Insertion, Origin};
 use super::blob::{self, Stored};
-use super::publish;
 use super::writer::{Change, Context};
+use super::{inbox, publish, source};
 use crate::store::watch::Subject;
 use crate::store::{
     Append, Appended, Conflict, NewEvent, RunId, Status, StatusChange, StoreError, StreamRow,
@@ -15,17 +15,20 @@ impl Change for Append {
     type Output = Appended;
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError> {
-        let (public_id, status) = expect_next(context.connection, self.run, self.expected_seq)?;
+        source::expect_owner(context.connection, self.proof.as_deref())?;
+        let Head { public_id, status, source, .. } =
+            expect_next(context.connection, self.run, self.expected_seq)?;
         insert_events(context.connection, self.run, self.expected_seq, &self.events)?;
         insert_stream(context.connection, self.run, &self.stream)?;
         if let Some(change) = &self.status {
             update_status(context.connection, self.run, status, change)?;
         }
+        inbox::delete(context.connection, &self.received)?;
         if self.status.is_some() || !self.stream.is_empty() {
             context.changed.push(Subject::Run(public_id));
         }
-        let offsets = publish::send(context, &self.records)?;
-        let parent = Origin::Parent(self.run);
+        let offsets = publish::send(context, &self.records, source)?;
+        let parent = Origin::Parent(self.run, source);
         let mut children = Vec::with_capacity(self.children.len());
         if !self.children.is_empty() {
             let mut insertion = Insertion::new(context.connection)?;
@@ -47,42 +50,50 @@ impl Change for AppendStream {
     type Output = ();
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError> {
-        let (public_id, status, _) = head(context.connection, self.run)?;
-        if status.is_final() {
-            return Err(Conflict::Finished(self.run).into());
-        }
+        let Head { public_id, .. } = expect_unfinished(context.connection, self.run)?;
         insert_stream(context.connection, self.run, &self.rows)?;
         context.changed.push(Subject::Run(public_id));
         Ok(())
     }
 }
 
-/// The run's public id, its status and the sequence number that comes next.
-fn head(connection: &Connection, run: RunId) -> Result<(String, Status, u32), StoreError> {
-    let (public_id, status, next) = connection
+/// What a change of a run has to know of it.
+pub(super) struct Head {
+    public_id: String,
+    status: Status,
+    source: Option<i64>,
+    /// The sequence number that comes next.
+    next: u32,
+}
+
+fn head(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
+    let (public_id, status, source, next) = connection
         .prepare_cached(
-            "SELECT public_id, status, (SELECT ifnull(max(seq) + 1, 1) FROM event WHERE run = ?1)
+            "SELECT public_id, status, source, (SELECT ifnull(max(seq) + 1, 1) FROM event WHERE run = ?1)
              FROM run WHERE id = ?1",
         )?
         .query_row(params![run.0], |row| {
-            Ok((row.get(0)?, Status::from_name(row.get_ref(1)?.as_str()?), row.get(2)?))
+            Ok((row.get(0)?, Status::from_name(row.get_ref(1)?.as_str()?), row.get(2)?, row.get(3)?))
         })
         .optional()?
         .ok_or(Conflict::UnknownRun(run))?;
     let status =
         status.ok_or_else(|| StoreError::Stopped(format!("run {run} has no known status").into()))?;
-    Ok((public_id, status, next))
+    Ok(Head { public_id, status, source, next })
 }
 
-fn expect_next(connection: &Connection, run: RunId, expected: u32) -> Result<(String, Status), StoreError> {
-    let (public_id, status, found) = head(connection, run)?;
-    if status.is_final() {
-        return Err(Conflict::Finished(run).into());
+/// The run, if more may be appended.
+pub(super) fn expect_unfinished(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
+    let head = head(connection, run)?;
+    if head.status.is_final() { Err(Conflict::Finished(run).into()) } else { Ok(head) }
+}
+
+fn expect_next(connection: &Connection, run: RunId, expected: u32) -> Result<Head, StoreError> {
+    let head = expect_unfinished(connection, run)?;
+    match head.next {
+        next if next == expected => Ok(head),
+        found => Err(Conflict::Seq { run, expected, found }.into()),
     }
-    if found != expected {
-        return Err(Conflict::Seq { run, expected, found }.into());
-    }
-    Ok((public_id, status))
 }
 
 fn insert_events(

@@ -5,6 +5,7 @@ mod append;
 mod blob;
 mod define;
 mod headers;
+mod inbox;
 mod migrate;
 mod outbox;
 mod prune;
@@ -29,6 +30,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::append::AppendStream;
 use self::define::Define;
+use self::inbox::{Discard, Post, TakeOver};
 use self::publish::Publish;
 use self::reader::Pool;
 use self::schedule::SetLastTick;
@@ -36,8 +38,8 @@ use self::writer::Writer;
 use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Counts, Event, Filter, NewRecord, Offset, Outgoing, Outlet,
-    Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
+    Admission, Admit, Answer, Append, Appended, Counts, Epoch, Event, Filter, Home, Message, NewRecord,
+    Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
 };
 
 /// How long to wait for a lock that another tool holds on the database.
@@ -151,6 +153,10 @@ impl Store for SqliteStore {
         &self.id
     }
 
+    fn take_over(&self, home: &Home) -> Answer<'_, Epoch> {
+        self.writer.submit(TakeOver(home.clone()))
+    }
+
     fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>> {
         self.writer.submit(change)
     }
@@ -169,6 +175,14 @@ impl Store for SqliteStore {
 
     fn settle(&self, change: Settle) -> Answer<'_, ()> {
         self.writer.submit(change)
+    }
+
+    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
+        self.writer.submit(Post { run, payload })
+    }
+
+    fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
+        self.writer.submit(Discard(messages))
     }
 
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
@@ -196,6 +210,15 @@ impl Store for SqliteStore {
 
     fn unfinished(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
         self.read(move |connection| runs::unfinished(connection, after, limit))
+    }
+
+    fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
+        let home = home.clone();
+        self.read(move |connection| runs::unfinished_of(connection, &home, after, limit))
+    }
+
+    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
+        self.read(move |connection| inbox::after(connection, after, limit))
     }
 
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {
@@ -255,6 +278,17 @@ impl Store for SqliteStore {
         self.read(move |connection| outbox::after(connection, after, limit, max_bytes))
     }
 
+    fn outbox_of(
+        &self,
+        homes: &[Home],
+        after: i64,
+        limit: u32,
+        max_bytes: usize,
+    ) -> Answer<'_, Vec<Outgoing>> {
+        let homes = homes.to_vec();
+        self.read(move |connection| outbox::of(connection, &homes, after, limit, max_bytes))
+    }
+
     fn counts(&self) -> Answer<'_, Counts> {
         self.read(runs::counts)
     }
@@ -278,6 +312,10 @@ impl Store for SqliteStore {
 
     fn watch_outbox(&self) -> Watch {
         self.hub.watch(Subject::Outbox)
+    }
+
+    fn watch_inbox(&self) -> Watch {
+        self.hub.watch(Subject::Inbox)
     }
 
     fn stopped(&self) -> BoxFuture<'static, Arc<str>> {

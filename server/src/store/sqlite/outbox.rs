@@ -1,20 +1,25 @@
 //! Records that are on their way to a bus outside of this store.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Rows, params};
 
 use super::blob::{self, Stored};
 use super::headers;
 use super::writer::{Change, Context};
 use crate::store::watch::Subject;
-use crate::store::{NewRecord, Outgoing, Settle, StoreError};
+use crate::store::{Home, NewRecord, Outgoing, Settle, StoreError};
 
 /// Adds records to those that are to be sent.
-pub(super) fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result<(), StoreError> {
+pub(super) fn insert(
+    context: &mut Context<'_>,
+    records: &[NewRecord],
+    source: Option<i64>,
+) -> Result<(), StoreError> {
     if records.is_empty() {
         return Ok(());
     }
     let mut insert = context.connection.prepare_cached(
-        r#"INSERT INTO outbox (topic, "key", headers, value, value_blob, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"#,
+        r#"INSERT INTO outbox (topic, "key", headers, value, value_blob, time, source)
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"#,
     )?;
     for record in records {
         let value = Stored::put_option(context.connection, record.value.as_deref())?;
@@ -25,6 +30,7 @@ pub(super) fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result
             value.inline(),
             value.blob(),
             record.time,
+            source,
         ])?;
     }
     context.changed.push(Subject::Outbox);
@@ -56,18 +62,49 @@ impl Change for Settle {
     }
 }
 
+macro_rules! select_outgoing {
+    ($from:literal) => {
+        concat!(
+            r#"SELECT outbox.id, outbox.topic, outbox."key", headers,
+                      ifnull(outbox.value, (SELECT bytes FROM blob WHERE blob.id = value_blob)), time, refused
+               FROM "#,
+            $from,
+            " WHERE outbox.id > ?1 ORDER BY outbox.id LIMIT ?2"
+        )
+    };
+}
+
 pub(super) fn after(
     connection: &Connection,
     after: i64,
     limit: u32,
     max_bytes: usize,
 ) -> rusqlite::Result<Vec<Outgoing>> {
-    let mut statement = connection.prepare_cached(
-        r#"SELECT id, topic, "key", headers,
-                  ifnull(value, (SELECT bytes FROM blob WHERE id = value_blob)), time, refused
-           FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2"#,
-    )?;
-    let mut rows = statement.query(params![after, limit])?;
+    let mut statement = connection.prepare_cached(select_outgoing!("outbox"))?;
+    page(statement.query(params![after, limit])?, max_bytes)
+}
+
+/// Of what runs of these partitions sent.
+pub(super) fn of(
+    connection: &Connection,
+    homes: &[Home],
+    after: i64,
+    limit: u32,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<Outgoing>> {
+    let homes = serde_json::Value::from_iter(
+        homes.iter().map(|home| serde_json::json!([home.topic, home.partition])),
+    );
+    let mut statement = connection.prepare_cached(select_outgoing!(
+        r#"json_each(?3) AS home
+           JOIN source ON source.topic = home.value ->> 0 AND source."partition" = home.value ->> 1
+           JOIN outbox ON outbox.source = source.id"#
+    ))?;
+    page(statement.query(params![after, limit, homes.to_string()])?, max_bytes)
+}
+
+/// As many as may be, but at least one if there is one.
+fn page(mut rows: Rows<'_>, max_bytes: usize) -> rusqlite::Result<Vec<Outgoing>> {
     let (mut outgoing, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let value: Option<Vec<u8>> = row.get(4)?;

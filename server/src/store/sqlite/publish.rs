@@ -22,11 +22,15 @@ impl Change for Publish {
 }
 
 /// Publishes what runs send: on a topic here, or through the outbox. One offset per record, where
-/// it is known.
-pub(super) fn send(context: &mut Context<'_>, records: &[NewRecord]) -> Result<Vec<Offset>, StoreError> {
+/// it is known. `source` is that of the run.
+pub(super) fn send(
+    context: &mut Context<'_>,
+    records: &[NewRecord],
+    source: Option<i64>,
+) -> Result<Vec<Offset>, StoreError> {
     match context.outlet {
         Outlet::Topics => insert(context, records),
-        Outlet::Outbox => outbox::insert(context, records).map(|()| Vec::new()),
+        Outlet::Outbox => outbox::insert(context, records, source).map(|()| Vec::new()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use crate::store::{Counts, Event, Filter, Position, Run, RunId, Status, StreamRow};
+use crate::store::{Counts, Event, Filter, Home, Position, Run, RunId, Status, StreamRow};
 
 macro_rules! select_run {
     ($rest:literal) => {
@@ -20,10 +20,12 @@ macro_rules! select_run {
 }
 
 fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
-    let source = match row.get(5)? {
-        Some(topic) => Some(Position { topic, partition: row.get(6)?, offset: row.get(7)? }),
+    let home = match row.get::<_, Option<String>>(5)? {
+        Some(topic) => Some(Home { topic, partition: row.get(6)? }),
         None => None,
     };
+    let position = home.clone().zip(row.get(7)?);
+    let source = position.map(|(Home { topic, partition }, offset)| Position { topic, partition, offset });
     let status = row.get_ref(12)?.as_str()?;
     let status = Status::from_name(status).ok_or_else(|| {
         rusqlite::Error::FromSqlConversionFailure(12, rusqlite::types::Type::Text, status.into())
@@ -35,6 +37,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         digest: row.get(3)?,
         subject: row.get(4)?,
         source,
+        home,
         lane: row.get(8)?,
         correlation: row.get(9)?,
         input_hash: row.get(10)?,
@@ -98,6 +101,22 @@ pub(super) fn unfinished(
         connection,
         select_run!("WHERE finished_at IS NULL AND run.id > ?1 ORDER BY run.id LIMIT ?2"),
         params![after.map_or(0, |run| run.0), limit],
+    )
+}
+
+pub(super) fn unfinished_of(
+    connection: &Connection,
+    home: &Home,
+    after: Option<RunId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Run>> {
+    many(
+        connection,
+        select_run!(
+            r#"WHERE finished_at IS NULL AND run.id > ?1 AND source.topic = ?3 AND source."partition" = ?4
+               ORDER BY run.id LIMIT ?2"#
+        ),
+        params![after.map_or(0, |run| run.0), limit, home.topic, home.partition],
     )
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::Offset;
+use crate::store::{Conflict, Epoch, Offset, StoreError, Tenure};
 
 /// The partition's number, if it is known.
 pub(super) fn find(connection: &Connection, topic: &str, partition: i32) -> rusqlite::Result<Option<i64>> {
@@ -36,6 +36,26 @@ pub(super) fn move_to(connection: &Connection, source: i64, next: Offset) -> rus
         .prepare_cached("UPDATE source SET next_offset = ?2 WHERE id = ?1")?
         .execute(params![source, next])?;
     Ok(())
+}
+
+/// Raises the epoch.
+pub(super) fn take_over(connection: &Connection, source: i64) -> rusqlite::Result<Epoch> {
+    connection
+        .prepare_cached("UPDATE source SET epoch = epoch + 1 WHERE id = ?1 RETURNING epoch")?
+        .query_row(params![source], |row| row.get(0))
+}
+
+/// Whether a change is made by the owner of what it changes.
+pub(super) fn expect_owner(connection: &Connection, proof: Option<&Tenure>) -> Result<(), StoreError> {
+    let Some(Tenure { home, epoch }) = proof else { return Ok(()) };
+    let found: Option<Epoch> = connection
+        .prepare_cached(r#"SELECT epoch FROM source WHERE topic = ?1 AND "partition" = ?2"#)?
+        .query_row(params![home.topic, home.partition], |row| row.get(0))
+        .optional()?;
+    match found.unwrap_or(0) {
+        found if found == *epoch => Ok(()),
+        found => Err(Conflict::Fenced { home: home.clone(), epoch: *epoch, found }.into()),
+    }
 }
 
 /// The offset of the next record to publish. The newest record is never pruned, so it tells.

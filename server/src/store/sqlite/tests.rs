@@ -52,7 +52,14 @@ fn run(offset: i64, started: Vec<u8>) -> NewRun {
 }
 
 fn admit(offset: i64, runs: Vec<NewRun>) -> Admit {
-    Admit { topic: "in".into(), partition: 0, from_offset: offset, next_offset: offset + 1, runs }
+    Admit {
+        topic: "in".into(),
+        partition: 0,
+        proof: None,
+        from_offset: offset,
+        next_offset: offset + 1,
+        runs,
+    }
 }
 
 fn open(folder: &Path) -> SqliteStore {

@@ -1,0 +1,263 @@
+//! What processes need that share a store: epochs, and messages for runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathway_engine::project::Secret;
+use pathway_server::store::*;
+use pathway_tests::postgres::Postgres;
+
+use crate::support::*;
+
+on_each! {
+    an_owner_that_was_succeeded_writes_nothing
+    runs_belong_to_the_partition_of_the_run_that_called_them
+    messages_wait_until_they_are_received
+    messages_reach_no_run_that_is_over
+}
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn home() -> Home {
+    Home::new("in", 0)
+}
+
+/// Takes the partition over.
+async fn owner(store: &dyn Store) -> Proof {
+    let epoch = store.take_over(&home()).await.unwrap();
+    Some(Arc::new(Tenure { home: home(), epoch }))
+}
+
+fn fenced(epoch: Epoch, found: Epoch) -> Conflict {
+    Conflict::Fenced { home: home(), epoch, found }
+}
+
+async fn an_owner_that_was_succeeded_writes_nothing(store: Arc<dyn Store>) {
+    let first = owner(&*store).await;
+    let admit =
+        |proof: &Proof, offset| Admit { proof: proof.clone(), ..admit(offset, vec![new_run(offset)]) };
+    let admitted = store.admit(admit(&first, 0)).await.unwrap();
+    let [Admission::Inserted(run)] = admitted[..] else { panic!("{admitted:?}") };
+    let append = |proof: &Proof, seq| Append {
+        proof: proof.clone(),
+        events: vec![event("x")],
+        records: vec![record("out", "x")],
+        ..Append::new(run, seq)
+    };
+    store.append(append(&first, 1)).await.unwrap();
+
+    let second = owner(&*store).await;
+    assert_eq!((first.as_ref().unwrap().epoch, second.as_ref().unwrap().epoch), (1, 2));
+    assert_eq!(conflict(store.append(append(&first, 2)).await), fenced(1, 2));
+    assert_eq!(conflict(store.admit(admit(&first, 1)).await), fenced(1, 2));
+    assert_eq!(store.events(run).await.unwrap().len(), 2);
+    assert_eq!(store.next_offset("in", 0).await.unwrap(), Some(1));
+    assert_eq!(store.end_offset("out", 0).await.unwrap(), 1);
+    store.append(append(&second, 2)).await.unwrap();
+    store.admit(admit(&second, 1)).await.unwrap();
+    // Of another partition it is not the owner.
+    let other = Some(Arc::new(Tenure { home: Home::new("in", 1), epoch: 2 }));
+    assert!(matches!(conflict(store.append(append(&other, 3)).await), Conflict::Fenced { .. }));
+}
+
+async fn runs_belong_to_the_partition_of_the_run_that_called_them(store: Arc<dyn Store>) {
+    let run = admitted(&*store, new_run(0)).await;
+    let append = Append { children: vec![child("child")], ..Append::new(run, 1) };
+    store.append(append).await.unwrap();
+    let elsewhere =
+        Admit { partition: 1, ..admit(0, vec![NewRun { public_id: "other".into(), ..new_run(0) }]) };
+    store.admit(elsewhere).await.unwrap();
+
+    let ids = |runs: Vec<Run>| runs.into_iter().map(|run| run.public_id).collect::<Vec<_>>();
+    let of = |partition| store.unfinished_of(&Home { topic: "in".into(), partition }, None, 10);
+    assert_eq!(ids(store.unfinished_of(&home(), None, 10).await.unwrap()), ["id-0", "child"]);
+    assert_eq!(ids(store.unfinished_of(&home(), Some(run), 10).await.unwrap()), ["child"]);
+    assert_eq!(ids(store.unfinished_of(&home(), None, 1).await.unwrap()), ["id-0"]);
+    assert_eq!(ids(of(1).await.unwrap()), ["other"]);
+    assert_eq!(ids(of(2).await.unwrap()), [""; 0]);
+    let found = store.run("child").await.unwrap().unwrap();
+    assert_eq!((found.home, found.source, found.parent), (Some(home()), None, Some(run)));
+    let done = Append { status: status(Status::Succeeded, None), ..Append::new(run, 1) };
+    store.append(done).await.unwrap();
+    assert_eq!(ids(store.unfinished_of(&home(), None, 10).await.unwrap()), ["child"]);
+}
+
+async fn messages_wait_until_they_are_received(store: Arc<dyn Store>) {
+    let run = admitted(&*store, new_run(0)).await;
+    let mut watch = store.watch_inbox();
+    store.post(run, b"one".to_vec()).await.unwrap();
+    store.post(run, b"two".to_vec()).await.unwrap();
+    store.post(run, b"three".to_vec()).await.unwrap();
+    watch.changed().await.unwrap();
+    let inbox = store.inbox(0, 10).await.unwrap();
+    let shown: Vec<_> = inbox.iter().map(|message| (&*message.payload, &*message.public_id)).collect();
+    assert_eq!(shown, [(&b"one"[..], "id-0"), (b"two", "id-0"), (b"three", "id-0")]);
+    assert!(inbox.iter().all(|message| message.run == run && message.home == Some(home())));
+    assert_eq!(store.inbox(inbox[0].id, 1).await.unwrap(), inbox[1..2]);
+
+    // Received with what follows from it, or not at all.
+    let received = Append { events: vec![event("x")], received: vec![inbox[0].id], ..Append::new(run, 7) };
+    assert!(matches!(conflict(store.append(received.clone()).await), Conflict::Seq { .. }));
+    assert_eq!(store.inbox(0, 10).await.unwrap().len(), 3);
+    store.append(Append { expected_seq: 1, ..received }).await.unwrap();
+    store.discard(vec![inbox[1].id]).await.unwrap();
+    assert_eq!(store.inbox(0, 10).await.unwrap(), inbox[2..]);
+}
+
+async fn messages_reach_no_run_that_is_over(store: Arc<dyn Store>) {
+    let run = admitted(&*store, new_run(0)).await;
+    let parked = admitted(&*store, NewRun { status: Status::Parked, ..new_run(1) }).await;
+    store.post(parked, b"x".to_vec()).await.unwrap();
+    store.post(run, b"x".to_vec()).await.unwrap();
+    store.append(Append { status: status(Status::Failed, None), ..Append::new(run, 1) }).await.unwrap();
+    assert_eq!(conflict(store.post(run, b"y".to_vec()).await), Conflict::Finished(run));
+    assert_eq!(conflict(store.post(RunId(99), b"y".to_vec()).await), Conflict::UnknownRun(RunId(99)));
+    // What is forgotten has no messages.
+    store.prune(Prune { runs_before: i64::MAX, records_before: 0 }).await.unwrap();
+    let left: Vec<_> = store.inbox(0, 10).await.unwrap().iter().map(|message| message.run).collect();
+    assert_eq!(left, [parked]);
+}
+
+/// What runs of one partition sent is read apart from that of others.
+#[tokio::test]
+async fn the_outbox_is_read_by_partition() {
+    let folder = Place::folder();
+    let mut stores = vec![folder.open(Outlet::Outbox).await, Arc::new(MemoryStore::new("s", Outlet::Outbox))];
+    let postgres = Place::postgres().await;
+    if let Some(place) = &postgres {
+        stores.push(place.open(Outlet::Outbox).await);
+    }
+    for store in stores {
+        let store = with_definition(store).await;
+        for partition in 0..3 {
+            let sent = vec![record(&format!("from-{partition}"), "x")];
+            let run = NewRun { public_id: format!("run-{partition}"), records: sent, ..new_run(0) };
+            let answer = store.admit(Admit { partition, ..admit(0, vec![run]) }).await.unwrap();
+            let [Admission::Inserted(run)] = answer[..] else { panic!("{answer:?}") };
+            let records = vec![record(&format!("later-{partition}"), "x")];
+            store.append(Append { records, ..Append::new(run, 1) }).await.unwrap();
+        }
+        let topics = |sent: Vec<Outgoing>| sent.into_iter().map(|each| each.record.topic).collect::<Vec<_>>();
+        let homes = |partitions: &[i32]| partitions.iter().map(|n| Home::new("in", *n)).collect::<Vec<_>>();
+        let of = store.outbox_of(&homes(&[0, 2, 7]), 0, 10, 1_000).await.unwrap();
+        assert_eq!(topics(of.clone()), ["from-0", "later-0", "from-2", "later-2"]);
+        let after = store.outbox_of(&homes(&[0, 2]), of[0].id, 2, 1_000).await.unwrap();
+        assert_eq!(topics(after), ["later-0", "from-2"]);
+        assert_eq!(topics(store.outbox_of(&[], 0, 10, 1_000).await.unwrap()), [""; 0]);
+        assert_eq!(store.outbox(0, 10, 1_000).await.unwrap().len(), 6);
+    }
+}
+
+/// Opens the store for itself, as one of several processes.
+async fn join(url: &Secret) -> Arc<dyn Store> {
+    let options = PostgresOptions { outlet: Outlet::Outbox, is_shared: true, ..PostgresOptions::default() };
+    with_definition(Arc::new(PostgresStore::open(url, options).await.unwrap())).await
+}
+
+async fn shared() -> Option<(Secret, Arc<dyn Store>, Arc<dyn Store>)> {
+    let url = Secret::new(Postgres::shared().await?.schema().await);
+    let (one, other) = (join(&url).await, join(&url).await);
+    assert!(one.is_shared() && one.id() == other.id());
+    Some((url, one, other))
+}
+
+#[tokio::test]
+async fn processes_hear_of_each_other() {
+    let Some((_, one, other)) = shared().await else { return };
+    let mut run = other.watch_run("id-0");
+    let mut inbox = other.watch_inbox();
+    let heard = async {
+        let id = admitted(&*one, new_run(0)).await;
+        loop {
+            run.mark();
+            if other.run("id-0").await.unwrap().is_some() {
+                break;
+            }
+            run.changed().await.unwrap();
+        }
+        run.mark();
+        one.append(Append { status: status(Status::Succeeded, None), ..Append::new(id, 1) }).await.unwrap();
+        while !other.run("id-0").await.unwrap().unwrap().status.is_final() {
+            run.changed().await.unwrap();
+        }
+        let id = admitted(&*one, new_run(1)).await;
+        inbox.mark();
+        one.post(id, b"x".to_vec()).await.unwrap();
+        while other.inbox(0, 1).await.unwrap().is_empty() {
+            inbox.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(DEADLINE, heard).await.expect("not heard in time");
+}
+
+#[tokio::test]
+async fn what_two_processes_admit_at_once_becomes_one_run() {
+    let Some((_, one, other)) = shared().await else { return };
+    for number in 0..40 {
+        let run = |partition: i32| NewRun {
+            public_id: format!("run-{partition}-{number}"),
+            dedupe_id: Some(format!("message-{number}")),
+            started: vec![7; 100_000],
+            ..new_run(number)
+        };
+        let admit = |partition| Admit { partition, ..admit(number, vec![run(partition)]) };
+        let (left, right) = tokio::join!(one.admit(admit(0)), other.admit(admit(1)));
+        let inserted = |answer: &[Admission]| matches!(answer, [Admission::Inserted(_)]);
+        let (left, right) = (left.unwrap(), right.unwrap());
+        assert!(inserted(&left) != inserted(&right), "{left:?} {right:?}");
+    }
+    assert_eq!(one.counts().await.unwrap().ready, 40);
+}
+
+/// Payloads are kept once, and for as long as anybody holds them, whoever else lets go of them.
+#[tokio::test]
+async fn what_one_process_forgets_another_may_still_hold() {
+    let Some((_, one, other)) = shared().await else { return };
+    let large = vec![7; 100_000];
+    let status = |status| Some(StatusChange { status, outcome: Some(large.clone()), wake_at: None, at: 1 });
+    let run =
+        |partition: i32, number| NewRun { public_id: format!("{partition}-{number}"), ..new_run(number) };
+    for number in 0..40 {
+        let admit = |partition| Admit { partition, ..admit(number, vec![run(partition, number)]) };
+        let (left, right) = tokio::join!(one.admit(admit(0)), other.admit(admit(1)));
+        let (Ok(left), Ok(right)) = (left, right) else { panic!() };
+        let ([Admission::Inserted(left)], [Admission::Inserted(right)]) = (&left[..], &right[..]) else {
+            panic!()
+        };
+        let parked = Append { status: status(Status::Parked), ..Append::new(*left, 1) };
+        one.append(parked).await.unwrap();
+        // One lets go of the payload while the other begins to hold the same.
+        let ready = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at: 1 };
+        let let_go = Append { status: Some(ready), ..Append::new(*left, 1) };
+        let hold = Append { status: status(Status::Parked), ..Append::new(*right, 1) };
+        let (let_go, hold) = tokio::join!(one.append(let_go), other.append(hold));
+        let_go.unwrap();
+        hold.unwrap();
+        let held = one.run(&format!("1-{number}")).await.unwrap().unwrap();
+        assert_eq!(held.outcome.as_ref(), Some(&large));
+    }
+}
+
+#[tokio::test]
+async fn a_store_is_shared_by_all_or_by_nobody() {
+    let Some((url, one, other)) = shared().await else { return };
+    let alone = PostgresOptions::default();
+    let refused = PostgresStore::open(&url, alone.clone()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Held { .. }), "{refused:?}");
+    drop((one, other));
+    // Their sessions end by themselves, a moment later.
+    let wait = async {
+        loop {
+            match PostgresStore::open(&url, alone.clone()).await {
+                Ok(store) => break store,
+                Err(StoreError::Held { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    let alone = tokio::time::timeout(DEADLINE, wait).await.expect("it was not let go");
+    let options = PostgresOptions { is_shared: true, ..PostgresOptions::default() };
+    let refused = PostgresStore::open(&url, options).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Held { .. }), "{refused:?}");
+    drop(alone);
+}
