@@ -375,7 +375,11 @@ impl Commands for Runner {
     }
 }
 
-fn told(reached: bool) -> Result<(), CommandError> {
-    let why = "the run is not under way: it has ended, was parked, or waits for its turn";
-    if reached { Ok(()) } else { Err(CommandError::Refused(why.to_owned())) }
+fn told(reached: Result<bool, StoreError>) -> Result<(), CommandError> {
+    let why = "the run is not under way: it has ended, or was parked";
+    match reached {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(CommandError::Refused(why.to_owned())),
+        Err(error) => Err(CommandError::Unavailable(error.to_string())),
+    }
 }
