@@ -79,7 +79,8 @@ impl Inbox {
     fn catch_up(&self) {
         let mut state = self.state();
         let State { given, received, over, .. } = &mut *state;
-        received.drain(..).for_each(|id| drop(given.remove(&id)));
+        given.retain(|id, _| !received.contains(id));
+        received.clear();
         if !over.is_empty() {
             given.retain(|_, to| !over.contains(to));
             over.clear();

@@ -43,7 +43,7 @@ use pathway_engine::journal::Event;
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
 use pathway_engine::vm::{Effect, Failure, Trace};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -65,6 +65,7 @@ use crate::clock::Clock;
 use crate::definition::Definition;
 use crate::effects::http::Transport;
 use crate::seal::SealKeys;
+use crate::standing::Standing;
 use crate::store::{Home, Offset, RunId, Store, StoreError};
 use crate::trace::TraceContext;
 
@@ -172,6 +173,8 @@ struct Inner {
     /// For runs that are redriven.
     room: Arc<Semaphore>,
     queue: Queue,
+    /// Told when there is more to do than can be done soon.
+    strained: Arc<Notify>,
     /// The partitions whose runs are ours, in a store that others share.
     holdings: watch::Sender<Holdings>,
     inbox: Inbox,
@@ -237,15 +240,17 @@ impl Runner {
             transport,
             clock,
         } = parts;
+        let strained = Arc::<Notify>::default();
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
         slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
         for plan in program.pathways.values() {
             slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.map(|n| n as usize));
         }
-        let upstreams = Upstreams::new(&project, slots.clone(), transport, clock.clone());
+        let upstreams = Upstreams::new(&project, slots.clone(), transport, clock.clone(), &strained);
         let inner = Arc::new(Inner {
-            queue: Queue::new(&program),
+            queue: Queue::new(&program, strained.clone()),
+            strained,
             program,
             project,
             store,
@@ -315,6 +320,20 @@ impl Runner {
     #[must_use]
     pub fn active(&self) -> usize {
         self.inner.actors().len()
+    }
+
+    /// How busy it is.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let long = self.inner.queue.long().map(|(name, count)| (name.to_string(), count));
+        let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let open = self.inner.upstreams.open().map(|(name, wait)| (name.clone(), millis(wait)));
+        Standing { queued: long.collect(), open: open.collect() }
+    }
+
+    /// Ready when it may have become busy. For one task.
+    pub async fn strained(&self) {
+        self.inner.strained.notified().await;
     }
 
     /// The partitions whose runs are this process's, where others share the store.
