@@ -3,6 +3,8 @@
 //! A run's state is the fold of its events. They are stored as JSON; fields are added, never
 //! changed, and a new meaning of an old one raises [`SEMANTICS`].
 
+mod rerun;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::Value;
 use crate::expression::Now;
 use crate::vm::{Failure, RequestHash};
+
+pub use rerun::{Kept, Rerun};
 
 /// Raised whenever an expression, a filter or the scheduling of steps comes out differently: an
 /// engine leaves runs that began under another number alone.
@@ -93,6 +97,9 @@ pub struct Started {
     /// The HTTP door's caller, of a run that came through one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Caller>,
+    /// The run that it runs again, and what it keeps of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Box<Rerun>>,
 }
 
 /// Whoever waits at an HTTP door.

@@ -17,6 +17,9 @@ mod failure;
 mod fan;
 mod hash;
 mod instance;
+mod kept;
+mod portion;
+mod recorded;
 mod redrive;
 mod replay;
 mod schedule;
@@ -38,6 +41,8 @@ pub use compensation::{Compensation, NotUndone};
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
 pub use hash::RequestHash;
+pub use portion::{Portion, PortionError};
+pub use recorded::Recorded;
 pub use replay::Mismatch;
 pub use state::Status;
 pub use trace::{Change, Trace};
@@ -83,6 +88,8 @@ pub struct Vm {
     timers: BTreeMap<u64, Timer>,
     next_timer: u64,
     signals: VecDeque<Signal>,
+    /// The step that runs alone, if one does.
+    only: Option<(Key<Frame>, u32)>,
     /// What the pathway's `on_error` handles.
     failure: Option<Arc<Failure>>,
     /// Whether the last event was a failure that nothing handled: a redrive undoes it.
@@ -168,6 +175,7 @@ impl Vm {
             timers: BTreeMap::new(),
             next_timer: 0,
             signals: VecDeque::new(),
+            only: None,
             failure: None,
             undo: false,
             failed_at: None,

@@ -16,6 +16,7 @@ mod generate;
 mod interpreter;
 mod model;
 mod replay;
+mod rerun;
 mod results;
 mod text;
 mod world;

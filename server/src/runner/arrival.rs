@@ -165,6 +165,7 @@ impl Inner {
                 caller: of_http.map(|envelope| Caller {
                     deadline: envelope.deadline.and_then(|at| Timestamp::from_millisecond(at).ok()),
                 }),
+                rerun: None,
                 principal: asks.principal,
             }),
         };

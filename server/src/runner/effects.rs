@@ -172,6 +172,7 @@ impl Actor {
                 trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
                 refused,
                 caller: None,
+                rerun: None,
             }),
         }
     }
