@@ -178,7 +178,7 @@ fn what_was_not_reached_or_is_not_there_or_not_one_is_refused_with_a_way_out() {
         (from("stok"), "there is no step `stok`: did you mean `stock`?"),
         (
             from("xyz"),
-            "there is no step `xyz`: there are each, log, pay, pay.charge, pay.reserve, sold_out, stock, told",
+            "there is no step `xyz`: the pathway has `each`, `log`, `pay`, `pay.charge`, `pay.reserve`, `sold_out`, `stock`, `told`",
         ),
         (from("each[1]"), "`each[1]` names one of several executions: run it again from `each`"),
         (

@@ -23,6 +23,14 @@ pub struct Rerun {
     pub only: Option<Arc<str>>,
 }
 
+impl Rerun {
+    /// Whether it keeps nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.vars.is_empty()
+    }
+}
+
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

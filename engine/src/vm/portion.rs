@@ -79,7 +79,7 @@ fn hint(near: Option<&str>, known: &[String]) -> String {
     match near {
         Some(near) => format!(": did you mean `{near}`?"),
         None if known.is_empty() => String::new(),
-        None => format!(": there are {}", known.join(", ")),
+        None => format!(": the pathway has `{}`", known.join("`, `")),
     }
 }
 

@@ -34,6 +34,13 @@ pub(super) struct Row {
     idempotency: Option<Idempotency>,
 }
 
+impl Row {
+    /// Of a run that a human starts in somebody's name.
+    pub(super) const fn of(subject: Option<String>) -> Self {
+        Self { subject, correlation: None, dedupe_id: None, idempotency: None }
+    }
+}
+
 /// A record that has come for a pathway.
 pub(super) struct Arrived<'a> {
     pub(super) plan: &'a Arc<Plan>,
@@ -187,7 +194,7 @@ impl Inner {
             parent: None,
             room: None,
             finished: None,
-            redriven: false,
+            silent: false,
             trace,
             events: vec![started],
         };
@@ -207,6 +214,7 @@ impl Inner {
             correlation: row.correlation,
             dedupe_id: row.dedupe_id,
             idempotency: row.idempotency,
+            rerun_of: None,
             at: started.map_or(0, |event| event.at.as_millisecond()),
             started: started.map(|event| self.encode(&run.plan, &run.public_id, event)).unwrap_or_default(),
             status: Status::Ready,
@@ -316,6 +324,6 @@ fn id_of_position(pathway: &str, topic: &str, partition: i32, record: &Record) -
 }
 
 /// What a run's jitter is drawn from: the last bytes of a UUID are its most varied ones.
-fn seed(public_id: &str) -> u64 {
+pub(super) fn seed(public_id: &str) -> u64 {
     Uuid::parse_str(public_id).unwrap_or_default().as_u64_pair().1
 }

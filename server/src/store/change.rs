@@ -84,6 +84,8 @@ pub struct NewRun {
     pub dedupe_id: Option<String>,
     /// The caller's promise.
     pub idempotency: Option<Idempotency>,
+    /// The public id of the run that it runs again.
+    pub rerun_of: Option<String>,
     /// When it was admitted.
     pub at: Millis,
     /// Payload of its `started` event.

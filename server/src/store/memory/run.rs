@@ -46,6 +46,7 @@ impl Kept {
             lane: new.lane,
             input_hash,
             parent,
+            rerun_of: new.rerun_of,
             status: new.status,
             wake_at: None,
             created_at: new.at,

@@ -154,6 +154,11 @@ impl State {
         self.all().filter(|run| run.parent == Some(parent)).cloned().collect()
     }
 
+    pub(super) fn reruns(&self, public_id: &str, limit: usize) -> Vec<Run> {
+        let reruns = self.all().rev().filter(|run| run.rerun_of.as_deref() == Some(public_id));
+        reruns.take(limit).cloned().collect()
+    }
+
     pub(super) fn list(&self, filter: &Filter) -> Vec<Run> {
         let wanted = |run: &&Run| {
             filter.before.is_none_or(|before| run.id < before)

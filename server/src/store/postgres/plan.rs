@@ -180,6 +180,7 @@ impl<'a> Plan<'a> {
         rows.key.push(key.map(str::as_bytes));
         rows.input_hash.push(hash);
         rows.parent.push(parent);
+        rows.rerun_of.push(run.rerun_of.as_deref().map(str::as_bytes));
         self.rows.run_payloads(&run.started, run.outcome.as_deref());
         let twin = Twin { id, public_id: run.public_id.clone(), input_hash: hash.map(<[u8]>::to_vec) };
         let key = key.map(|key| (key.to_owned(), run.subject.clone().unwrap_or_default()));

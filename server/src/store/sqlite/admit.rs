@@ -51,8 +51,9 @@ impl<'c> Insertion<'c> {
         let statement = connection.prepare_cached(
             r#"INSERT INTO run (status, finished_at, created_at, public_id, pathway, definition, subject,
                    source, "offset", lane, correlation, dedupe_id, idempotency_key, input_hash, parent,
-                   started, started_blob, outcome, outcome_blob)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                   started, started_blob, outcome, outcome_blob, rerun_of)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                   ?20)
                ON CONFLICT DO NOTHING"#,
         )?;
         Ok(Self { connection, statement, definition: None })
@@ -96,6 +97,7 @@ impl<'c> Insertion<'c> {
             started.blob(),
             outcome.inline(),
             outcome.blob(),
+            run.rerun_of,
         ])?;
         if inserted == 1 {
             let id = RunId(connection.last_insert_rowid());
