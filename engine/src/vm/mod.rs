@@ -18,6 +18,7 @@ mod fan;
 mod hash;
 mod instance;
 mod kept;
+mod onto;
 mod portion;
 mod recorded;
 mod redrive;
@@ -25,6 +26,7 @@ mod replay;
 mod schedule;
 mod start;
 mod state;
+mod target;
 mod trace;
 mod trail;
 mod undo;
@@ -41,6 +43,7 @@ pub use compensation::{Compensation, NotUndone};
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
 pub use hash::RequestHash;
+pub use onto::Departure;
 pub use portion::{Portion, PortionError};
 pub use recorded::Recorded;
 pub use replay::Mismatch;
@@ -96,6 +99,8 @@ pub struct Vm {
     undo: bool,
     /// Where the run failed, if it was replayed.
     failed_at: Option<redrive::Point>,
+    /// Attempts that executions had by another definition, and which count no more.
+    made: BTreeMap<Arc<str>, u32>,
     ended: Option<Result<Value, Failure>>,
     effects: Vec<Effect>,
     /// Executions that may still be begun before the next event.
@@ -179,6 +184,7 @@ impl Vm {
             failure: None,
             undo: false,
             failed_at: None,
+            made: BTreeMap::new(),
             ended: None,
             effects: Vec::new(),
             budget: EXECUTIONS,
