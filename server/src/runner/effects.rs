@@ -142,6 +142,7 @@ impl Actor {
                 correlation: Some(self.run.correlation.clone()),
                 dedupe_id: None,
                 idempotency: None,
+                rerun_of: None,
                 at: self.inner.clock.millis(),
                 started: self.inner.encode(plan, &public_id, &event),
                 status: Status::Ready,
@@ -172,6 +173,7 @@ impl Actor {
                 trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
                 refused,
                 caller: None,
+                rerun: None,
             }),
         }
     }

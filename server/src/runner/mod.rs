@@ -12,6 +12,7 @@ mod change;
 mod effects;
 mod ending;
 mod finish;
+mod history;
 mod holding;
 mod inbox;
 mod intake;
@@ -22,6 +23,7 @@ mod outgoing;
 mod queue;
 mod redrive;
 mod relay;
+mod rerun;
 mod resume;
 mod retention;
 mod slots;
@@ -56,6 +58,7 @@ pub use self::mocks::Mocks;
 use self::outgoing::Outgoing;
 use self::queue::{Queue, Queued};
 pub use self::redrive::RedriveError;
+pub use self::rerun::{Rerun, RerunError, Version};
 pub use self::slots::Slots;
 pub use self::story::{Story, Waiting};
 pub use self::upstream::Upstreams;
@@ -211,8 +214,8 @@ struct Admitted {
     finished: Option<mpsc::Sender<Offset>>,
     /// The trace that it belongs to.
     trace: Option<TraceContext>,
-    /// Whether it was parked and goes on: its caller has been answered.
-    redriven: bool,
+    /// Whether nobody is answered: it was parked and goes on, or it runs another one again.
+    silent: bool,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among those that wait to begin.

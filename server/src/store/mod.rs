@@ -137,6 +137,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The runs that a run called, in order.
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>>;
 
+    /// The runs that run the one with this public id again, the newest first.
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>>;
+
     /// What a run streamed after the row `(attempt, seq)`, or from the start.
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>>;
 

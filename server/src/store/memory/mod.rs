@@ -167,6 +167,10 @@ impl Store for MemoryStore {
         self.read(|state| state.children(run))
     }
 
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(|state| state.reruns(public_id, limit as usize))
+    }
+
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {
         self.read(|state| state.run(run).map(|kept| kept.stream(after, limit)).unwrap_or_default())
     }

@@ -232,6 +232,10 @@ impl Store for PostgresStore {
         self.read(runs::children(run))
     }
 
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(runs::reruns(public_id, limit))
+    }
+
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {
         self.read(runs::stream(run, after, limit))
     }

@@ -252,6 +252,11 @@ impl Store for SqliteStore {
         self.read(move |connection| runs::children(connection, run))
     }
 
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        let public_id = public_id.to_owned();
+        self.read(move |connection| runs::reruns(connection, &public_id, limit))
+    }
+
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {
         self.read(move |connection| runs::stream(connection, run, after, limit))
     }
