@@ -52,6 +52,7 @@ impl Inner {
         let mut rooms: HashMap<String, Arc<Semaphore>> = HashMap::new();
         loop {
             let assigned = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 assigned = consumer.assigned() => assigned,
             };
@@ -77,6 +78,7 @@ impl Inner {
             }
         };
         let worked = tokio::select! {
+            biased;
             () = self.stop.cancelled() => Ok(()),
             worked = work => worked,
         };

@@ -390,6 +390,7 @@ impl Inner {
         self.tasks.spawn(async move {
             let kill = inner.kill.clone();
             tokio::select! {
+                biased;
                 () = kill.cancelled() => {}
                 () = inner.drive(run) => {}
             }

@@ -39,6 +39,7 @@ impl Inner {
             let page = self.store.outbox(after, PAGE, PAGE_BYTES).await?;
             let Some(last) = page.last() else {
                 tokio::select! {
+                    biased;
                     changed = watch.changed() => changed?,
                     () = self.flush.cancelled() => return Ok(()),
                 }
