@@ -1,0 +1,6 @@
+//! What the processes work on: a project, its pathways, and records for them.
+
+mod compiled;
+mod pathways;
+
+pub(crate) use self::compiled::compiled;
