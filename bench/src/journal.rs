@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use pathway_engine::expression::Variables;
 use pathway_engine::project::Project;
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
+use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
+use pathway_server::effects::http::HttpClient;
 use pathway_server::runner::{Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{
@@ -85,6 +87,8 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         definition: Definition::default(),
         variables: Variables::new(),
         mocks: None,
+        transport: Arc::new(HttpClient::new().map_err(text)?),
+        clock: Clock::system(),
     })
     .await?;
     runner.consume();

@@ -21,6 +21,7 @@ pub mod runner;
 pub mod schedule;
 pub mod seal;
 mod secret_file;
+pub mod standing;
 pub mod store;
 pub mod telemetry;
 pub mod trace;

@@ -115,7 +115,7 @@ impl World {
 
     async fn signal(&self, run: &str) {
         let signal = Signal { name: "go".to_owned(), payload: Value::from(()), from: None };
-        assert!(self.runner.signal(run, signal).await);
+        assert!(self.runner.signal(run, signal).await.unwrap());
     }
 }
 

@@ -78,6 +78,16 @@ pub struct Batch {
     pub records: Vec<Record>,
 }
 
+impl Batch {
+    /// What of it is not before an offset; none: nothing.
+    #[must_use]
+    pub fn after(mut self, offset: Offset) -> Option<Self> {
+        self.records.retain(|record| record.offset >= offset);
+        self.from_offset = self.from_offset.max(offset);
+        (self.next_offset > offset).then_some(self)
+    }
+}
+
 /// Who knows where the work on a topic goes on after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
@@ -162,6 +172,11 @@ pub trait Partition: fmt::Debug + Send {
 
     /// As [`Subscription::next_batch`]; none when the partition is to be given up.
     fn next_batch(&mut self, max: u32, max_bytes: usize) -> Answer<'_, Option<Batch>>;
+
+    /// Ready when the partition is to be given up.
+    fn given_up(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 
     /// Says that nothing before `next` has to be read again.
     fn done(&self, next: Offset);

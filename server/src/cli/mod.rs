@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
+mod gateway;
 mod graph;
 mod init;
 mod openapi;
@@ -82,6 +83,7 @@ enum Command {
     Graph(graph::Graph),
     Openapi(openapi::Openapi),
     Serve(serve::Serve),
+    Gateway(gateway::Gateway),
     Worker(worker::Worker),
     Runs(runs::Runs),
     Dlq(dlq::Dlq),
@@ -111,6 +113,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Graph(command) => command.run(&session),
         Command::Openapi(command) => command.run(&session),
         Command::Serve(command) => command.run(&session),
+        Command::Gateway(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),
         Command::Runs(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),

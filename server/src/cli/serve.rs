@@ -127,6 +127,7 @@ impl Summary {
         let pathways = program
             .pathways
             .values()
+            .filter(|plan| role.works() || plan.door.http.is_some())
             .map(|plan| match (&plan.door.http, plan.door.schedules.first()) {
                 _ if role == Role::Worker => format!("{} ({})", plan.name, plan.topic()),
                 (Some(http), _) => format!(
@@ -140,7 +141,7 @@ impl Summary {
                 (None, None) => format!("{} ({})", plan.name, plan.topic()),
             })
             .collect();
-        let feeds = program.feeds.values().filter(|_| role == Role::Serve);
+        let feeds = program.feeds.values().filter(|_| role.has_doors());
         let feeds = feeds.map(|feed| format!("{} (GET {})", feed.name.value, feed.path.value)).collect();
         let bus = match &project.bus {
             Bus::Embedded => "embedded".to_owned(),

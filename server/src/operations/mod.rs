@@ -73,25 +73,25 @@ impl Operations {
     /// Calls a run off.
     ///
     /// # Errors
-    /// It is not under way.
+    /// It is over, or parked.
     pub async fn cancel(&self, id: &str) -> Result<(), Error> {
         let run = find(&*self.store, id).await?;
         let reason = Failure::new(Class::Cancelled, "cancelled by an operator");
-        let told = !run.status.is_final() && self.runner.cancel(id, reason).await;
+        let told = self.runner.cancel(id, reason).await?;
         reached(&run, told)
     }
 
     /// Sends a run a signal, in nobody's name.
     ///
     /// # Errors
-    /// It is not under way, or the name is too long.
+    /// It is over, or parked, or the name is too long.
     pub async fn signal(&self, id: &str, name: &str, payload: Value) -> Result<(), Error> {
         if name.len() > LONGEST_NAME {
             return Err(Error::Invalid(format!("the name of a signal has at most {LONGEST_NAME} bytes")));
         }
         let run = find(&*self.store, id).await?;
         let signal = Signal { name: name.to_owned(), payload, from: None };
-        let told = !run.status.is_final() && self.runner.signal(id, signal).await;
+        let told = self.runner.signal(id, signal).await?;
         reached(&run, told)
     }
 
@@ -172,8 +172,7 @@ fn reached(run: &Run, told: bool) -> Result<(), Error> {
     let why = match run.status {
         _ if told => return Ok(()),
         Status::Parked => "the run is parked: redrive it, or drop it",
-        Status::Ready => "the run waits for its turn and cannot be told anything yet",
-        Status::Succeeded | Status::Failed | Status::Cancelled => "the run has ended",
+        Status::Ready | Status::Succeeded | Status::Failed | Status::Cancelled => "the run has ended",
     };
     Err(Error::Refused(why.to_owned()))
 }

@@ -108,7 +108,8 @@ pub struct Step {
 /// Something that a run waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waits {
-    /// `lane`, `slot`, `circuit`, `call`, `signal`, `run`, `timer`.
+    /// `lane`, `slot`, `circuit`, `call`, `signal`, `run`, `timer`; `elsewhere`: ask the
+    /// worker that has the partition.
     #[serde(rename = "for")]
     pub what: String,
     /// Which: the key of a lane, a limit, a service, a signal, a pathway.
@@ -259,6 +260,7 @@ impl Waits {
             ..none(what)
         };
         match waiting {
+            Waiting::Elsewhere(home) => Self { name: Some(home.to_string()), ..none("elsewhere") },
             Waiting::Lane(key) => Self { name: Some(key.clone()), ..none("lane") },
             Waiting::Slots { limit, step, holders } => Self {
                 name: Some(limit.clone()),

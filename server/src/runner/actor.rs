@@ -7,18 +7,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{Event, Kind, Outcome, Performed, Signal, Started};
+use pathway_engine::journal::{Event, Kind, Outcome, Performed, Started};
 use pathway_engine::limits::Limit;
 use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Unfinished, Vm};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::change::{Change, GATHER};
+use super::inbox::Order;
 use super::slots::{RunSlots, Share};
 use super::{Admitted, Inner, Observed};
 use crate::piece::{Piece, Said};
 use crate::seal::Secret;
-use crate::store::StoreError;
+use crate::store::{Conflict, StoreError};
 
 /// Messages that may wait for a run.
 const MAILBOX: usize = 256;
@@ -30,9 +31,9 @@ pub(super) enum Message {
     Performed(Performed),
     /// A piece of a stream arrived.
     Emitted { instance: Instance, attempt: u32, value: Value },
-    /// A signal came.
-    Signal(Signal),
-    /// Somebody calls it off.
+    /// Something was left for it in the store.
+    Told { id: i64, order: Order },
+    /// Whoever called it goes on without it.
     Cancel(Failure),
 }
 
@@ -64,21 +65,24 @@ impl Inner {
     pub(super) async fn drive(self: Arc<Self>, run: Admitted) {
         let (mailbox, messages) = mpsc::channel(MAILBOX);
         self.actors().insert(run.public_id.clone(), mailbox.clone());
+        self.inbox.look_at(run.id);
+        let holding = run.holding.clone();
         let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
         let finished = run.finished.clone().zip(run.source.as_ref().map(|(_, _, offset)| *offset));
-        let queued = run.parent.is_none();
         let parked = match Actor::new(self.clone(), run, mailbox) {
             Ok(actor) => actor.work(messages).await,
             Err(reason) => {
-                if queued {
-                    self.queue.leave(&plan.name);
-                }
                 tracing::error!(run = public_id, reason, "journal_mismatch: the run is left as it is");
                 Ok(true)
             }
         };
         self.actors().remove(&public_id);
         match parked {
+            Err(StoreError::Conflict(Conflict::Fenced { .. })) => {
+                if let Some(holding) = holding {
+                    holding.lose();
+                }
+            }
             // What is wrong with one run must not end the others; it is taken up at the next start.
             Err(error @ (StoreError::Conflict(_) | StoreError::Refused(_))) => {
                 tracing::error!(run = public_id, %error, "left as it is: its journal could not be written");
@@ -140,9 +144,7 @@ impl Actor {
     /// Runs to the end; tells whether the run was parked.
     async fn work(mut self, mut messages: mpsc::Receiver<Message>) -> Result<bool, StoreError> {
         let share = self.slots.hold().await;
-        if self.run.parent.is_none() {
-            self.inner.queue.leave(&self.plan().name);
-        }
+        self.run.queued = None;
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
@@ -177,7 +179,15 @@ impl Actor {
         for message in messages {
             match message {
                 Message::Performed(performed) => self.tell(Kind::Performed(performed), &mut effects),
-                Message::Signal(signal) => self.tell(Kind::Signalled(signal), &mut effects),
+                Message::Told { id, order } => {
+                    self.change.received.push(id);
+                    match order {
+                        Order::Cancel(reason) => self.tell(Kind::Cancelled { reason }, &mut effects),
+                        Order::Signal(signal) => self.tell(Kind::Signalled(signal), &mut effects),
+                        // It is not parked.
+                        Order::Redrive | Order::Drop => {}
+                    }
+                }
                 Message::Cancel(reason) => self.tell(Kind::Cancelled { reason }, &mut effects),
                 Message::Emitted { instance, attempt, value } => self.emitted(&instance, attempt, value),
             }

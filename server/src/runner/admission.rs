@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
 
 use super::arrival::Arrived;
 use super::at_once::AtOnce;
 use super::ending::Ending;
+use super::holding::Holding;
 use super::lanes::Lane;
 use super::{Admitted, Inner, Observed, intake};
 use crate::bus::{Batch, BusError, Partition, Truth, Work};
-use crate::store::{Admission, Admit, NewRun, Status, StoreError};
+use crate::store::{Admission, Admit, Conflict, Home, NewRun, Status, StoreError};
 
 /// Records of a batch.
 pub(super) const BATCH: u32 = 512;
@@ -49,22 +51,26 @@ impl Inner {
             Err(error) => return self.fatal(&error.to_string()),
         };
         self.tasks.spawn(self.clone().forget());
+        let working = TaskTracker::new();
         let mut rooms: HashMap<String, Arc<Semaphore>> = HashMap::new();
         loop {
             let assigned = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return,
+                () = self.stop.cancelled() => break,
                 assigned = consumer.assigned() => assigned,
             };
             match assigned {
                 Ok(partition) => {
                     let room = || Arc::new(Semaphore::new(ROOM as usize));
                     let room = rooms.entry(partition.topic().to_owned()).or_insert_with(room).clone();
-                    self.tasks.spawn(self.clone().work_on(partition, room));
+                    self.tasks.spawn(working.track_future(self.clone().work_on(partition, room)));
                 }
                 Err(error) => return self.fatal(&error.to_string()),
             }
         }
+        // Partitions are kept until the runs have ended that are under way in them.
+        working.close();
+        self.kill.run_until_cancelled(working.wait()).await;
     }
 
     /// Turns the records of a partition into runs until it is given up.
@@ -73,7 +79,8 @@ impl Inner {
         let plans = self.plans_of(&logical);
         let work = async {
             match self.truth_of(partition.topic()) {
-                Truth::Store => self.admit_all(&mut *partition, &plans, &room).await,
+                Truth::Store if self.store.is_shared() => self.hold(&mut *partition, &plans, &room).await,
+                Truth::Store => self.admit_all(&mut *partition, &plans, &room, None).await,
                 Truth::Bus => self.pass_all(&mut *partition, &plans).await,
             }
         };
@@ -83,7 +90,16 @@ impl Inner {
             worked = work => worked,
         };
         if let Err(error) = worked {
-            self.fatal(&error.to_string());
+            return self.fatal(&error.to_string());
+        }
+        if self.stop.is_cancelled() {
+            let home = Home::new(partition.topic(), partition.number());
+            tokio::select! {
+                biased;
+                () = self.kill.cancelled() => {}
+                () = partition.given_up() => {}
+                () = self.see_off(&home) => {}
+            }
         }
     }
 
@@ -93,11 +109,12 @@ impl Inner {
         if plans.iter().all(|plan| plan.has_journal()) { Truth::Store } else { Truth::Bus }
     }
 
-    async fn admit_all(
+    pub(super) async fn admit_all(
         self: &Arc<Self>,
         partition: &mut dyn Partition,
         plans: &[Arc<Plan>],
         room: &Arc<Semaphore>,
+        holding: Option<&Arc<Holding>>,
     ) -> Result<(), BusError> {
         while let Some(batch) = partition.next_batch(BATCH, BATCH_BYTES).await? {
             // Runs in memory are bounded: what there is no room for is not admitted yet.
@@ -105,7 +122,7 @@ impl Inner {
             let Ok(room) = room.clone().acquire_many_owned(wanted.min(ROOM)).await else { break };
             let next = batch.next_offset;
             let topic = partition.topic().to_owned();
-            self.admit(plans, &topic, batch, room).await?;
+            self.admit(plans, &topic, batch, room, holding).await?;
             partition.done(next);
         }
         Ok(())
@@ -117,8 +134,9 @@ impl Inner {
         topic: &str,
         batch: Batch,
         mut room: OwnedSemaphorePermit,
+        holding: Option<&Arc<Holding>>,
     ) -> Result<(), StoreError> {
-        let prepared = self.prepare(plans, topic, &batch).await;
+        let prepared = self.prepare(plans, topic, &batch, holding).await;
         let mut runs = Vec::with_capacity(prepared.len());
         let mut entering = Vec::with_capacity(prepared.len());
         for Prepared { row, run, at_once } in prepared {
@@ -130,12 +148,24 @@ impl Inner {
         let admit = Admit {
             topic: topic.to_owned(),
             partition: batch.partition,
-            proof: None,
+            proof: holding.and_then(|holding| holding.proof()),
             from_offset: batch.from_offset,
             next_offset: batch.next_offset,
             runs,
         };
-        for ((mut run, at_once), answer) in entering.into_iter().zip(self.store.admit(admit).await?) {
+        let answers = match self.store.admit(admit).await {
+            // Whoever had the partition before has admitted more than the bus was told.
+            Err(StoreError::Conflict(Conflict::Offset { found, .. }))
+                if holding.is_some() && found > batch.from_offset =>
+            {
+                return match batch.after(found) {
+                    Some(batch) => Box::pin(self.admit(plans, topic, batch, room, holding)).await,
+                    None => Ok(()),
+                };
+            }
+            answers => answers?,
+        };
+        for ((mut run, at_once), answer) in entering.into_iter().zip(answers) {
             match answer {
                 Admission::Inserted(id) => {
                     run.id = id;
@@ -151,7 +181,13 @@ impl Inner {
     }
 
     /// Makes the runs of a batch, and runs those that end at once.
-    pub(super) async fn prepare(&self, plans: &[Arc<Plan>], topic: &str, batch: &Batch) -> Vec<Prepared> {
+    pub(super) async fn prepare(
+        &self,
+        plans: &[Arc<Plan>],
+        topic: &str,
+        batch: &Batch,
+        holding: Option<&Arc<Holding>>,
+    ) -> Vec<Prepared> {
         // Tokens are verified side by side, all of a batch.
         let has_tokens = plans.iter().any(|plan| plan.door.token.is_some());
         let read = if has_tokens { batch.records.len().max(1) } else { READ };
@@ -167,13 +203,21 @@ impl Inner {
                 }
             }
             self.verify(&mut arrived).await;
-            prepared.extend(arrived.iter().map(|arrived| self.prepare_one(arrived, &mut taken)));
+            prepared.extend(arrived.iter().map(|arrived| self.prepare_one(arrived, holding, &mut taken)));
         }
         prepared
     }
 
-    fn prepare_one(&self, arrived: &Arrived<'_>, taken: &mut HashSet<Lane>) -> Prepared {
+    fn prepare_one(
+        &self,
+        arrived: &Arrived<'_>,
+        holding: Option<&Arc<Holding>>,
+        taken: &mut HashSet<Lane>,
+    ) -> Prepared {
         let (row, mut run) = self.run_of(arrived);
+        if let Some(holding) = holding {
+            run.belong_to(holding);
+        }
         let is_free = run.lane.as_ref().is_none_or(|lane| !taken.contains(lane) && self.lanes.is_free(lane));
         let mut at_once = is_free.then(|| self.at_once(arrived.record, &run)).flatten();
         let holds = match &at_once {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::at_once::AtOnce;
 use super::ending::Ending;
+use super::lanes::Lane;
 use super::{Admitted, Inner};
 use crate::envelope::{Envelope, FROM, MESSAGE_ID, Sealed, input_hash};
 use crate::facts::Facts;
@@ -179,11 +180,13 @@ impl Inner {
             id: RunId(0),
             public_id: public_id.clone(),
             plan: (*plan).clone(),
-            lane: lane.map(|key| (plan.name.to_string(), key)),
+            lane: lane.map(|key| Lane { home: None, pathway: plan.name.to_string(), key }),
+            holding: None,
             correlation,
             from_http: of_http.is_some(),
             source: Some(((*topic).to_owned(), *partition, record.offset)),
             parent: None,
+            queued: None,
             room: None,
             finished: None,
             redriven: false,
@@ -202,7 +205,7 @@ impl Inner {
             digest: run.plan.digest.to_string(),
             subject: row.subject,
             offset: run.source.as_ref().map(|(_, _, offset)| *offset),
-            lane: run.lane.as_ref().map(|(_, key)| key.clone()),
+            lane: run.lane.as_ref().map(|lane| lane.key.clone()),
             correlation: row.correlation,
             dedupe_id: row.dedupe_id,
             idempotency: row.idempotency,

@@ -22,6 +22,8 @@ pub(super) struct Change {
     pub(super) events: Vec<Event>,
     pub(super) records: Vec<NewRecord>,
     pub(super) children: Vec<NewRun>,
+    /// What it was told by, through the store.
+    pub(super) received: Vec<i64>,
     stream: Vec<StreamRow>,
     stream_bytes: usize,
     /// When the first of `stream` was said.
@@ -34,6 +36,7 @@ impl Change {
         let is_due = |since: Instant| self.stream_bytes >= GATHER_BYTES || since.elapsed() >= GATHER;
         self.events.is_empty()
             && self.children.is_empty()
+            && self.received.is_empty()
             && self.stream_since.is_some_and(|since| !is_due(since))
     }
 
@@ -41,6 +44,7 @@ impl Change {
         self.events.is_empty()
             && self.records.is_empty()
             && self.children.is_empty()
+            && self.received.is_empty()
             && self.stream.is_empty()
     }
 }
@@ -90,17 +94,21 @@ impl Actor {
         }
         let expected_seq = self.seq;
         self.seq += u32::try_from(events.len()).unwrap_or(u32::MAX);
+        let received = change.received.clone();
         self.inner
             .store
             .append(Append {
+                proof: self.run.proof(),
                 events,
                 records: change.records,
                 children: change.children,
                 stream: change.stream,
+                received: change.received,
                 status,
                 ..Append::new(self.run.id, expected_seq)
             })
             .await?;
+        self.inner.inbox.received(received);
         Ok(())
     }
 }

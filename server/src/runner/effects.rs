@@ -206,6 +206,9 @@ impl Actor {
         }
         if let Some(mut child) = self.inner.read_back(run).await? {
             child.parent = Some(self.run.public_id.clone());
+            if let Some(holding) = &self.run.holding {
+                child.belong_to(holding);
+            }
             self.inner.begin(child);
         }
         Ok(())

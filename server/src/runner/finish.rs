@@ -49,7 +49,7 @@ impl Actor {
         let started = super::actor::started(&self.run.events)?;
         Some(Record {
             offset,
-            key: self.run.lane.as_ref().map(|(_, key)| key.clone().into_bytes()),
+            key: self.run.lane.as_ref().map(|lane| lane.key.clone().into_bytes()),
             value: Some(pathway_engine::value::to_json(&self.masked(&started.input)).into_bytes()),
             headers: vec![("pathway-restored".to_owned(), b"from the journal".to_vec())],
             time: self.inner.clock.millis(),

@@ -4,9 +4,16 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Admitted;
+use crate::store::Home;
 
-/// A pathway and a key.
-pub(super) type Lane = (String, String);
+/// What runs have in common that go one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Lane {
+    /// The partition, where others are worked on elsewhere.
+    pub(super) home: Option<Home>,
+    pub(super) pathway: String,
+    pub(super) key: String,
+}
 
 /// Runs that wait for the one before them in their lane.
 #[derive(Debug, Default)]
@@ -49,6 +56,11 @@ impl Lanes {
             lanes.remove(lane);
         }
         next
+    }
+
+    /// Forgets the lanes of a partition, and who waits in them.
+    pub(super) fn forget(&self, home: &Home) {
+        self.lock().retain(|lane, _| lane.home.as_ref() != Some(home));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Lane, VecDeque<Admitted>>> {

@@ -12,6 +12,8 @@ mod change;
 mod effects;
 mod ending;
 mod finish;
+mod holding;
+mod inbox;
 mod intake;
 mod lanes;
 mod launch;
@@ -37,20 +39,22 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::expression::Variables;
-use pathway_engine::journal::{Event, Signal};
+use pathway_engine::journal::Event;
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
 use pathway_engine::vm::{Effect, Failure, Trace};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::actor::Message;
+use self::holding::{Holding, Holdings};
+use self::inbox::Inbox;
 use self::lanes::{Lane, Lanes};
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
 use self::outgoing::Outgoing;
-use self::queue::Queue;
+use self::queue::{Queue, Queued};
 pub use self::redrive::RedriveError;
 pub use self::slots::Slots;
 pub use self::story::{Story, Waiting};
@@ -61,7 +65,8 @@ use crate::clock::Clock;
 use crate::definition::Definition;
 use crate::effects::http::Transport;
 use crate::seal::SealKeys;
-use crate::store::{Offset, RunId, Store, StoreError};
+use crate::standing::Standing;
+use crate::store::{Home, Offset, RunId, Store, StoreError};
 use crate::trace::TraceContext;
 
 /// What observers may lag behind before they miss something.
@@ -168,6 +173,11 @@ struct Inner {
     /// For runs that are redriven.
     room: Arc<Semaphore>,
     queue: Queue,
+    /// Told when there is more to do than can be done soon.
+    strained: Arc<Notify>,
+    /// The partitions whose runs are ours, in a store that others share.
+    holdings: watch::Sender<Holdings>,
+    inbox: Inbox,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
@@ -188,6 +198,8 @@ struct Admitted {
     public_id: String,
     plan: Arc<Plan>,
     lane: Option<Lane>,
+    /// Where it belongs to, if that has to be proven.
+    holding: Option<Arc<Holding>>,
     correlation: String,
     /// Whether it came through an HTTP door, which decides what is parked.
     from_http: bool,
@@ -203,6 +215,8 @@ struct Admitted {
     redriven: bool,
     /// Its journal: at least `started`.
     events: Vec<Event>,
+    /// Its place among those that wait to begin.
+    queued: Option<Queued>,
     /// Its place among the runs in memory.
     room: Option<OwnedSemaphorePermit>,
 }
@@ -226,15 +240,17 @@ impl Runner {
             transport,
             clock,
         } = parts;
+        let strained = Arc::<Notify>::default();
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
         slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
         for plan in program.pathways.values() {
             slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.map(|n| n as usize));
         }
-        let upstreams = Upstreams::new(&project, slots.clone(), transport, clock.clone());
+        let upstreams = Upstreams::new(&project, slots.clone(), transport, clock.clone(), &strained);
         let inner = Arc::new(Inner {
-            queue: Queue::new(&program),
+            queue: Queue::new(&program, strained.clone()),
+            strained,
             program,
             project,
             store,
@@ -248,6 +264,8 @@ impl Runner {
             upstreams,
             lanes: Lanes::default(),
             room: Arc::new(Semaphore::new(redrive::ROOM)),
+            holdings: watch::Sender::default(),
+            inbox: Inbox::default(),
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),
@@ -258,7 +276,11 @@ impl Runner {
             failed: watch::Sender::new(None),
         });
         inner.define(&definition).await.map_err(|error| error.to_string())?;
-        inner.resume().await.map_err(|error| error.to_string())?;
+        // Where others share the store, runs are taken up with their partitions.
+        if !inner.store.is_shared() {
+            inner.resume(None).await.map_err(|error| error.to_string())?;
+        }
+        inner.tasks.spawn(inner.clone().deliver());
         Ok(Self { inner })
     }
 
@@ -300,14 +322,31 @@ impl Runner {
         self.inner.actors().len()
     }
 
-    /// Calls a run off; false where it is not under way.
-    pub async fn cancel(&self, run: &str, reason: Failure) -> bool {
-        self.inner.tell(run, Message::Cancel(reason)).await
+    /// How busy it is.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let long = self.inner.queue.long().map(|(name, count)| (name.to_string(), count));
+        let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let open = self.inner.upstreams.open().map(|(name, wait)| (name.clone(), millis(wait)));
+        Standing { queued: long.collect(), open: open.collect() }
     }
 
-    /// Sends a signal to a run; false where it is not under way.
-    pub async fn signal(&self, run: &str, signal: Signal) -> bool {
-        self.inner.tell(run, Message::Signal(signal)).await
+    /// Ready when it may have become busy. For one task.
+    pub async fn strained(&self) {
+        self.inner.strained.notified().await;
+    }
+
+    /// The partitions whose runs are this process's, where others share the store.
+    #[must_use]
+    pub fn homes(&self) -> Vec<Home> {
+        self.inner.holdings.borrow().keys().cloned().collect()
+    }
+
+    /// Ready when [`Runner::homes`] are others than before.
+    pub async fn homes_changed(&self, before: &[Home]) {
+        let mut holdings = self.inner.holdings.subscribe();
+        // It lives as long as we do.
+        let _changed = holdings.wait_for(|holdings| !holdings.keys().eq(before)).await;
     }
 
     /// Ready with the reason when the runner cannot go on; the process is to stop.
@@ -371,8 +410,8 @@ impl Inner {
     }
 
     /// Lets a run begin when its lane is free.
-    fn enter(self: &Arc<Self>, run: Admitted) {
-        self.queue.enter(&run.plan.name);
+    fn enter(self: &Arc<Self>, mut run: Admitted) {
+        run.queued = self.queue.enter(&run.plan.name);
         let ready = match run.lane.clone() {
             Some(lane) => self.lanes.enter(lane, run),
             None => Some(run),
@@ -388,12 +427,21 @@ impl Inner {
         }
         let inner = self.clone();
         self.tasks.spawn(async move {
-            let kill = inner.kill.clone();
+            let (id, public_id, holding) = (run.id, run.public_id.clone(), run.holding.clone());
+            let driving = inner.clone().drive(run);
+            let driving = async {
+                match &holding {
+                    Some(holding) => holding.work(driving).await,
+                    None => driving.await,
+                }
+            };
             tokio::select! {
                 biased;
-                () = kill.cancelled() => {}
-                () = inner.drive(run) => {}
+                () = inner.kill.cancelled() => {}
+                () = driving => {}
             }
+            inner.actors().remove(&public_id);
+            inner.inbox.look_at(id);
         });
     }
 

@@ -4,6 +4,8 @@ use pathway_engine::journal::Event;
 use pathway_engine::vm::Vm;
 
 use super::actor::started;
+use super::inbox::Order;
+use super::lanes::Lane;
 use super::{Admitted, Runner};
 use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
 
@@ -34,14 +36,36 @@ impl Runner {
     /// # Errors
     /// It is not parked, or cannot go on.
     pub async fn redrive(&self, run: Run) -> Result<(), RedriveError> {
+        if self.inner.is_ours(run.home.as_ref()) {
+            return self.redrive_here(run).await;
+        }
+        self.could_redrive(run.clone()).await?;
+        self.ask(&run, &Order::Redrive).await
+    }
+
+    /// Leaves it to whoever works on it.
+    async fn ask(&self, run: &Run, order: &Order) -> Result<(), RedriveError> {
+        match self.inner.order(run, Status::Parked, order).await? {
+            true => Ok(()),
+            false => Err(RedriveError::NotParked),
+        }
+    }
+
+    /// As [`Runner::redrive`], of a run that is this process's.
+    pub(super) async fn redrive_here(&self, run: Run) -> Result<(), RedriveError> {
         let room = self.inner.room.clone().try_acquire_owned().map_err(|_full| RedriveError::Full)?;
-        let (admitted, event) = self.redriven(run).await?;
+        let holding = self.inner.holding_of(run.home.as_ref());
+        let (mut admitted, event) = self.redriven(run).await?;
+        if let Some(holding) = &holding {
+            admitted.belong_to(holding);
+        }
         let id = admitted.id;
         let seq = u32::try_from(admitted.events.len()).unwrap_or(u32::MAX);
         let payload = self.inner.encode(&admitted.plan, &admitted.public_id, &event);
         let at = event.at.as_millisecond();
         let status = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at };
         let change = Append {
+            proof: admitted.proof(),
             events: vec![NewEvent { kind: event.name(), payload }],
             status: Some(status),
             ..Append::new(id, seq)
@@ -51,10 +75,10 @@ impl Runner {
         let holds = admitted.plan.door.park_holds;
         let mut events = admitted.events;
         events.push(event);
-        let admitted = Admitted { events, redriven: true, room: Some(room), ..admitted };
+        let mut admitted = Admitted { events, redriven: true, room: Some(room), ..admitted };
         if holds {
             // It holds its lane already.
-            self.inner.queue.enter(&admitted.plan.name);
+            admitted.queued = self.inner.queue.enter(&admitted.plan.name);
             self.inner.begin(admitted);
         } else {
             self.inner.enter(admitted);
@@ -75,18 +99,29 @@ impl Runner {
     /// # Errors
     /// It is not parked.
     pub async fn drop_parked(&self, run: Run) -> Result<(), RedriveError> {
+        match self.inner.is_ours(run.home.as_ref()) {
+            true => self.drop_here(run).await,
+            false => self.ask(&run, &Order::Drop).await,
+        }
+    }
+
+    /// As [`Runner::drop_parked`], of a run that is this process's.
+    pub(super) async fn drop_here(&self, run: Run) -> Result<(), RedriveError> {
         if run.status != Status::Parked {
             return Err(RedriveError::NotParked);
         }
         let seq = self.inner.store.events(run.id).await?.last().map_or(1, |event| event.seq + 1);
         let at = self.inner.clock.millis();
         let status = StatusChange { status: Status::Failed, outcome: run.outcome, wake_at: None, at };
-        let change = Append { status: Some(status), ..Append::new(run.id, seq) };
+        let holding = self.inner.holding_of(run.home.as_ref());
+        let proof = holding.as_ref().and_then(|holding| holding.proof());
+        let change = Append { proof, status: Some(status), ..Append::new(run.id, seq) };
         self.inner.store.append(change).await.map_err(not_parked)?;
         tracing::info!(pathway = run.pathway, run = run.public_id, "dropped: it has failed for good");
         let holds = self.inner.program.pathways.get(run.pathway.as_str());
         let holds = holds.is_some_and(|plan| plan.door.park_holds);
-        let lane = run.lane.filter(|_| holds).map(|key| (run.pathway, key));
+        let home = holding.map(|holding| holding.home().clone());
+        let lane = run.lane.filter(|_| holds).map(|key| Lane { home, pathway: run.pathway, key });
         if let Some(next) = lane.and_then(|lane| self.inner.lanes.leave(&lane)) {
             self.inner.begin(next);
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Inner;
 use super::outgoing::without_value;
 use crate::bus::{BusError, is_dead_letters};
-use crate::store::{NewRecord, Outgoing, Settle, StoreError};
+use crate::store::{Home, NewRecord, Outgoing, Settle, StoreError};
 
 /// Records that are sent together.
 const PAGE: u32 = 2000;
@@ -32,15 +32,26 @@ impl Inner {
 
     async fn relay_all(&self) -> Result<(), StoreError> {
         let mut watch = self.store.watch_outbox();
+        let mut holdings = self.holdings.subscribe();
         let mut stopped: HashSet<Stretch> = HashSet::new();
         let mut after = 0;
         loop {
             watch.mark();
-            let page = self.store.outbox(after, PAGE, PAGE_BYTES).await?;
+            // What the runs of a partition sent before it became ours is behind what we have sent.
+            if holdings.has_changed().unwrap_or(false) {
+                after = 0;
+            }
+            let homes: Vec<Home> = holdings.borrow_and_update().keys().cloned().collect();
+            let page = match self.store.is_shared() {
+                true => self.store.outbox_of(&homes, after, PAGE, PAGE_BYTES).await?,
+                false => self.store.outbox(after, PAGE, PAGE_BYTES).await?,
+            };
             let Some(last) = page.last() else {
                 tokio::select! {
                     biased;
                     changed = watch.changed() => changed?,
+                    // It lives as long as we do.
+                    _ = holdings.changed() => after = 0,
                     () = self.flush.cancelled() => return Ok(()),
                 }
                 continue;

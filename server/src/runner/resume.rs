@@ -7,6 +7,8 @@ use pathway_engine::journal::{Kind, Outcome};
 use pathway_engine::vm::{Class, Failure};
 
 use super::actor::started;
+use super::holding::Holding;
+use super::lanes::Lane;
 use super::{Admitted, Inner};
 use crate::definition::Definition;
 use crate::store::{Run, RunId, Status, Store, StoreError, Watch};
@@ -16,12 +18,15 @@ use crate::trace::TraceContext;
 const PAGE: u32 = 500;
 
 impl Inner {
-    /// Lets every run that is not finished go on, in the order admitted.
-    pub(super) async fn resume(self: &Arc<Self>) -> Result<(), StoreError> {
+    /// Lets every run that is not finished go on, of a partition or of all, in the order admitted.
+    pub(super) async fn resume(self: &Arc<Self>, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
         let mut after: Option<RunId> = None;
         let mut count = 0_usize;
         loop {
-            let page = self.store.unfinished(after, PAGE).await?;
+            let page = match holding {
+                None => self.store.unfinished(after, PAGE).await?,
+                Some(holding) => self.store.unfinished_of(holding.home(), after, PAGE).await?,
+            };
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             for run in page {
@@ -30,10 +35,13 @@ impl Inner {
                     continue;
                 }
                 match run.status {
-                    Status::Parked => self.keep_held(&run),
+                    Status::Parked => self.keep_held(&run, holding),
                     _ => {
                         count += 1;
-                        if let Some(admitted) = self.read_back(run).await? {
+                        if let Some(mut admitted) = self.read_back(run).await? {
+                            if let Some(holding) = holding {
+                                admitted.belong_to(holding);
+                            }
                             self.enter(admitted);
                         }
                     }
@@ -47,10 +55,11 @@ impl Inner {
     }
 
     /// A parked run may hold its lane.
-    fn keep_held(&self, run: &Run) {
+    fn keep_held(&self, run: &Run, holding: Option<&Arc<Holding>>) {
         let holds = self.program.pathways.get(run.pathway.as_str()).is_some_and(|plan| plan.door.park_holds);
         if let (true, Some(key)) = (holds, &run.lane) {
-            self.lanes.hold((run.pathway.clone(), key.clone()));
+            let home = holding.map(|holding| holding.home().clone());
+            self.lanes.hold(Lane { home, pathway: run.pathway.clone(), key: key.clone() });
         }
     }
 
@@ -70,7 +79,9 @@ impl Inner {
         }
         Ok(Some(Admitted {
             id: run.id,
-            lane: run.lane.map(|key| (run.pathway, key)),
+            lane: run.lane.map(|key| Lane { home: None, pathway: run.pathway, key }),
+            holding: None,
+            queued: None,
             correlation: run.correlation,
             from_http: started(&events).is_some_and(|started| started.caller.is_some()),
             room: None,

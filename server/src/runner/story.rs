@@ -5,7 +5,7 @@ use pathway_engine::limits::State;
 use pathway_engine::vm::{Effect, Trace, Vm};
 
 use super::Runner;
-use crate::store::{Run, Status, StoreError};
+use crate::store::{Home, Run, Status, StoreError};
 
 /// What happened in a run.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Story {
 /// Something that a run waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Waiting {
+    /// Who works on its partition tells more.
+    Elsewhere(Home),
     /// The run before it in its lane.
     Lane(String),
     /// Slots that others hold.
@@ -88,6 +90,9 @@ impl Runner {
     }
 
     fn waits(&self, run: &Run, vm: &Vm) -> Vec<Waiting> {
+        if let Some(home) = run.home.clone().filter(|home| !self.inner.is_ours(Some(home))) {
+            return vec![Waiting::Elsewhere(home)];
+        }
         if !self.inner.actors().contains_key(&run.public_id) {
             return run.lane.clone().map(Waiting::Lane).into_iter().collect();
         }

@@ -104,7 +104,7 @@ impl Passing<'_> {
 
     /// Begins the runs of a batch.
     async fn take(&mut self, topic: &str, batch: Batch) {
-        let prepared = self.inner.prepare(self.plans, topic, &batch).await;
+        let prepared = self.inner.prepare(self.plans, topic, &batch, None).await;
         for record in &batch.records {
             self.window.begin(record.offset, self.plans.len());
         }

@@ -43,6 +43,8 @@ struct Gate {
     /// Told when a call is over: a half-open circuit may admit another probe then.
     settled: Notify,
     clock: Clock,
+    /// Told when its circuit changes.
+    strained: Arc<Notify>,
 }
 
 /// A call: who asks, and in whose name.
@@ -65,7 +67,13 @@ pub struct Call<'a> {
 impl Upstreams {
     /// The services of `project`.
     #[must_use]
-    pub fn new(project: &Project, slots: Slots, transport: Arc<dyn Transport>, clock: Clock) -> Self {
+    pub fn new(
+        project: &Project,
+        slots: Slots,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        strained: &Arc<Notify>,
+    ) -> Self {
         let mut gates = HashMap::new();
         for (name, service) in &project.services {
             if *name != service.limits_of {
@@ -87,6 +95,7 @@ impl Upstreams {
                 circuit: circuit.map(Mutex::new),
                 settled: Notify::new(),
                 clock: clock.clone(),
+                strained: strained.clone(),
             };
             gates.insert(name.clone(), gate);
         }
@@ -106,6 +115,11 @@ impl Upstreams {
             .collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
+    }
+
+    /// The services whose circuits are open, and for how long.
+    pub(super) fn open(&self) -> impl Iterator<Item = (&String, Duration)> {
+        self.services.keys().filter_map(|name| Some((name, self.opens_after(name)?)))
     }
 
     /// How long calls of `service` will wait, at least, because of its circuit; none: they need
@@ -231,6 +245,7 @@ impl Probe<'_> {
             && let Some(state) = lock(circuit).settle(permit, outcome, self.gate.clock.now())
         {
             tracing::warn!(limit = %self.gate.limit, ?state, "circuit changed");
+            self.gate.strained.notify_one();
         }
         self.gate.settled.notify_waiters();
     }

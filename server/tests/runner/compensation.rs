@@ -103,7 +103,7 @@ steps:
     upstream.called("slow", 2).await;
     let ready = world.until(Status::Ready, 1).await;
     let reason = pathway_engine::vm::Failure::new(Class::Cancelled, "too late");
-    assert!(world.runner.cancel(&ready[0].public_id, reason).await);
+    assert!(world.runner.cancel(&ready[0].public_id, reason).await.unwrap());
     upstream.go.notify_waiters();
     let runs = world.until(Status::Failed, 1).await;
     let Outcome::Failure(failure) = outcome(&runs[0]) else { panic!("not failed") };

@@ -335,7 +335,7 @@ return: "{{ input.n + steps.approval.n }}"
     let child = ready.iter().find(|run| run.pathway == "child").unwrap();
     let signal = || Signal { name: "approved".into(), payload: Value::from_pairs([("n", 40)]), from: None };
     let told = async {
-        while !world.runner.signal(&child.public_id, signal()).await {
+        while !world.runner.signal(&child.public_id, signal()).await.unwrap() {
             tokio::task::yield_now().await;
         }
     };
@@ -354,7 +354,7 @@ async fn cancelling_ends_a_run_and_gives_its_slots_back() {
     world.publish("t", "{}").await;
     upstream.called.notified().await;
     let run = world.until(Status::Ready, 1).await[0].public_id.clone();
-    assert!(world.runner.cancel(&run, Failure::new(Class::Cancelled, "enough")).await);
+    assert!(world.runner.cancel(&run, Failure::new(Class::Cancelled, "enough")).await.unwrap());
     world.until(Status::Cancelled, 1).await;
     world.runner.stop(DEADLINE).await;
     assert!(world.runner.slots().usage().iter().all(|usage| usage.in_use == 0));

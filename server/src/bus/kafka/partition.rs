@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::super::{Answer, Batch, BusError, Offset, Partition};
@@ -33,6 +34,10 @@ impl Partition for Assigned {
 
     fn next_batch(&mut self, max: u32, max_bytes: usize) -> Answer<'_, Option<Batch>> {
         Box::pin(async move { Ok(self.queue.next(max, max_bytes).await) })
+    }
+
+    fn given_up(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.queue.over())
     }
 
     fn done(&self, next: Offset) {

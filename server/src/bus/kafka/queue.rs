@@ -172,6 +172,13 @@ impl Queue {
         }
     }
 
+    /// Ready when nothing more can be taken.
+    pub(super) async fn over(&self) {
+        while self.state().is_open {
+            self.ready.notified().await;
+        }
+    }
+
     /// Where the next batch begins.
     pub(super) fn position(&self) -> Offset {
         self.state().position

@@ -109,7 +109,7 @@ async fn watch(lone: &Lone<'_>, watcher: &mut dyn Watcher) -> Result<Ended, Fail
                 is_interrupted = true;
                 watcher.interrupted()?;
                 let reason = RunFailure::new(Class::Cancelled, "called off with Ctrl-C");
-                if !runner.cancel(&id, reason).await {
+                if !runner.cancel(&id, reason).await.map_err(internal)? {
                     return Ok(Ended::Left);
                 }
             }

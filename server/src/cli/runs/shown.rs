@@ -98,6 +98,7 @@ pub(super) fn why(run: &Detail) -> String {
 fn wait(waits: &Waits) -> String {
     let name = waits.name.as_deref().unwrap_or_default();
     let mut text = match waits.what.as_str() {
+        "elsewhere" => format!("what the worker knows that has {name}: ask that one"),
         "lane" => format!("the run before it in the lane `{name}`"),
         "slot" => format!("a slot of {name}"),
         "circuit" => format!("the circuit of `{name}`, which is open"),

@@ -1,12 +1,14 @@
 //! A server as a whole: store, bus, runner and gateway of one project in one process.
 
+mod role;
+mod schedules;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
@@ -18,6 +20,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use self::role::Role;
+use self::schedules::Schedules;
 use crate::admin::Admin;
 use crate::bus::{Bus, BusError, EmbeddedBus, KafkaBus};
 use crate::clock::Clock;
@@ -28,9 +32,9 @@ use crate::gateway::{self, Capacity, CommandError, Commands, Gateway, Limits};
 use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
 use crate::operations::Operations;
 use crate::runner::{Parts, Runner};
-use crate::schedule::Scheduler;
 use crate::seal::{self, SealError, SealKeys};
 use crate::secret_file;
+use crate::standing::{self, Standings};
 use crate::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store, StoreError, make_private};
 
 /// The data folder of a project that names none.
@@ -38,16 +42,6 @@ const DATA: &str = "data";
 
 /// The file in the data folder that says where operators are listened to.
 pub const ADMIN_ADDRESS: &str = "admin-address";
-
-/// What a process is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Gateway and worker.
-    Serve,
-    /// Work on topics alone: requests come through other people's gateways. What it still answers
-    /// is how it is, and what runs are.
-    Worker,
-}
 
 /// What a server is made of.
 #[derive(Debug)]
@@ -153,15 +147,10 @@ impl App {
     pub async fn start(settings: Settings) -> Result<Self, AppError> {
         let Settings { role, project, program, definition, variables, folder, listener } = settings;
         let data = data_folder(&project, &folder);
-        let doors = match role {
-            Role::Serve => program.clone(),
-            Role::Worker => Program::default(),
-        };
+        let doors = if role.has_doors() { program.clone() } else { Program::default() };
         gateway::check(&project, &doors).map_err(AppError::Project)?;
         let given = |name: &str| variables.get(name).map(|variable| variable.value.as_str());
-        if role == Role::Worker {
-            check_worker(&project, given(seal::VARIABLE)).map_err(AppError::Project)?;
-        }
+        role.check(&project, given(seal::VARIABLE)).map_err(AppError::Project)?;
         let store = open_store(&project, &data).await?;
         let keeps = [seal::VARIABLE, AdminToken::VARIABLE].iter().any(|name| given(name).is_none());
         if keeps {
@@ -178,6 +167,7 @@ impl App {
         let address = address_of(&listener, "listen", project.listen)?;
         let admin_address = address_of(&for_operators, "admin", project.admin)?;
         tell_address(&data, admin_address)?;
+        let clock = Clock::system();
         let bus = open_bus(&project, &store)?;
         let project = Arc::new(project);
         let runner = Runner::start(Parts {
@@ -191,17 +181,29 @@ impl App {
             variables,
             mocks: None,
             transport: Arc::new(HttpClient::new().map_err(|error| AppError::Runner(error.to_string()))?),
-            clock: Clock::system(),
+            clock: clock.clone(),
         })
         .await
         .map_err(AppError::Runner)?;
-        runner.consume();
+        if role.works() {
+            runner.consume();
+        }
         identity.prepare();
 
         let stop = CancellationToken::new();
-        let now = Timestamp::now;
-        let schedules = Scheduler::load(&program, project.clone(), store.clone(), bus.clone(), now()).await?;
-        let schedules = tokio::spawn(schedules.run(now, stop.clone()));
+        let schedules = Schedules {
+            program: program.clone(),
+            project: project.clone(),
+            store: store.clone(),
+            bus: bus.clone(),
+            clock,
+        };
+        let schedules = match (role.works(), store.is_shared()) {
+            (true, false) => tokio::spawn(schedules.load_all().await?.run(stop.clone())),
+            (true, true) => tokio::spawn(schedules.follow(runner.clone(), stop.clone())),
+            (false, _) => tokio::spawn(std::future::ready(())),
+        };
+        let capacity = capacity(role, &project, &runner, &bus, &stop);
         let limits = Limits::of(&project.http);
         let operators = Admin {
             operations: Operations::new(store.clone(), runner.clone()),
@@ -216,7 +218,7 @@ impl App {
             store: store.clone(),
             bus: bus.clone(),
             commands: Arc::new(runner.clone()),
-            capacity: Arc::new(runner.clone()),
+            capacity,
             identity,
             admin,
             keys,
@@ -283,22 +285,6 @@ fn tell_address(data: &Path, address: SocketAddr) -> Result<(), AppError> {
         .map_err(|error| AppError::Runner(format!("cannot write `{}`: {error}", path.display())))
 }
 
-/// Whether a worker can work beside gateways elsewhere.
-fn check_worker(project: &Project, seal_keys: Option<&str>) -> Result<(), String> {
-    if project.bus == BusKind::Embedded {
-        return Err("the embedded bus is part of one process, which is gateway and worker: use `pathway \
-                    serve`, or give `bus.kafka.servers`"
-            .to_owned());
-    }
-    if seal_keys.is_none_or(|keys| keys.trim().is_empty()) {
-        return Err(format!(
-            "gateways elsewhere seal who asks, with keys that a worker has to be given: set `{}`",
-            seal::VARIABLE
-        ));
-    }
-    Ok(())
-}
-
 /// Where what runs send goes first.
 fn outlet(project: &Project) -> Outlet {
     match project.bus {
@@ -328,7 +314,8 @@ async fn open_store(project: &Project, data: &Path) -> Result<Arc<dyn Store>, St
     match &project.store {
         StoreKind::Path(_) => Ok(Arc::new(SqliteStore::open_with(data, outlet)?)),
         StoreKind::Postgres(url) => {
-            let options = PostgresOptions { outlet, ..PostgresOptions::default() };
+            let is_shared = role::is_shared(project);
+            let options = PostgresOptions { outlet, is_shared, ..PostgresOptions::default() };
             Ok(Arc::new(PostgresStore::open(url, options).await?))
         }
     }
@@ -340,6 +327,45 @@ pub(crate) fn data_folder(project: &Project, folder: &Path) -> PathBuf {
     match &project.store {
         StoreKind::Path(path) => folder.join(path),
         StoreKind::Postgres(_) => folder.join(DATA),
+    }
+}
+
+/// Who tells how busy whoever does the work is. Where work is shared, this process tells others of its
+/// own, and hears of theirs.
+fn capacity(
+    role: Role,
+    project: &Project,
+    runner: &Runner,
+    bus: &Arc<dyn Bus>,
+    stop: &CancellationToken,
+) -> Arc<dyn Capacity> {
+    let own = Arc::new(runner.clone());
+    let (BusKind::Kafka(kafka), true) = (&project.bus, role::is_shared(project)) else { return own };
+    let topic = standing::topic(&kafka.group.value);
+    if role.works() {
+        let (runner, bus, topic) = (runner.clone(), bus.clone(), topic.clone());
+        tokio::spawn(standing::tell(runner, bus, topic, Clock::system(), stop.clone()));
+    }
+    if !role.has_doors() {
+        return own;
+    }
+    let others = Arc::<Standings>::default();
+    tokio::spawn(others.clone().listen(bus.clone(), topic, stop.clone()));
+    Arc::new(Both(own, others))
+}
+
+/// The work of this process, and that of others.
+#[derive(Debug)]
+struct Both(Arc<Runner>, Arc<Standings>);
+
+impl Capacity for Both {
+    fn queued(&self, pathway: &str) -> usize {
+        self.0.queued(pathway).max(self.1.queued(pathway))
+    }
+
+    fn opens_after(&self, service: &str) -> Option<Duration> {
+        let (own, others) = (Capacity::opens_after(&*self.0, service), self.1.opens_after(service));
+        own.into_iter().chain(others).min()
     }
 }
 
@@ -375,7 +401,11 @@ impl Commands for Runner {
     }
 }
 
-fn told(reached: bool) -> Result<(), CommandError> {
-    let why = "the run is not under way: it has ended, was parked, or waits for its turn";
-    if reached { Ok(()) } else { Err(CommandError::Refused(why.to_owned())) }
+fn told(reached: Result<bool, StoreError>) -> Result<(), CommandError> {
+    let why = "the run is not under way: it has ended, or was parked";
+    match reached {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(CommandError::Refused(why.to_owned())),
+        Err(error) => Err(CommandError::Unavailable(error.to_string())),
+    }
 }

@@ -1,0 +1,158 @@
+//! Partitions whose runs are this process's, in a store that others write to as well.
+//!
+//! Whoever is given a partition takes its runs over, and proves it with everything that it writes
+//! for them. It gives them up, and stops them where they are, when the partition is taken away, or
+//! when the store says that somebody else has taken them over; if the partition is still given to
+//! it then, it takes them over again: the bus knows whose they are, the other one did not.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathway_engine::compile::Plan;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Admitted, Inner};
+use crate::bus::{BusError, Partition};
+use crate::store::{Conflict, Home, Proof, StoreError, Tenure};
+
+/// Before runs are taken over again that somebody else has taken; doubled each time.
+const AGAIN: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// A partition whose runs are ours.
+#[derive(Debug)]
+pub(super) struct Holding {
+    tenure: Arc<Tenure>,
+    /// Ends what is done for its runs.
+    over: CancellationToken,
+    /// Its runs that are under way.
+    tasks: TaskTracker,
+}
+
+impl Holding {
+    pub(super) fn home(&self) -> &Home {
+        &self.tenure.home
+    }
+
+    /// What its changes are made with.
+    pub(super) fn proof(&self) -> Proof {
+        Some(self.tenure.clone())
+    }
+
+    /// Somebody else has taken it over.
+    pub(super) fn lose(&self) {
+        self.over.cancel();
+    }
+
+    /// Does something for one of its runs, as long as it is ours.
+    pub(super) async fn work(&self, work: impl Future<Output = ()>) {
+        let _under_way = self.tasks.token();
+        tokio::select! {
+            biased;
+            () = self.over.cancelled() => {}
+            () = work => {}
+        }
+    }
+}
+
+/// Those that this process has, which others may look on.
+pub(super) type Holdings = BTreeMap<Home, Arc<Holding>>;
+
+impl Admitted {
+    /// Makes it a run of a partition that is ours.
+    pub(super) fn belong_to(&mut self, holding: &Arc<Holding>) {
+        if let Some(lane) = &mut self.lane {
+            lane.home = Some(holding.home().clone());
+        }
+        self.holding = Some(holding.clone());
+    }
+
+    /// What its changes are made with.
+    pub(super) fn proof(&self) -> Proof {
+        self.holding.as_ref().and_then(|holding| holding.proof())
+    }
+}
+
+impl Inner {
+    /// Whether what belongs there is for this process to do.
+    pub(super) fn is_ours(&self, home: Option<&Home>) -> bool {
+        !self.store.is_shared() || home.is_some_and(|home| self.holdings.borrow().contains_key(home))
+    }
+
+    /// Ours, if it is and has to be proven.
+    pub(super) fn holding_of(&self, home: Option<&Home>) -> Option<Arc<Holding>> {
+        self.holdings.borrow().get(home?).cloned()
+    }
+
+    /// Has the runs of a partition until it is taken away: takes up those that are there and admits
+    /// what comes.
+    pub(super) async fn hold(
+        self: &Arc<Self>,
+        partition: &mut dyn Partition,
+        plans: &[Arc<Plan>],
+        room: &Arc<Semaphore>,
+    ) -> Result<(), BusError> {
+        let home = Home::new(partition.topic(), partition.number());
+        let mut pause = AGAIN;
+        loop {
+            let holding = self.take_over(&home).await?;
+            let working = async {
+                self.resume(Some(&holding)).await?;
+                self.admit_all(partition, plans, room, Some(&holding)).await
+            };
+            let worked = tokio::select! {
+                biased;
+                () = holding.over.cancelled() => None,
+                worked = working => Some(worked),
+            };
+            if worked.is_none() || !self.stop.is_cancelled() {
+                self.let_go(&holding).await;
+            }
+            match worked {
+                Some(Err(BusError::Store(StoreError::Conflict(Conflict::Fenced { .. })))) | None => {}
+                Some(worked) => return worked,
+            }
+            tracing::warn!(%home, "its runs were taken over by another process, which the bus does not know of");
+            tokio::select! {
+                biased;
+                () = partition.given_up() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST);
+        }
+    }
+
+    async fn take_over(&self, home: &Home) -> Result<Arc<Holding>, StoreError> {
+        let epoch = self.store.take_over(home).await?;
+        tracing::info!(%home, epoch, "its runs are ours");
+        let holding = Arc::new(Holding {
+            tenure: Arc::new(Tenure { home: home.clone(), epoch }),
+            over: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        self.holdings.send_modify(|holdings| drop(holdings.insert(home.clone(), holding.clone())));
+        self.inbox.look_again();
+        Ok(holding)
+    }
+
+    /// Stops its runs where they are; ready when nothing is done for them any more.
+    async fn let_go(&self, holding: &Holding) {
+        holding.over.cancel();
+        self.holdings.send_modify(|holdings| drop(holdings.remove(holding.home())));
+        holding.tasks.close();
+        holding.tasks.wait().await;
+        self.lanes.forget(holding.home());
+    }
+
+    /// Lets the runs end that are under way, when no more are to begin.
+    pub(super) async fn see_off(&self, home: &Home) {
+        let Some(holding) = self.holding_of(Some(home)) else { return };
+        holding.tasks.close();
+        holding.tasks.wait().await;
+        self.let_go(&holding).await;
+    }
+}

@@ -1,0 +1,252 @@
+//! What runs are told from outside: it is kept in the store until the run has received it, so that
+//! it reaches a run wherever that is worked on, and also one that has not begun yet.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pathway_engine::journal::Signal;
+use pathway_engine::vm::Failure;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, mpsc};
+
+use super::actor::Message;
+use super::{Inner, RedriveError, Runner};
+use crate::store::{Conflict, Run, RunId, Status, StoreError};
+
+/// Messages read at once.
+const PAGE: u32 = 500;
+
+/// What a run is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// It is called off.
+    Cancel(Failure),
+    /// A signal.
+    Signal(Signal),
+    /// It is parked, and is to go on.
+    Redrive,
+    /// It is parked, and is given up.
+    Drop,
+}
+
+/// Messages that are on their way.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    state: Mutex<State>,
+    /// A run has begun, or has room, that messages wait for; or runs have become ours.
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Given to their runs.
+    given: HashMap<i64, RunId>,
+    /// Of those, what was received and is in the store no more.
+    received: Vec<i64>,
+    /// Runs that can be told nothing more of what they were given.
+    over: HashSet<RunId>,
+    /// Runs that messages wait for.
+    wanted: HashSet<RunId>,
+}
+
+impl Inbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other runs are ours than before.
+    pub(super) fn look_again(&self) {
+        self.wake.notify_one();
+    }
+
+    /// A run can be told something from now on, or no longer.
+    pub(super) fn look_at(&self, run: RunId) {
+        let mut state = self.state();
+        let is_wanted = state.wanted.remove(&run);
+        let is_given = !state.given.is_empty() && state.given.values().any(|to| *to == run);
+        if is_given {
+            state.over.insert(run);
+        }
+        if is_wanted || is_given {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Its run has received them.
+    pub(super) fn received(&self, messages: Vec<i64>) {
+        if !messages.is_empty() {
+            self.state().received.extend(messages);
+        }
+    }
+
+    /// Forgets what is in the store no more, before that is read.
+    fn catch_up(&self) {
+        let mut state = self.state();
+        let State { given, received, over, .. } = &mut *state;
+        given.retain(|id, _| !received.contains(id));
+        received.clear();
+        if !over.is_empty() {
+            given.retain(|_, to| !over.contains(to));
+            over.clear();
+        }
+    }
+}
+
+impl Runner {
+    /// Calls a run off, wherever it is worked on; false where it is over or parked. Ready when it is
+    /// durable that it will be told.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn cancel(&self, run: &str, reason: Failure) -> Result<bool, StoreError> {
+        if let Some(known) = self.inner.store.run(run).await? {
+            return self.inner.order(&known, Status::Ready, &Order::Cancel(reason)).await;
+        }
+        // A run without a journal.
+        Ok(self.inner.tell(run, Message::Cancel(reason)).await)
+    }
+
+    /// Sends a signal to a run, wherever it is worked on; false where it is over or parked. Ready when
+    /// it is durable that it will get it.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn signal(&self, run: &str, signal: Signal) -> Result<bool, StoreError> {
+        match self.inner.store.run(run).await? {
+            Some(run) => self.inner.order(&run, Status::Ready, &Order::Signal(signal)).await,
+            None => Ok(false),
+        }
+    }
+}
+
+impl Inner {
+    /// Leaves an order for a run that has this status; false where it has another.
+    pub(super) async fn order(&self, run: &Run, status: Status, order: &Order) -> Result<bool, StoreError> {
+        if run.status != status {
+            return Ok(false);
+        }
+        let payload = serde_json::to_vec(order).map_err(|error| StoreError::Refused(Arc::new(error)))?;
+        match self.store.post(run.id, payload).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict(Conflict::Finished(_) | Conflict::UnknownRun(_))) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Passes on what comes, until the runner stops.
+    pub(super) async fn deliver(self: Arc<Self>) {
+        let delivering = async {
+            let mut watch = self.store.watch_inbox();
+            loop {
+                watch.mark();
+                self.deliver_all().await?;
+                tokio::select! {
+                    biased;
+                    changed = watch.changed() => changed?,
+                    () = self.inbox.wake.notified() => {}
+                }
+            }
+        };
+        let delivered: Option<Result<(), StoreError>> = self.stop.run_until_cancelled(delivering).await;
+        if let Some(Err(error)) = delivered {
+            self.fatal(&error.to_string());
+        }
+    }
+
+    async fn deliver_all(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.inbox.catch_up();
+        let mut after = 0;
+        loop {
+            let page = self.store.inbox(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.id;
+            let mut useless = Vec::new();
+            for message in page {
+                if !self.is_ours(message.home.as_ref()) || self.inbox.state().given.contains_key(&message.id)
+                {
+                    continue;
+                }
+                let useful = match serde_json::from_slice(&message.payload) {
+                    Ok(Order::Cancel(reason)) => {
+                        let told = Message::Told { id: message.id, order: Order::Cancel(reason) };
+                        self.give(message.run, &message.public_id, message.id, told).await?
+                    }
+                    Ok(Order::Signal(signal)) => {
+                        let told = Message::Told { id: message.id, order: Order::Signal(signal) };
+                        self.give(message.run, &message.public_id, message.id, told).await?
+                    }
+                    Ok(order) => {
+                        self.carry_out(&message.public_id, &order).await?;
+                        false
+                    }
+                    Err(error) => {
+                        tracing::error!(run = message.public_id, %error, "a message for it cannot be read");
+                        false
+                    }
+                };
+                if !useful {
+                    useless.push(message.id);
+                }
+            }
+            if !useless.is_empty() {
+                self.store.discard(useless).await?;
+            }
+        }
+    }
+
+    /// Gives a message to its run, now or when the run begins; false where it never will.
+    async fn give(
+        self: &Arc<Self>,
+        run: RunId,
+        public_id: &str,
+        id: i64,
+        message: Message,
+    ) -> Result<bool, StoreError> {
+        // Said before it is looked at, so that a run that begins meanwhile asks.
+        self.inbox.state().wanted.insert(run);
+        let actor = self.actors().get(public_id).cloned();
+        if let Some(actor) = actor {
+            match actor.try_send(message) {
+                Ok(()) => {
+                    let mut state = self.inbox.state();
+                    state.wanted.remove(&run);
+                    state.given.insert(id, run);
+                }
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    let inner = self.clone();
+                    self.tasks.spawn(async move {
+                        // One that is over has no room either, and is looked at all the same.
+                        drop(inner.kill.run_until_cancelled(actor.reserve()).await);
+                        inner.inbox.look_at(run);
+                    });
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => {}
+            }
+            return Ok(true);
+        }
+        let waits = self.store.run(public_id).await?.is_some_and(|run| run.status == Status::Ready);
+        if !waits {
+            self.inbox.state().wanted.remove(&run);
+        }
+        Ok(waits)
+    }
+
+    /// Does what is asked of a parked run.
+    async fn carry_out(self: &Arc<Self>, public_id: &str, order: &Order) -> Result<(), StoreError> {
+        let Some(run) = self.store.run(public_id).await? else { return Ok(()) };
+        let runner = Runner { inner: self.clone() };
+        let done = match order {
+            Order::Redrive => runner.redrive_here(run).await,
+            _ => runner.drop_here(run).await,
+        };
+        match done {
+            Err(RedriveError::Store(error)) => Err(error),
+            Err(why) => {
+                tracing::warn!(run = public_id, %why, "it was asked to go on, or to be given up, and was not");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}
