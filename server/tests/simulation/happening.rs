@@ -1,4 +1,4 @@
-//! What may go wrong in a seed, and what is done in it: each has to happen in some seed, or the
+//! What may go wrong in a world, and what is done in it: each has to happen in some seed, or the
 //! simulation tests less than it says.
 
 use std::collections::BTreeMap;
@@ -42,6 +42,10 @@ names! {
         CrashAfterCall = "crash after a call",
         /// … when the bus had taken a record.
         CrashAfterPublish = "crash after a record was taken",
+        /// A process does nothing for a while, and does not know it.
+        Suspension = "suspended process",
+        /// Clocks of processes differ.
+        Skew = "clock that is wrong",
         /// A commit takes seconds.
         SlowCommit = "slow commit",
         /// Whether a commit was made is not known.
@@ -60,6 +64,8 @@ names! {
         Hole = "hole in a partition",
         /// The bus forgets to store an offset.
         LostOffset = "lost offset",
+        /// Work is given to others without need.
+        Rebalance = "rebalance",
         /// A producer sends a record twice.
         SentTwice = "record sent twice",
         /// A service cannot be reached.
@@ -82,9 +88,24 @@ names! {
 names! {
     /// What is done.
     Operation {
+        /// A record is published.
         Publish = "publish",
+        /// One that cannot be read.
         PublishNonsense = "publish nonsense",
+        /// One with an id that was there before.
+        PublishAgain = "publish a known id",
+        /// A process is started again.
         Restart = "restart",
+        /// One is stopped in order.
+        Stop = "stop",
+        /// A run is sent a signal.
+        Signal = "signal",
+        /// One is called off.
+        Cancel = "cancel",
+        /// One that is parked is to go on.
+        Redrive = "redrive",
+        /// One that is parked is given up.
+        Drop = "drop",
     }
 }
 

@@ -16,11 +16,13 @@
 mod bus;
 mod happening;
 mod life;
+mod mutation;
 mod network;
 mod play;
 mod process;
 mod promises;
 mod random;
+mod scenario;
 mod store;
 mod swarm;
 mod trace;
@@ -67,7 +69,7 @@ fn play_all(seeds: u64) -> (Coverage, Vec<String>) {
                     if seed >= seeds || broken.lock().unwrap_or_else(PoisonError::into_inner).len() > 2 {
                         return;
                     }
-                    let played = play(seed, false);
+                    let played = play(seed, None, false);
                     coverage.lock().unwrap().add(&played.coverage);
                     broken.lock().unwrap().extend(told(&played));
                 }
@@ -87,7 +89,7 @@ fn whatever_happens_promises_are_kept() {
 #[test]
 fn one_seed() {
     let Some(seed) = given("PATHWAY_SEED") else { return };
-    let played = play(seed, true);
+    let played = play(seed, None, true);
     println!("trace {:016x}", played.hash);
     if let Some(told) = told(&played) {
         panic!("{told}");
@@ -97,7 +99,7 @@ fn one_seed() {
 #[test]
 fn the_same_seed_is_the_same_world() {
     for seed in 0..20 {
-        let (one, other) = (play(seed, false), play(seed, false));
+        let (one, other) = (play(seed, None, false), play(seed, None, false));
         assert_eq!(one.hash, other.hash, "seed {seed} is not the same twice");
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::happening::Fault;
 use super::life::{Dead, Life};
+use super::mutation::Mutation;
 
 /// What a path has that is always answered with 400.
 pub(crate) const POISON: &str = "poison";
@@ -26,13 +27,15 @@ pub(crate) struct Network {
 impl Network {
     async fn call(&self, request: &HttpRequest, key: &str, limit: Duration) -> Result<Value, Failure> {
         let (life, world) = (&self.life, &self.life.world);
+        let fresh = || format!("{:016x}", world.draw("keys", |random| random.next()));
+        let key = if world.is_mutated(Mutation::FreshKeys) { fresh() } else { key.to_owned() };
         let who = life.name.as_str();
         life.wait(world.moment("calls")).await.map_err(dead)?;
         if world.strikes(Fault::Refused, who) {
             return Err(failure(request, Class::Outage, "could not be reached"));
         }
         world.note(who, format!("calls {} with {key}", request.path));
-        world.expect(|promises| promises.called(who, &request.path, key));
+        world.expect(|promises| promises.called(who, &request.path, &key));
         if world.strikes(Fault::Hang, who) {
             life.wait(limit * 2).await.map_err(dead)?;
         }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pathway_engine::expression::Variables;
+use pathway_server::bus::{Bus, EmbeddedBus};
 use pathway_server::definition::Definition;
 use pathway_server::runner::{Parts, Runner};
 use pathway_server::seal::SealKeys;
@@ -15,6 +16,7 @@ use super::happening::Operation;
 use super::life::Life;
 use super::network::Network;
 use super::store::{Database, Handle};
+use super::swarm::Setting;
 use super::workload::compiled;
 use super::world::{World, lock};
 
@@ -74,6 +76,9 @@ impl Process {
                 *lock(&self.running) = None;
             }
             life.end();
+            self.outside.database.crashed();
+            let memory = self.outside.database.memory();
+            world.expect(|promises| promises.survived(&memory));
             tokio::time::sleep(world.while_("restarts", RESTART)).await;
             world.did(Operation::Restart);
         }
@@ -82,20 +87,23 @@ impl Process {
     async fn start(&self, life: &Arc<Life>) -> Option<Running> {
         let Outside { database, broker, keys, .. } = &self.outside;
         let store: Arc<dyn Store> = Arc::new(Handle::open(database, life));
-        let bus = bus::Handle::new(broker, life, store.clone());
+        let bus: Arc<dyn Bus> = match life.world.swarm.setting {
+            Setting::Embedded => Arc::new(EmbeddedBus::new(store.clone())),
+            Setting::Alone | Setting::Shared => Arc::new(bus::Handle::new(broker, life, store.clone())),
+        };
         let compiled = compiled();
         let parts = Parts {
             program: compiled.program.clone(),
             project: compiled.project.clone(),
             store: store.clone(),
-            bus: Arc::new(bus),
+            bus,
             keys: keys.clone(),
             vouch: None,
             definition: Definition::default(),
             variables: Variables::new(),
             mocks: None,
             transport: Arc::new(Network { life: life.clone() }),
-            clock: life.world.clock(),
+            clock: life.world.clock(&life.name),
         };
         match Runner::start(parts).await {
             Ok(runner) => {

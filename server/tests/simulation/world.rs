@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::happening::{Coverage, Fault, Operation};
+use super::mutation::Mutation;
 use super::promises::{Broken, Promises};
 use super::random::Random;
 use super::swarm::Swarm;
@@ -18,6 +19,8 @@ use super::trace::Trace;
 
 /// When worlds begin, in seconds since 1970.
 const BEGINNING: i64 = 1_717_200_000;
+/// Milliseconds that a clock is wrong at most.
+const SKEW: u64 = 20_000;
 /// Processes that crash in a world: each crash takes time, and one is much like the next.
 const CRASHES: u32 = 12;
 
@@ -26,6 +29,7 @@ const CRASHES: u32 = 12;
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) swarm: Swarm,
+    mutation: Option<Mutation>,
     begin: Instant,
     trace: Mutex<Trace>,
     coverage: Mutex<Coverage>,
@@ -40,10 +44,11 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, swarm: Swarm, aloud: bool) -> Self {
+    pub(crate) fn new(seed: u64, swarm: Swarm, mutation: Option<Mutation>, aloud: bool) -> Self {
         Self {
             seed,
             swarm,
+            mutation,
             begin: Instant::now(),
             trace: Mutex::new(Trace::new(aloud)),
             coverage: Mutex::default(),
@@ -56,6 +61,11 @@ impl World {
         }
     }
 
+    /// Whether this guard is gone.
+    pub(crate) fn is_mutated(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+
     /// For how long the world has been there.
     pub(crate) fn age(&self) -> Duration {
         self.begin.elapsed()
@@ -66,10 +76,14 @@ impl World {
         now(self.begin)
     }
 
-    /// Tells its time.
-    pub(crate) fn clock(&self) -> Clock {
+    /// Tells its time, as well as a process knows it.
+    pub(crate) fn clock(&self, who: &str) -> Clock {
         let begin = self.begin;
-        Clock::new(move || now(begin))
+        let skew = match self.strikes(Fault::Skew, who) {
+            true => self.draw("clocks", |random| random.range(0..2 * SKEW) as i64 - SKEW as i64),
+            false => 0,
+        };
+        Clock::new(move || now(begin) + SignedDuration::from_millis(skew))
     }
 
     /// Notes something that happened.

@@ -20,6 +20,11 @@ const SESSION: Duration = Duration::from_secs(6);
 /// How long a member may take to give a partition back.
 const REVOKE: Duration = Duration::from_secs(5);
 
+/// How long a member that was given up needs to notice, at most.
+const NOTICED: Duration = Duration::from_secs(2);
+/// How long a member waits for what it has itself not let go yet.
+const LINGERING: Duration = Duration::from_secs(30);
+
 /// A topic and a partition.
 type Name = (String, i32);
 
@@ -37,14 +42,31 @@ pub(crate) struct Joined {
 pub(crate) struct Group {
     members: BTreeMap<u64, Arc<Joined>>,
     last: u64,
-    held: BTreeMap<Name, (u64, Arc<Share>)>,
+    held: BTreeMap<Name, Held>,
+    /// What was taken away last, and may not have been let go.
+    lingering: BTreeMap<Name, Held>,
+}
+
+/// A partition that somebody works on.
+#[derive(Debug, Clone)]
+struct Held {
+    member: u64,
+    life: Arc<Life>,
+    share: Arc<Share>,
+}
+
+/// Who is to work on a partition, and whether they do already.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    member: u64,
+    stays: bool,
 }
 
 impl Group {
     /// Tells whoever works on a partition that something has come.
     pub(crate) fn stir(&self, topic: &str, partition: i32) {
-        if let Some((_, share)) = self.held.get(&(topic.to_owned(), partition)) {
-            share.stirred.notify_one();
+        if let Some(held) = self.held.get(&(topic.to_owned(), partition)) {
+            held.share.stirred.notify_one();
         }
     }
 }
@@ -71,6 +93,30 @@ impl Broker {
         number
     }
 
+    /// Looks after a process that stands still: after a while the group goes on without it, until it
+    /// is back.
+    pub(crate) fn watch_silent(self: &Arc<Self>, life: &Arc<Life>) {
+        let (broker, life) = (self.clone(), life.clone());
+        tokio::spawn(async move {
+            sleep(SESSION).await;
+            let is_silent = |joined: &Arc<Joined>| Arc::ptr_eq(&joined.life, &life) && life.is_suspended();
+            let silent: Vec<(u64, Arc<Joined>)> = {
+                let group = lock(&broker.group);
+                let silent = group.members.iter().filter(|(_, joined)| is_silent(joined));
+                silent.map(|(number, joined)| (*number, joined.clone())).collect()
+            };
+            for (number, joined) in silent {
+                broker.leave(number);
+                if life.awake().await.is_ok() {
+                    sleep(life.world.while_("group", NOTICED)).await;
+                    broker.world.note(&life.name, format!("is back as {number}"));
+                    lock(&broker.group).members.insert(number, joined);
+                    broker.stir();
+                }
+            }
+        });
+    }
+
     /// A member is gone.
     pub(crate) fn leave(&self, number: u64) {
         let left = lock(&self.group).members.remove(&number);
@@ -91,39 +137,53 @@ impl Broker {
 
     async fn rebalance(self: &Arc<Self>) {
         let wanted = self.wanted();
-        let taken: Vec<(Name, Option<Arc<Joined>>, Arc<Share>)> = {
+        let taken: Vec<(Name, Held)> = {
             let mut group = lock(&self.group);
-            let moves: Vec<Name> = group
-                .held
-                .iter()
-                .filter(|(name, (holder, _))| wanted.get(*name) != Some(holder))
-                .map(|(name, _)| name.clone())
-                .collect();
-            let take = |name: Name| {
-                let (holder, share) = group.held.remove(&name).unwrap();
-                (name, group.members.get(&holder).cloned(), share)
-            };
-            moves.into_iter().map(take).collect()
+            let held = std::mem::take(&mut group.held);
+            let stays = |name: &Name, held: &Held| wanted.get(name) == Some(&Wanted { member: held.member, stays: true });
+            let (kept, taken) = held.into_iter().partition(|(name, held)| stays(name, held));
+            group.held = kept;
+            taken.into_iter().collect()
         };
-        for (_, _, share) in &taken {
-            share.close();
+        for (name, held) in taken {
+            self.take_away(&name, &held).await;
+            lock(&self.group).lingering.insert(name, held);
         }
-        for ((topic, partition), holder, share) in taken {
-            let released = timeout(REVOKE, share.released()).await.is_ok();
-            self.world.note("bus", format!("takes {topic}/{partition} away, released: {released}"));
-            if let Some(holder) = holder.filter(|holder| !holder.life.is_over()) {
-                self.keep(&holder.life.name, &topic, partition, share.done());
-            }
-        }
-        for (name, number) in wanted {
-            if !lock(&self.group).held.contains_key(&name) {
-                self.give(name, number).await;
+        for (name, Wanted { member, .. }) in wanted {
+            let is_held = lock(&self.group).held.contains_key(&name);
+            if !is_held {
+                self.give(name, member).await;
             }
         }
     }
 
+    /// Takes a partition away. Whoever stands still hears of it later.
+    async fn take_away(&self, name: &Name, held: &Held) {
+        let Held { life, share, .. } = held;
+        let (topic, partition) = name;
+        let is_there = timeout(REVOKE, life.awake()).await.is_ok();
+        if !is_there {
+            self.world.note("bus", format!("{} loses {topic}/{partition}", life.name));
+            let (life, share) = (life.clone(), share.clone());
+            tokio::spawn(async move {
+                if life.awake().await.is_ok() {
+                    sleep(life.world.while_("group", NOTICED)).await;
+                    share.close();
+                }
+            });
+            return;
+        }
+        share.close();
+        let released = timeout(REVOKE, share.released()).await.is_ok();
+        self.world.note("bus", format!("takes {topic}/{partition} from {}, let go: {released}", life.name));
+        let is_member = lock(&self.group).members.contains_key(&held.member);
+        if is_member && !life.is_over() && !life.is_suspended() {
+            self.keep(&life.name, topic, *partition, share.done());
+        }
+    }
+
     /// Who is to work on what: mostly those who do already.
-    fn wanted(&self) -> BTreeMap<Name, u64> {
+    fn wanted(&self) -> BTreeMap<Name, Wanted> {
         let group = lock(&self.group);
         let mut topics: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
         for (number, member) in &group.members {
@@ -136,11 +196,12 @@ impl Broker {
             let partitions = self.topics().partitions(topic).len() as i32;
             for partition in 0..partitions {
                 let name = (topic.to_owned(), partition);
-                let holder = group.held.get(&name).map(|(holder, _)| *holder);
+                let holder = group.held.get(&name).map(|held| held.member);
                 let stays = self.world.draw("group", |random| random.happens(7_000));
                 let holder = holder.filter(|holder| stays && members.contains(holder));
                 let other = self.world.draw("group", |random| random.pick(&members).copied());
-                wanted.extend(holder.or(other).map(|member| (name, member)));
+                let stays = holder.is_some();
+                wanted.extend(holder.or(other).map(|member| (name, Wanted { member, stays })));
             }
         }
         wanted
@@ -150,11 +211,16 @@ impl Broker {
         let member = lock(&self.group).members.get(&number).cloned();
         let Some(member) = member else { return self.stirred.notify_one() };
         let (topic, partition) = &name;
+        let lingering = lock(&self.group).lingering.get(&name).filter(|held| held.member == number).cloned();
+        if let Some(held) = lingering {
+            let _too_long = timeout(LINGERING, held.share.released()).await;
+        }
         let Some(position) = self.position(&member, topic, *partition).await else { return };
         let share = Arc::new(Share::new(topic, *partition, position));
         self.world.note("bus", format!("gives {topic}/{partition} to {} from {position}", member.life.name));
-        lock(&self.group).held.insert(name, (number, share.clone()));
         let (broker, life) = (self.clone(), member.life.clone());
+        let held = Held { member: number, life: life.clone(), share: share.clone() };
+        lock(&self.group).held.insert(name, held);
         // One that has died meanwhile loses it with its session.
         drop(member.offer.send(Given { broker, life, share }));
     }

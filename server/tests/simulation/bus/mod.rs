@@ -5,6 +5,7 @@ mod group;
 mod log;
 mod share;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub(crate) use self::log::Topics;
 use self::share::Given;
 use super::happening::Fault;
 use super::life::{Dead, Life};
+use super::mutation::Mutation;
 use super::promises::Place;
 use super::world::{World, lock};
 
@@ -28,21 +30,23 @@ pub(crate) struct Broker {
     group: Mutex<Group>,
     /// Something has changed in the group.
     stirred: Notify,
+    /// Whether a message is refused.
+    refused: Mutex<BTreeMap<String, bool>>,
     /// Until when nothing is taken.
     away: Mutex<Duration>,
 }
 
 impl Broker {
     pub(crate) fn new(world: Arc<World>) -> Arc<Self> {
-        let (topics, group, stirred, away) = Default::default();
-        let broker = Arc::new(Self { world, topics, group, stirred, away });
+        let (topics, group, stirred, refused, away) = Default::default();
+        let broker = Arc::new(Self { world, topics, group, stirred, refused, away });
         tokio::spawn(broker.clone().coordinate());
         broker
     }
 
     /// Makes a topic that is worked on.
     pub(crate) fn make(&self, topic: &str) {
-        self.topics().make(topic, self.world.swarm.partitions);
+        lock(&self.topics).make(topic, self.world.swarm.partitions);
     }
 
     pub(crate) fn topics(&self) -> std::sync::MutexGuard<'_, Topics> {
@@ -50,7 +54,7 @@ impl Broker {
     }
 
     /// Takes a record.
-    pub(crate) fn take(&self, who: &str, record: NewRecord) -> Offset {
+    pub(crate) fn take(&self, who: &str, record: &NewRecord) -> Offset {
         let topic = record.topic.clone();
         let mut topics = self.topics();
         let partitions = topics.partitions(&topic);
@@ -65,12 +69,24 @@ impl Broker {
         let offset = log.append(record.clone());
         drop(topics);
         let partition = number as i32;
-        let id = message_id(&record).unwrap_or_default();
-        self.world.note(who, format!("puts {id} on {topic}/{partition} at {offset}"));
-        self.world
-            .expect(|promises| promises.arrived(Place { topic: topic.clone(), partition, offset }, &record));
+        let id = message_id(record).unwrap_or_default();
+        self.world.note(who, format!("puts {id:?} on {topic}/{partition} at {offset}"));
+        self.world.expect(|promises| {
+            if !id.is_empty() {
+                promises.published(record)?;
+            }
+            match promises.facts.is_worked_on(&topic) {
+                true => promises.arrived(Place { topic: topic.clone(), partition, offset }, record),
+                false => Ok(()),
+            }
+        });
         lock(&self.group).stir(&topic, partition);
         offset
+    }
+
+    /// Makes the group think again.
+    pub(crate) fn stir(&self) {
+        self.stirred.notify_one();
     }
 
     /// Keeps how far a partition was read.
@@ -84,6 +100,13 @@ impl Broker {
         drop(topics);
         self.world.note(who, format!("has read {topic}/{partition} up to {next}"));
         self.world.expect(|promises| promises.offset_stored(topic, partition, next));
+    }
+
+    /// Whether a record will never be taken: it is refused whenever it comes.
+    fn refuses(&self, who: &str, record: &NewRecord) -> bool {
+        let Some(id) = message_id(record).filter(|_| !is_dead_letters(&record.topic)) else { return false };
+        let mut known = lock(&self.refused);
+        *known.entry(id).or_insert_with(|| self.world.strikes(Fault::RefusedRecord, who))
     }
 
     fn is_away(&self, who: &str) -> bool {
@@ -123,6 +146,9 @@ impl Handle {
     async fn send(&self, records: Vec<NewRecord>) -> Result<Vec<Offset>, BusError> {
         let (life, world) = (&self.life, &self.life.world);
         life.wait(world.moment("sends")).await.map_err(dead)?;
+        if let Some(refused) = records.iter().find(|record| self.broker.refuses(&life.name, record)) {
+            return Err(BusError::Refused(format!("{:?} will never be taken", message_id(refused))));
+        }
         let away = || Err(BusError::Away("the simulation has it so".to_owned()));
         if self.broker.is_away(&life.name) {
             life.wait(Duration::from_secs(1)).await.map_err(dead)?;
@@ -134,8 +160,12 @@ impl Handle {
             true => world.draw("sends", |random| random.below(records.len() + 1)),
             false => records.len(),
         };
+        let mut records = records;
+        if world.is_mutated(Mutation::NoOrder) {
+            records.reverse();
+        }
         let take = |record| self.broker.take(&life.name, record);
-        let offsets: Vec<_> = records.into_iter().take(taken).map(take).collect();
+        let offsets: Vec<_> = records.iter().take(taken).map(take).collect();
         if world.strikes(Fault::CrashAfterPublish, &life.name) {
             life.end();
         }

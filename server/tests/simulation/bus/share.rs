@@ -4,12 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pathway_server::bus::{Answer, Batch, Offset, Partition};
 use tokio::sync::Notify;
 
 use super::{Broker, dead};
 use crate::happening::Fault;
 use crate::life::Life;
+use crate::mutation::Mutation;
+
+/// Before what is done is kept, at most.
+const KEEPING: Duration = Duration::from_secs(2);
 
 /// What a process and the group know of it.
 #[derive(Debug)]
@@ -105,10 +110,25 @@ impl Partition for Given {
                 let records = self.fetch(from_offset, most as u32);
                 if let Some(last) = records.last() {
                     let next_offset = last.offset + 1;
+                    let mut records = records.clone();
+                    if life.world.is_mutated(Mutation::NoTurns) {
+                        records.reverse();
+                    }
+                    if life.world.is_mutated(Mutation::OffsetFirst) {
+                        self.broker.keep(&life.name, &share.topic, share.number, next_offset);
+                    }
                     share.position.store(next_offset, Ordering::Relaxed);
                     return Ok(Some(Batch { partition: share.number, from_offset, next_offset, records }));
                 }
                 life.until(share.stirred.notified()).await.map_err(dead)?;
+            }
+        })
+    }
+
+    fn given_up(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            while self.share.is_open() {
+                self.share.stirred.notified().await;
             }
         })
     }
@@ -124,12 +144,17 @@ impl Partition for Given {
         }
         let (broker, life, share) = (self.broker.clone(), self.life.clone(), self.share.clone());
         tokio::spawn(async move {
-            let wait = life.world.while_("offsets", Duration::from_secs(2));
-            let waited = life.wait(wait).await;
-            share.is_keeping.store(false, Ordering::Relaxed);
-            if waited.is_ok() && share.is_open() && !life.world.strikes(Fault::LostOffset, &life.name) {
-                broker.keep(&life.name, &share.topic, share.number, share.done());
+            loop {
+                let wait = life.world.while_("offsets", KEEPING);
+                if life.wait(wait).await.is_err() || !share.is_open() {
+                    return;
+                }
+                if !life.world.strikes(Fault::LostOffset, &life.name) {
+                    break;
+                }
             }
+            share.is_keeping.store(false, Ordering::Relaxed);
+            broker.keep(&life.name, &share.topic, share.number, share.done());
         });
     }
 }

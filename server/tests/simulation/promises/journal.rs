@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pathway_engine::journal::{Event, Kind, Outcome};
-use pathway_server::store::Append;
+use pathway_server::store::{Append, StreamRow};
 
 use super::facts::Facts;
 use super::{Kept, broken};
@@ -57,4 +57,15 @@ pub(crate) fn is_work(change: &Append) -> bool {
     let only_redriven = change.events.iter().all(|event| event.kind == "redriven");
     let has_events = !change.events.is_empty();
     has_events && !only_redriven
+}
+
+/// What a run streams has no gaps.
+pub(crate) fn streams_without_gaps(run: &str, rows: u32, new: &[StreamRow]) -> Kept {
+    for (row, expected) in new.iter().zip(rows..) {
+        if row.seq != expected {
+            let why = format!("{run} streamed {}, after {expected} rows", row.seq);
+            return broken("a stream has no gaps", why, [run]);
+        }
+    }
+    Ok(())
 }

@@ -3,6 +3,8 @@
 //! not the process lives to hear of it; what was not committed when it died never will be.
 
 mod database;
+mod forgetful;
+mod mutated;
 mod subjects;
 mod writer;
 
@@ -78,7 +80,7 @@ impl Handle {
         Box::pin(async move {
             let moment = self.life.world.moment("reads");
             self.life.wait(moment).await.map_err(dead)?;
-            let answer = read(self.database.memory()).now_or_never().unwrap();
+            let answer = read(&self.database.memory()).now_or_never().unwrap();
             self.life.wait(moment).await.map_err(dead)?;
             answer
         })
@@ -99,7 +101,7 @@ fn unknown() -> StoreError {
 
 impl Store for Handle {
     fn id(&self) -> &str {
-        self.database.memory().id()
+        "simulated"
     }
 
     fn is_shared(&self) -> bool {
@@ -120,11 +122,11 @@ impl Store for Handle {
     }
 
     fn append_stream(&self, run: RunId, rows: Vec<StreamRow>) -> Answer<'_, ()> {
-        self.write(move |database, _| database.done(database.memory().append_stream(run, rows)))
+        self.write(move |database, _| database.make(move |memory| memory.append_stream(run, rows.clone())))
     }
 
     fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>> {
-        self.write(move |database, life| database.publish(life, records))
+        self.write(move |database, life| database.publish(&life.name, &records))
     }
 
     fn settle(&self, change: Settle) -> Answer<'_, ()> {
@@ -136,16 +138,16 @@ impl Store for Handle {
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
-        self.write(move |database, _| database.done(database.memory().discard(messages)))
+        self.write(move |database, _| database.make(move |memory| memory.discard(messages.clone())))
     }
 
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
         let (digest, text) = (digest.to_owned(), text.to_owned());
-        self.write(move |database, _| database.done(database.memory().define(&digest, &text)))
+        self.write(move |database, _| database.make(move |memory| memory.define(&digest, &text)))
     }
 
     fn prune(&self, change: Prune) -> Answer<'_, Pruned> {
-        self.write(move |database, _| database.done(database.memory().prune(change)))
+        self.write(move |database, _| database.make(move |memory| memory.prune(change)))
     }
 
     fn definition(&self, digest: &str) -> Answer<'_, Option<String>> {
@@ -246,7 +248,7 @@ impl Store for Handle {
     fn set_last_tick(&self, pathway: &str, schedule: &str, tick: Tick) -> Answer<'_, ()> {
         let (pathway, schedule) = (pathway.to_owned(), schedule.to_owned());
         self.write(move |database, _| {
-            database.done(database.memory().set_last_tick(&pathway, &schedule, tick))
+            database.make(move |memory| memory.set_last_tick(&pathway, &schedule, tick.clone()))
         })
     }
 

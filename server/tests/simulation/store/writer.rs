@@ -52,7 +52,14 @@ async fn write_all(
             true => world.while_("commits", Duration::from_secs(5)),
             false => world.moment("commits"),
         };
-        life.wait(commit).await?;
+        // What is on its way arrives, also if whoever sent it is suspended meanwhile; or is sent later.
+        match world.draw("commits", |random| random.happens(5_000)) {
+            true => tokio::time::sleep(commit).await,
+            false => life.wait(commit).await?,
+        }
+        if life.is_over() {
+            return Err(Dead);
+        }
         if world.strikes(Fault::CrashBeforeCommit, &life.name) {
             life.end();
             return Err(Dead);
@@ -72,7 +79,7 @@ async fn write_all(
 
 fn fate(database: &Database, life: &Life) -> Fate {
     // A file is not lost from sight.
-    if !database.is_remote() {
+    if !database.is_shared() {
         return Fate::Committed;
     }
     let world = &life.world;

@@ -10,7 +10,7 @@ use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
 
-use super::pathways::{PATHWAYS, PROJECT};
+use super::pathways::{FED, OTHERS, PROJECT};
 
 /// A project and its pathways.
 #[derive(Debug, Clone)]
@@ -22,7 +22,10 @@ pub(crate) struct Compiled {
 /// See above.
 pub(crate) fn compiled() -> &'static Compiled {
     static COMPILED: OnceLock<Compiled> = OnceLock::new();
-    COMPILED.get_or_init(|| compile_all(PROJECT, PATHWAYS))
+    COMPILED.get_or_init(|| {
+        let fed = FED.iter().map(|fed| fed.text);
+        compile_all(PROJECT, &fed.chain(OTHERS.iter().copied()).collect::<Vec<_>>())
+    })
 }
 
 struct NoSchemas;

@@ -4,3 +4,4 @@ mod compiled;
 mod pathways;
 
 pub(crate) use self::compiled::compiled;
+pub(crate) use self::pathways::FED;
