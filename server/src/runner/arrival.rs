@@ -190,6 +190,7 @@ impl Inner {
             room: None,
             finished: None,
             redriven: false,
+            called_off: None,
             trace,
             events: vec![started],
         };

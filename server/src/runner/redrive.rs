@@ -118,6 +118,7 @@ impl Runner {
         let change = Append { proof, status: Some(status), ..Append::new(run.id, seq) };
         self.inner.store.append(change).await.map_err(not_parked)?;
         tracing::info!(pathway = run.pathway, run = run.public_id, "dropped: it has failed for good");
+        self.inner.call_off_children(run.id, |_| false, holding.as_ref()).await?;
         let holds = self.inner.program.pathways.get(run.pathway.as_str());
         let holds = holds.is_some_and(|plan| plan.door.park_holds);
         let home = holding.map(|holding| holding.home().clone());

@@ -140,7 +140,9 @@ impl Broker {
         let taken: Vec<(Name, Held)> = {
             let mut group = lock(&self.group);
             let held = std::mem::take(&mut group.held);
-            let stays = |name: &Name, held: &Held| wanted.get(name) == Some(&Wanted { member: held.member, stays: true });
+            let stays = |name: &Name, held: &Held| {
+                wanted.get(name) == Some(&Wanted { member: held.member, stays: true })
+            };
             let (kept, taken) = held.into_iter().partition(|(name, held)| stays(name, held));
             group.held = kept;
             taken.into_iter().collect()

@@ -46,7 +46,10 @@ pub(crate) fn is_the_first(facts: &Facts, change: &Admit, new: &NewRun) -> Kept 
     // Where a pathway says by what its records are known, one of them is enough.
     let is_known = |run: &&super::Known| {
         run.pathway == new.pathway
-            && new.dedupe_id.as_ref().is_some_and(|id| run.source.as_ref().and_then(id_of).as_ref() == Some(id))
+            && new
+                .dedupe_id
+                .as_ref()
+                .is_some_and(|id| run.source.as_ref().and_then(id_of).as_ref() == Some(id))
     };
     match facts.runs().find(|run| same(run) || is_known(run)) {
         None => Ok(()),

@@ -65,7 +65,8 @@ impl Calls {
         for (key, calls) in self.0.iter().filter(|(_, calls)| own(calls)) {
             let about = [run.public_id.clone(), key.clone()];
             let Some((instance, attempts)) = known.get(key) else {
-                let why = format!("{} came with {key}, which is of no step of {}", calls[0].path, run.public_id);
+                let why =
+                    format!("{} came with {key}, which is of no step of {}", calls[0].path, run.public_id);
                 return broken("a call has the key of its step", why, about);
             };
             let mut by: BTreeMap<&(String, Option<Epoch>), usize> = BTreeMap::new();

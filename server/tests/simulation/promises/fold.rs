@@ -24,8 +24,12 @@ pub(crate) struct Fold {
 impl Fold {
     /// Of a run; one that was over at once has no journal of how.
     pub(crate) fn of(run: &Known) -> Result<Self, Broken> {
-        let mut fold =
-            Self { attempts: BTreeMap::new(), at_most_once: Vec::new(), outcome: None, in_flight: Vec::new() };
+        let mut fold = Self {
+            attempts: BTreeMap::new(),
+            at_most_once: Vec::new(),
+            outcome: None,
+            in_flight: Vec::new(),
+        };
         if run.ended_at_once {
             return Ok(fold);
         }
@@ -36,7 +40,9 @@ impl Fold {
             let mut asked = Vec::new();
             if is_redriven {
                 match vm.follow(&run.events[..length]) {
-                    Ok(()) => asked.extend(vm.in_flight().into_iter().map(|Unfinished { effect, .. }| effect)),
+                    Ok(()) => {
+                        asked.extend(vm.in_flight().into_iter().map(|Unfinished { effect, .. }| effect))
+                    }
                     Err(why) => return mismatch(run, why.to_string()),
                 }
             } else {

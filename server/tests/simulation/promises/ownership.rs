@@ -39,7 +39,10 @@ pub(crate) fn is_of_the_run(run: &Known, proof: Option<&Tenure>) -> Kept {
     match proof.filter(|proof| proof.home != run.home) {
         None => Ok(()),
         Some(proof) => {
-            let why = format!("{} belongs to {}, and was written by the owner of {}", run.public_id, run.home, proof.home);
+            let why = format!(
+                "{} belongs to {}, and was written by the owner of {}",
+                run.public_id, run.home, proof.home
+            );
             broken("only the owner writes", why, [run.public_id.clone()])
         }
     }

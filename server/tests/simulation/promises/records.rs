@@ -98,7 +98,9 @@ impl Records {
 
     /// A run that is parked has left its record for a human, as it came.
     pub(crate) fn has_its_dead_letter(&self, facts: &Facts, run: &Known) -> Kept {
-        let Some(source) = run.source.as_ref().filter(|_| run.status == Status::Parked) else { return Ok(()) };
+        let Some(source) = run.source.as_ref().filter(|_| run.status == Status::Parked) else {
+            return Ok(());
+        };
         let value = facts.records.get(source).and_then(|record| record.value.clone());
         let is_letter = |sent: &&Sent| {
             let is_copy = sent.record.value == value || is_restored(&sent.record);
@@ -134,5 +136,6 @@ fn is_restored(record: &NewRecord) -> bool {
 }
 
 fn is_same_record(one: &NewRecord, other: &NewRecord) -> bool {
-    (&one.topic, &one.key, &one.value, &one.headers) == (&other.topic, &other.key, &other.value, &other.headers)
+    (&one.topic, &one.key, &one.value, &one.headers)
+        == (&other.topic, &other.key, &other.value, &other.headers)
 }

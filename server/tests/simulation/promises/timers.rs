@@ -17,7 +17,8 @@ pub(crate) fn are_never_early(run: &Known) -> Kept {
             _ => None,
         });
         if due.is_none_or(|due| due > event.at) {
-            let why = format!("timer {timer} of {} fired at {}, and was due at {due:?}", run.public_id, event.at);
+            let why =
+                format!("timer {timer} of {} fired at {}, and was due at {due:?}", run.public_id, event.at);
             return broken("timers are never early, and fire once", why, [run.public_id.clone()]);
         }
     }

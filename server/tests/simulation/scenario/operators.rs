@@ -74,7 +74,8 @@ async fn act(outside: &Outside, running: &Running, deed: Operation, run: &str, n
 pub(crate) async fn release(outside: &Outside, processes: &[Arc<Process>]) {
     let waiting: Vec<String> = {
         let promises = outside.world.promises();
-        let runs = promises.facts.runs().filter(|run| run.status == Status::Ready && run.pathway == "approval");
+        let runs =
+            promises.facts.runs().filter(|run| run.status == Status::Ready && run.pathway == "approval");
         runs.map(|run| run.public_id.clone()).collect()
     };
     for run in waiting {

@@ -20,7 +20,8 @@ pub(crate) async fn produce(outside: &Outside) {
     let swarm = &world.swarm;
     for n in 0..swarm.records {
         sleep(Duration::from_millis(world.draw("records", |random| random.range(0..PAUSE)))).await;
-        let topic = world.draw("records", |random| FED[swarm.pathways[random.below(swarm.pathways.len())]].topic);
+        let topic =
+            world.draw("records", |random| FED[swarm.pathways[random.below(swarm.pathways.len())]].topic);
         let customer = format!("c{}", world.draw("records", |random| random.below(swarm.keys)));
         let chance = world.draw("records", |random| random.below(100));
         let what = if chance < 8 { POISON } else { "" };
