@@ -61,6 +61,8 @@ impl Calls {
         for (instance, attempts) in &fold.attempts {
             known.insert(key_of(&run.public_id, instance), (instance, *attempts as usize));
         }
+        // What was cut off by a failure is asked for again when the run is redriven.
+        let redrives = run.events.iter().filter(|event| matches!(event.kind, Kind::Redriven { .. })).count();
         let own = |calls: &&Vec<Call>| calls.iter().any(|call| run_of(&call.path) == Some(&run.public_id));
         for (key, calls) in self.0.iter().filter(|(_, calls)| own(calls)) {
             let about = [run.public_id.clone(), key.clone()];
@@ -74,7 +76,7 @@ impl Calls {
                 *by.entry(&call.by).or_default() += 1;
             }
             let most = by.values().copied().max().unwrap_or(0);
-            if most > *attempts {
+            if most > *attempts + redrives {
                 let why = format!("`{instance}` was called {most} times in {attempts} attempts");
                 return broken("a call is repeated only by attempts and after crashes", why, about);
             }

@@ -117,11 +117,13 @@ impl Records {
 
     /// All of them were sent, but for those that the bus refuses, and what is behind those.
     pub(crate) fn were_all_sent(&self) -> Kept {
+        // They stop what is behind them with their topic and key, whoever sent it.
+        let place = |sent: &Sent| sent.stretch.clone().map(|(_, topic, key)| (topic, key));
         let stopped: BTreeSet<_> =
-            self.refused.iter().filter_map(|place| self.sent.get(*place)?.stretch.clone()).collect();
-        for (place, sent) in self.sent.iter().enumerate() {
-            let is_stopped = sent.stretch.as_ref().is_some_and(|stretch| stopped.contains(stretch));
-            if !sent.is_taken && !is_stopped && !self.refused.contains(&place) {
+            self.refused.iter().filter_map(|refused| place(self.sent.get(*refused)?)).collect();
+        for (number, sent) in self.sent.iter().enumerate() {
+            let is_stopped = place(sent).is_some_and(|place| stopped.contains(&place));
+            if !sent.is_taken && !is_stopped && !self.refused.contains(&number) {
                 let why = format!("{} of {} never came to {}", sent.id, sent.run, sent.record.topic);
                 return broken("what was sent arrives", why, [sent.id.clone(), sent.run.clone()]);
             }
