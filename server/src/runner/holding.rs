@@ -102,6 +102,11 @@ impl Inner {
             let holding = self.take_over(&home).await?;
             let working = async {
                 self.resume(Some(&holding)).await?;
+                if plans.is_empty() {
+                    // Its records are for pathways that may come back.
+                    partition.given_up().await;
+                    return Ok(());
+                }
                 self.admit_all(partition, plans, room, Some(&holding)).await
             };
             let worked = tokio::select! {

@@ -113,6 +113,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// As [`Store::unfinished`], of the runs that belong to a partition.
     fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
 
+    /// The topics that runs belong to which are not finished, in order.
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>>;
+
     /// Messages that no run has received yet and that are numbered above `after`.
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>>;
 

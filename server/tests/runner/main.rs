@@ -15,6 +15,8 @@ mod compensation;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod told;
+#[cfg(test)]
 mod unkept;
 
 use std::collections::HashMap;

@@ -75,6 +75,11 @@ async fn runs_belong_to_the_partition_of_the_run_that_called_them(store: Arc<dyn
     assert_eq!(ids(store.unfinished_of(&home(), None, 1).await.unwrap()), ["id-0"]);
     assert_eq!(ids(of(1).await.unwrap()), ["other"]);
     assert_eq!(ids(of(2).await.unwrap()), [""; 0]);
+    assert_eq!(store.unfinished_topics().await.unwrap(), ["in"]);
+    let elsewhere =
+        Admit { topic: "A".into(), ..admit(0, vec![NewRun { public_id: "a".into(), ..new_run(0) }]) };
+    store.admit(elsewhere).await.unwrap();
+    assert_eq!(store.unfinished_topics().await.unwrap(), ["A", "in"]);
     let found = store.run("child").await.unwrap().unwrap();
     assert_eq!((found.home, found.source, found.parent), (Some(home()), None, Some(run)));
     let done = Append { status: status(Status::Succeeded, None), ..Append::new(run, 1) };

@@ -131,6 +131,10 @@ impl Store for MemoryStore {
         self.read(|state| state.unfinished_of(home, after, limit as usize))
     }
 
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>> {
+        self.read(State::unfinished_topics)
+    }
+
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
         self.read(|state| state.inbox.after(after, limit as usize))
     }

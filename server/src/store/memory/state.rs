@@ -1,6 +1,6 @@
 //! All that the store knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::inbox::Inbox;
 use super::run::{Kept, Origin, expect_different};
@@ -176,6 +176,12 @@ impl State {
         let theirs = self.all().filter(|run| run.home.as_ref() == Some(home));
         let later = theirs.filter(|run| after.is_none_or(|after| run.id > after));
         later.filter(|run| !run.status.is_final()).take(limit).cloned().collect()
+    }
+
+    pub(super) fn unfinished_topics(&self) -> Vec<String> {
+        let unfinished = self.all().filter(|run| !run.status.is_final());
+        let topics: BTreeSet<_> = unfinished.filter_map(|run| Some(run.home.clone()?.topic)).collect();
+        topics.into_iter().collect()
     }
 
     pub(super) fn children(&self, parent: RunId) -> Vec<Run> {

@@ -200,6 +200,10 @@ impl Store for PostgresStore {
         self.read(runs::unfinished_of(home, after, limit))
     }
 
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>> {
+        self.read(runs::unfinished_topics())
+    }
+
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
         self.read(runs::inbox(after, limit))
     }

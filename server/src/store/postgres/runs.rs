@@ -99,6 +99,14 @@ pub(super) fn unfinished_of(home: &Home, after: Option<RunId>, limit: u32) -> Se
     Select { sql, given, read: MANY }
 }
 
+pub(super) fn unfinished_topics() -> Select<Vec<String>> {
+    // As bytes, and so in the same order everywhere.
+    let sql = r#"SELECT topic FROM (SELECT DISTINCT topic FROM source WHERE EXISTS
+                     (SELECT 1 FROM run WHERE run.source = source.id AND finished_at IS NULL)) AS topics
+                 ORDER BY topic COLLATE "C""#;
+    Select { sql, given: Vec::new(), read: |rows| all(rows, |row| row.try_get(0)) }
+}
+
 pub(super) fn inbox(after: i64, limit: u32) -> Select<Vec<Message>> {
     let sql = r#"SELECT inbox.id, inbox.run, run.public_id, source.topic, source."partition", inbox.payload
         FROM inbox JOIN run ON run.id = inbox.run LEFT JOIN source ON source.id = run.source

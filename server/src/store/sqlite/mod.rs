@@ -217,6 +217,10 @@ impl Store for SqliteStore {
         self.read(move |connection| runs::unfinished_of(connection, &home, after, limit))
     }
 
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>> {
+        self.read(runs::unfinished_topics)
+    }
+
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
         self.read(move |connection| inbox::after(connection, after, limit))
     }

@@ -120,6 +120,16 @@ pub(super) fn unfinished_of(
     )
 }
 
+pub(super) fn unfinished_topics(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT topic FROM run JOIN source ON source.id = run.source
+             WHERE finished_at IS NULL ORDER BY topic",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
 pub(super) fn children(connection: &Connection, parent: RunId) -> rusqlite::Result<Vec<Run>> {
     many(connection, select_run!("WHERE parent = ?1 ORDER BY run.id"), params![parent.0])
 }
