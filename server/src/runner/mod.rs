@@ -438,7 +438,7 @@ impl Inner {
             let driving = inner.clone().drive(run, (mailbox.clone(), messages));
             let driving = async {
                 match &holding {
-                    Some(holding) => holding.work(driving).await,
+                    Some(holding) => drop(holding.work(driving).await),
                     None => driving.await,
                 }
             };

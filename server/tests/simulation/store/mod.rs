@@ -164,6 +164,10 @@ impl Store for Handle {
         self.read(move |store| store.unfinished_of(&home, after, limit))
     }
 
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>> {
+        self.read(MemoryStore::unfinished_topics)
+    }
+
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
         self.read(move |store| store.inbox(after, limit))
     }
