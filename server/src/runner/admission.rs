@@ -58,6 +58,7 @@ impl Inner {
         let mut rooms: HashMap<String, Arc<Semaphore>> = HashMap::new();
         loop {
             let assigned = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => break,
                 assigned = consumer.assigned() => assigned,
             };
@@ -99,6 +100,7 @@ impl Inner {
             }
         };
         let worked = tokio::select! {
+            biased;
             () = self.stop.cancelled() => Ok(()),
             worked = work => worked,
         };

@@ -198,6 +198,7 @@ impl Inner {
             room: None,
             finished: None,
             silent: false,
+            called_off: None,
             trace,
             events: vec![started],
         };

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::actor::started;
 use super::arrival::{Row, seed};
+use super::holding::Holding;
 use super::lanes::Lane;
 use super::redrive::ROOM;
 use super::{Admitted, Inner, Runner, launch};
@@ -75,15 +76,26 @@ impl Runner {
     /// # Errors
     /// It is under way, or cannot be run again so.
     pub async fn rerun(&self, run: Run, portion: &Portion, version: Version) -> Result<Rerun, RerunError> {
-        let room = self.inner.room.clone().try_acquire_owned().map_err(|_full| RerunError::Full)?;
         let home = run.home.clone();
-        if !self.inner.is_ours(home.as_ref()) {
+        let rerun =
+            async |holding: Option<&Arc<Holding>>| self.rerun_as(holding, run, portion, version).await;
+        self.inner.work_here(home.as_ref(), rerun).await.unwrap_or_else(|| {
             let place = home.map_or_else(|| "no partition".to_owned(), |home| home.to_string());
-            return Err(refused(&format!("it belongs to {place}, of another process: ask that one")));
-        }
+            Err(refused(&format!("it belongs to {place}, of another process: ask that one")))
+        })
+    }
+
+    async fn rerun_as(
+        &self,
+        holding: Option<&Arc<Holding>>,
+        run: Run,
+        portion: &Portion,
+        version: Version,
+    ) -> Result<Rerun, RerunError> {
+        let room = self.inner.room.clone().try_acquire_owned().map_err(|_full| RerunError::Full)?;
         let (row, mut admitted, rerun) = self.inner.prepare_rerun(run, portion, version).await?;
-        if let Some(holding) = self.inner.holding_of(home.as_ref()) {
-            admitted.belong_to(&holding);
+        if let Some(holding) = holding {
+            admitted.belong_to(holding);
         }
         let (pathway, of) = (row.pathway.clone(), row.rerun_of.clone());
         let topic = launch::SOURCE.to_owned();
@@ -148,6 +160,7 @@ impl Inner {
             lane: lane.map(|key| Lane { home: None, pathway: plan.name.to_string(), key }),
             holding: None,
             queued: None,
+            called_off: None,
             correlation: id,
             from_http: started.caller.is_some(),
             source: None,

@@ -1,5 +1,6 @@
 //! Taking up what was under way when the process ended.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
@@ -22,6 +23,8 @@ impl Inner {
     pub(super) async fn resume(self: &Arc<Self>, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
         let mut after: Option<RunId> = None;
         let mut count = 0_usize;
+        // Where those stand that have called others; they were admitted before them.
+        let mut callers: HashMap<RunId, Status> = HashMap::new();
         loop {
             let page = match holding {
                 None => self.store.unfinished(after, PAGE).await?,
@@ -30,11 +33,13 @@ impl Inner {
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             for run in page {
-                // A child is begun by whoever called it, as part of taking that up.
-                if run.parent.is_some() {
-                    continue;
-                }
+                callers.insert(run.id, run.status);
+                let caller = run.parent.map(|caller| callers.get(&caller));
                 match run.status {
+                    // Begun by whoever called it, as part of taking that up.
+                    _ if caller == Some(Some(&Status::Ready)) => {}
+                    // Of one that is over.
+                    _ if caller == Some(None) => self.call_off(run, holding).await?,
                     Status::Parked => self.keep_held(&run, holding),
                     _ => {
                         count += 1;
@@ -42,7 +47,11 @@ impl Inner {
                             if let Some(holding) = holding {
                                 admitted.belong_to(holding);
                             }
-                            self.enter(admitted);
+                            match caller {
+                                None => self.enter(admitted),
+                                // Whoever called it is parked, and may be redriven.
+                                Some(_) => self.begin(admitted),
+                            }
                         }
                     }
                 }
@@ -93,6 +102,7 @@ impl Inner {
             from_http: started(&events).is_some_and(|started| started.caller.is_some()),
             room: None,
             finished: None,
+            called_off: None,
             silent: is_silent(&events),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),

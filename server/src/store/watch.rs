@@ -13,7 +13,7 @@ use super::StoreError;
 
 /// What can be watched.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Subject {
+pub enum Subject {
     /// Records of a topic.
     Topic(String),
     /// Records that are to be sent elsewhere.
@@ -36,9 +36,9 @@ struct Entry {
     watches: usize,
 }
 
-/// All that is watched.
+/// All that is watched of a store: what a store tells its readers through.
 #[derive(Debug, Default)]
-pub(super) struct Hub {
+pub struct Hub {
     watched: Mutex<Watched>,
 }
 
@@ -47,7 +47,8 @@ impl Hub {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
+    /// Watches something from now on.
+    pub fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
         let mut watched = self.watched();
         if watched.closed.is_some() {
             let (_, receiver) = watch::channel(());
@@ -62,7 +63,8 @@ impl Hub {
         Watch { hub: Arc::clone(self), subject, receiver }
     }
 
-    pub(super) fn notify(&self, subjects: impl IntoIterator<Item = Subject>) {
+    /// Tells that these have changed.
+    pub fn notify(&self, subjects: impl IntoIterator<Item = Subject>) {
         let watched = self.watched();
         for subject in subjects {
             if let Some(entry) = watched.entries.get(&subject) {
@@ -72,14 +74,14 @@ impl Hub {
     }
 
     /// Anything may have happened.
-    pub(super) fn notify_all(&self) {
+    pub fn notify_all(&self) {
         for entry in self.watched().entries.values() {
             entry.sender.send_replace(());
         }
     }
 
     /// Ends all watches, now and later: nothing will happen any more.
-    pub(super) fn close(&self, reason: Arc<str>) {
+    pub fn close(&self, reason: Arc<str>) {
         let mut watched = self.watched();
         watched.closed = Some(reason);
         watched.entries.clear();
