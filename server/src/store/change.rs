@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Millis, Offset, RunId};
+use super::{Millis, Offset, Release, RunId, Take, Taken};
 
 /// Where a run stands. Running is not a status: who owns a ready run knows whether it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -209,7 +209,11 @@ pub struct Append {
     pub children: Vec<NewRun>,
     /// What is streamed because of them.
     pub stream: Vec<StreamRow>,
-    /// What the run becomes.
+    /// Claims that the run is over with because of them.
+    pub released: Vec<Release>,
+    /// Claims that the run asks for then.
+    pub taken: Vec<Take>,
+    /// What the run becomes. One that is not ready then has no claims any more.
     pub status: Option<StatusChange>,
 }
 
@@ -224,6 +228,8 @@ impl Append {
             records: Vec::new(),
             children: Vec::new(),
             stream: Vec::new(),
+            released: Vec::new(),
+            taken: Vec::new(),
             status: None,
         }
     }
@@ -236,6 +242,8 @@ pub struct Appended {
     pub offsets: Vec<Offset>,
     /// One answer per child.
     pub children: Vec<Admission>,
+    /// One answer per claim that was asked for.
+    pub taken: Vec<Taken>,
 }
 
 /// Where the records go that runs send.
@@ -263,6 +271,8 @@ pub struct Prune {
     pub runs_before: Millis,
     /// Records made before, if they were admitted or nobody admits from their topic.
     pub records_before: Millis,
+    /// Claims that are done and are kept until before.
+    pub claims_before: Millis,
 }
 
 /// What was forgotten.
@@ -272,4 +282,6 @@ pub struct Pruned {
     pub runs: u64,
     /// Records.
     pub records: u64,
+    /// Claims.
+    pub claims: u64,
 }

@@ -67,7 +67,7 @@ async fn commit_all<'a>(
     }
     let outcome = Outcome { answers, changed: std::mem::take(&mut plan.changed) };
     let transaction = plan.transaction().to_owned();
-    let mut calls = plan.rows.calls();
+    let mut calls = plan.calls();
     calls.push(Call::plain(COMMIT));
     match session.pipeline(calls).await {
         Ok(_) => Ok(outcome),

@@ -4,8 +4,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::admit::{Insertion, Origin};
 use super::blob::{self, Stored};
-use super::publish;
 use super::writer::{Change, Context};
+use super::{claims, publish};
 use crate::store::watch::Subject;
 use crate::store::{
     Append, Appended, Conflict, NewEvent, RunId, Status, StatusChange, StoreError, StreamRow,
@@ -18,8 +18,13 @@ impl Change for Append {
         let (public_id, status) = expect_next(context.connection, self.run, self.expected_seq)?;
         insert_events(context.connection, self.run, self.expected_seq, &self.events)?;
         insert_stream(context.connection, self.run, &self.stream)?;
+        claims::release(context, self.run, &self.released)?;
+        let taken = claims::take(context.connection, self.run, &self.taken)?;
         if let Some(change) = &self.status {
             update_status(context.connection, self.run, status, change)?;
+            if change.status != Status::Ready {
+                claims::release_all(context, self.run)?;
+            }
         }
         if self.status.is_some() || !self.stream.is_empty() {
             context.changed.push(Subject::Run(public_id));
@@ -33,7 +38,7 @@ impl Change for Append {
                 children.push(insertion.insert(context, run, parent)?);
             }
         }
-        Ok(Appended { offsets, children })
+        Ok(Appended { offsets, children, taken })
     }
 }
 
