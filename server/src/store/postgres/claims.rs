@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
 use super::decode::text;
@@ -97,8 +98,37 @@ struct Kept {
 pub(super) struct Claims {
     known: BTreeMap<Claim, Option<Kept>>,
     changed: BTreeSet<Claim>,
-    keep: (Vec<String>, Vec<String>, Vec<Vec<u8>>, Vec<i64>, Vec<String>, Vec<Option<Millis>>),
-    forget: (Vec<String>, Vec<String>, Vec<Vec<u8>>),
+    keep: Rows,
+    forget: Keys,
+}
+
+/// Claims, by columns.
+#[derive(Debug, Default)]
+struct Keys {
+    pathway: Vec<String>,
+    step: Vec<String>,
+    key: Vec<Vec<u8>>,
+}
+
+/// Claims with who has them, by columns.
+#[derive(Debug, Default)]
+struct Rows {
+    claim: Keys,
+    run: Vec<i64>,
+    instance: Vec<String>,
+    expires: Vec<Option<Millis>>,
+}
+
+impl Keys {
+    fn push(&mut self, claim: Claim) {
+        self.pathway.push(claim.pathway);
+        self.step.push(claim.step);
+        self.key.push(claim.key.into_bytes());
+    }
+
+    fn given(&self) -> Given<'_> {
+        vec![&self.pathway, &self.step, &self.key]
+    }
 }
 
 impl Claims {
@@ -164,25 +194,20 @@ impl Claims {
     pub(super) fn calls(&mut self) -> Vec<Call<'_>> {
         for claim in std::mem::take(&mut self.changed) {
             let kept = self.known.remove(&claim).flatten();
-            let Claim { pathway, step, key } = claim;
             let Some(kept) = kept else {
-                self.forget.0.push(pathway);
-                self.forget.1.push(step);
-                self.forget.2.push(key.into_bytes());
+                self.forget.push(claim);
                 continue;
             };
-            self.keep.0.push(pathway);
-            self.keep.1.push(step);
-            self.keep.2.push(key.into_bytes());
-            self.keep.3.push(kept.run.0);
-            self.keep.4.push(kept.instance);
-            self.keep.5.push(kept.done_until);
+            self.keep.claim.push(claim);
+            self.keep.run.push(kept.run.0);
+            self.keep.instance.push(kept.instance);
+            self.keep.expires.push(kept.done_until);
         }
-        let (keep, forget) = (&self.keep, &self.forget);
-        let all: [(&'static str, usize, Given<'_>); 2] = [
-            (KEEP, keep.0.len(), vec![&keep.0, &keep.1, &keep.2, &keep.3, &keep.4, &keep.5]),
-            (FORGET, forget.0.len(), vec![&forget.0, &forget.1, &forget.2]),
-        ];
+        let Rows { claim, run, instance, expires } = &self.keep;
+        let mut kept = claim.given();
+        kept.extend([run as &(dyn ToSql + Sync), instance, expires]);
+        let all: [(&'static str, usize, Given<'_>); 2] =
+            [(KEEP, run.len(), kept), (FORGET, self.forget.key.len(), self.forget.given())];
         let written = all.into_iter().filter(|(_, rows, _)| *rows > 0);
         written.map(|(sql, _, given)| Call::new(sql, given)).collect()
     }
