@@ -8,6 +8,7 @@ mod digest;
 mod durability;
 mod feed;
 mod guards;
+mod once;
 mod order;
 mod plan;
 mod routes;
@@ -119,6 +120,7 @@ pub fn compile(
         diagnostics.extend(found);
     }
     durability::check(&program, project, diagnostics);
+    once::check(&program, diagnostics);
     program
 }
 

@@ -71,6 +71,7 @@ impl Vm {
                     effects.clear();
                 }
             }
+            self.released.clear();
         }
         Ok(())
     }

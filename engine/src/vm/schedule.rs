@@ -109,7 +109,7 @@ impl Vm {
             self.run_plain(plan, step, frame, index);
         } else {
             let task = self.add_task(Task::new(frame, index, self.now));
-            self.begin(plan, task);
+            self.claim(plan, task);
         }
     }
 
@@ -155,7 +155,14 @@ impl Vm {
         self.settle_step(plan, frame, index, Status::Done, output);
     }
 
-    fn settle_step(&mut self, plan: &Plan, key: Key<Frame>, index: u32, status: Status, output: Value) {
+    pub(super) fn settle_step(
+        &mut self,
+        plan: &Plan,
+        key: Key<Frame>,
+        index: u32,
+        status: Status,
+        output: Value,
+    ) {
         let Some(frame) = self.frames.get_mut(key) else { return };
         let Some(step) = plan.step(frame.block, index) else { return };
         if let Some(cell) = frame.cells.get_mut(index as usize) {

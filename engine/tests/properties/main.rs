@@ -15,6 +15,7 @@ mod fuzz;
 mod generate;
 mod interpreter;
 mod model;
+mod once;
 mod replay;
 mod results;
 mod text;

@@ -20,6 +20,7 @@ impl Inner {
     pub(super) async fn resume(self: &Arc<Self>) -> Result<(), StoreError> {
         let mut after: Option<RunId> = None;
         let mut count = 0_usize;
+        let mut redriven = Vec::new();
         loop {
             let page = self.store.unfinished(after, PAGE).await?;
             let Some(last) = page.last() else { break };
@@ -33,13 +34,17 @@ impl Inner {
                     Status::Parked => self.keep_held(&run),
                     _ => {
                         count += 1;
-                        if let Some(admitted) = self.read_back(run).await? {
-                            self.enter(admitted);
+                        match self.read_back(run).await? {
+                            Some(admitted) if admitted.waits_for_its_lane() => redriven.push(admitted),
+                            Some(admitted) => self.enter(admitted),
+                            None => {}
                         }
                     }
                 }
             }
         }
+        // They were behind those of their lanes, and may have to wait for what these have claimed.
+        redriven.into_iter().for_each(|run| self.enter(run));
         if count > 0 {
             tracing::info!(runs = count, "taken up where they were");
         }
@@ -83,6 +88,13 @@ impl Inner {
             trace: started(&events).and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
             events,
         }))
+    }
+}
+
+impl Admitted {
+    /// Whether it was redriven, and nothing has happened since.
+    fn waits_for_its_lane(&self) -> bool {
+        self.events.last().is_some_and(|event| matches!(event.kind, Kind::Redriven { .. }))
     }
 }
 

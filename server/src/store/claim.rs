@@ -21,7 +21,8 @@ pub struct Claim {
 pub struct Take {
     /// Which.
     pub claim: Claim,
-    /// The execution of the step that asks. Asking again for what it has changes nothing.
+    /// The execution of the step that asks. It gets what it has, and what it has done: it asks for
+    /// that if the journal says no more that it has done it.
     pub instance: String,
     /// When it asks: a claim that is done and was to be kept until then is free.
     pub at: Millis,

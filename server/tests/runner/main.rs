@@ -13,6 +13,8 @@ mod compensation;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod once;
+#[cfg(test)]
 mod unkept;
 
 use std::collections::HashMap;
@@ -137,8 +139,17 @@ impl World {
 
     async fn start_with(
         store: SqliteStore,
+        compiled: (Arc<Project>, Program),
+        vouch: Option<Arc<dyn Vouch>>,
+    ) -> Self {
+        Self::start_at(store, compiled, vouch, Clock::system()).await
+    }
+
+    async fn start_at(
+        store: SqliteStore,
         (project, program): (Arc<Project>, Program),
         vouch: Option<Arc<dyn Vouch>>,
+        clock: Clock,
     ) -> Self {
         let store = Arc::new(store);
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
@@ -153,7 +164,7 @@ impl World {
             variables: Variables::new(),
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
-            clock: Clock::system(),
+            clock,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

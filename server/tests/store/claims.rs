@@ -9,6 +9,7 @@ use crate::support::*;
 on_each! {
     one_of_all_who_ask_gets_it
     what_is_done_is_not_given_again_until_it_is_forgotten
+    who_has_done_it_may_do_it_anew
     what_is_not_done_goes_to_another
     a_run_that_ends_or_is_parked_has_none
     only_who_has_it_gives_it_back
@@ -82,7 +83,7 @@ async fn what_is_done_is_not_given_again_until_it_is_forgotten(store: Arc<dyn St
     takes(&*store, first, vec![take(claim("k"), "step?")]).await;
     releases(&*store, first, vec![release(claim("k"), "step?", Some(9_000))]).await;
     assert_eq!(takes(&*store, second, vec![take(claim("k"), "step?")]).await, [done("id-0")]);
-    assert_eq!(takes(&*store, first, vec![take(claim("k"), "step?")]).await, [done("id-0")]);
+    assert_eq!(takes(&*store, first, vec![take(claim("k"), "step[1]?")]).await, [done("id-0")]);
     let kept = Claimed { run: Some("id-0".into()), instance: "step?".into(), done_until: Some(9_000) };
     assert_eq!(store.claimed(&claim("k")).await.unwrap(), Some(kept));
 
@@ -97,6 +98,14 @@ async fn what_is_done_is_not_given_again_until_it_is_forgotten(store: Arc<dyn St
     releases(&*store, second, vec![release(claim("k"), "step?", Some(10_000))]).await;
     assert_eq!(prune(10_001).await, 1);
     assert_eq!(store.claimed(&claim("k")).await.unwrap(), None);
+}
+
+async fn who_has_done_it_may_do_it_anew(store: Arc<dyn Store>) {
+    let [first, second] = two(&*store).await;
+    takes(&*store, first, vec![take(claim("k"), "step?")]).await;
+    releases(&*store, first, vec![release(claim("k"), "step?", Some(9_000))]).await;
+    assert_eq!(takes(&*store, first, vec![take(claim("k"), "step?")]).await, [Taken::Granted]);
+    assert_eq!(takes(&*store, second, vec![take(claim("k"), "step?")]).await, [Taken::Held]);
 }
 
 async fn what_is_not_done_goes_to_another(store: Arc<dyn Store>) {

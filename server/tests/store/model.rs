@@ -136,8 +136,14 @@ impl Model {
     fn take(&mut self, run: usize, (key, instance, at): (u8, u8, Millis)) -> Taken {
         let public_id = |run: &usize| self.runs[*run].as_ref().map(|run| run.public_id.clone());
         match self.claims.get(&key) {
-            Some((holder, _, Some(until))) if *until > at => Taken::Done { run: public_id(holder) },
-            Some((holder, held, None)) if (*holder, *held) != (run, instance) => Taken::Held,
+            Some((holder, held, until))
+                if (*holder, *held) != (run, instance) && until.is_none_or(|it| it > at) =>
+            {
+                match until {
+                    Some(_) => Taken::Done { run: public_id(holder) },
+                    None => Taken::Held,
+                }
+            }
             _ => {
                 self.claims.insert(key, (run, instance, None));
                 Taken::Granted

@@ -42,9 +42,9 @@ impl Claims {
     /// Gives a run the claim that it asks for; else the one who has it, or has done it.
     pub(super) fn take(&mut self, run: RunId, take: Take) -> Option<&Kept> {
         let Take { claim, instance, at } = take;
-        let is_free = self.kept.get(&claim).is_none_or(|kept| match kept.done_until {
-            Some(until) => until <= at,
-            None => kept.run == run && kept.instance == instance,
+        let is_free = self.kept.get(&claim).is_none_or(|kept| {
+            let is_own = kept.run == run && kept.instance == instance;
+            is_own || kept.done_until.is_some_and(|until| until <= at)
         });
         if is_free {
             self.kept.insert(claim, Kept { run, instance, done_until: None });

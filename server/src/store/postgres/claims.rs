@@ -164,12 +164,9 @@ impl Claims {
     /// Gives a run, which is known by this public id, the claim that it asks for, if it can have it.
     pub(super) fn take(&mut self, run: RunId, public_id: &str, take: &Take) -> Taken {
         let Take { claim, instance, at } = take;
-        match self.known.get(claim).and_then(Option::as_ref) {
-            Some(Kept { done_until: None, run: holder, instance: held, .. })
-                if (holder, held) != (&run, instance) =>
-            {
-                return Taken::Held;
-            }
+        let kept = self.known.get(claim).and_then(Option::as_ref);
+        match kept.filter(|kept| (kept.run, &kept.instance) != (run, instance)) {
+            Some(Kept { done_until: None, .. }) => return Taken::Held,
             Some(Kept { done_until: Some(until), public_id, .. }) if until > at => {
                 return Taken::Done { run: public_id.clone() };
             }

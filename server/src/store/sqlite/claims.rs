@@ -44,8 +44,7 @@ fn take_one(connection: &Connection, run: RunId, take: &Take) -> Result<Taken, S
         .prepare_cached(
             r#"INSERT INTO claim (pathway, step, "key", run, instance) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT DO UPDATE SET run = excluded.run, instance = excluded.instance, expires = NULL
-                   WHERE expires <= ?6
-                       OR (expires IS NULL AND run = excluded.run AND instance = excluded.instance)"#,
+                   WHERE expires <= ?6 OR (run = excluded.run AND instance = excluded.instance)"#,
         )?
         .execute(params![pathway, step, key, run.0, instance, at])?;
     if changed > 0 {
