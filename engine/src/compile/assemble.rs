@@ -98,12 +98,14 @@ impl Assembler<'_> {
             wakes: wakes.into_boxed_slice(),
             when: step.when,
             plain: each.is_none()
+                && step.once.is_none()
                 && on_error.is_none()
                 && repeat.is_none()
                 && !binds_error
                 && step.timeout.is_none()
                 && compensate.is_none(),
             each,
+            once: step.once,
             on_error,
             repeat,
             retry,

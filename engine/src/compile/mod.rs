@@ -9,6 +9,7 @@ mod digest;
 mod durability;
 mod feed;
 mod guards;
+mod once;
 mod order;
 mod plan;
 mod routes;
@@ -121,6 +122,7 @@ pub fn compile(
         diagnostics.extend(found);
     }
     durability::check(&program, project, diagnostics);
+    once::check(&program, diagnostics);
     program
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::arena::Key;
 use super::state::{Phase, Task};
-use super::{Alarm, Change, Effect, Vm};
+use super::{Alarm, Change, Effect, Pending, Vm};
 use crate::expression::Now;
 use crate::journal::{Event, Kind, Onto};
 
@@ -62,8 +62,11 @@ impl Vm {
                 timer.at = now.checked_add(span).unwrap_or(Now::MAX);
             }
         }
+        let is_claim = |pending: &Pending| matches!(pending.effect, Effect::Claim { .. });
         let failed = match undone.map(|event| &event.kind) {
-            Some(Kind::Performed(performed)) => self.pending.get(&performed.instance).map(|it| it.task),
+            Some(Kind::Performed(performed)) => {
+                self.pending.get(&performed.instance).filter(|it| !is_claim(it)).map(|it| it.task)
+            }
             Some(Kind::Fired { timer }) => self.timers.get(timer).map(|timer| timer.task),
             _ => None,
         };
@@ -78,6 +81,7 @@ impl Vm {
                 None => drop(self.made.insert(step.clone(), *attempts)),
             }
         }
+        self.ask_again();
     }
 
     /// Asks for a task's effect once more, as the first of new attempts after so many.
@@ -103,8 +107,9 @@ impl Effect {
             | Self::Publish { attempt, .. }
             | Self::Emit { attempt, .. }
             | Self::Child { attempt, .. }
-            | Self::Await { attempt, .. } => *attempt = to,
-            Self::Timer { .. } | Self::Abandon { .. } | Self::Ended { .. } => {}
+            | Self::Await { attempt, .. }
+            | Self::Claim { attempt, .. } => *attempt = to,
+            Self::Release { .. } | Self::Timer { .. } | Self::Abandon { .. } | Self::Ended { .. } => {}
         }
     }
 }

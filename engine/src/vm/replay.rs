@@ -81,6 +81,7 @@ impl Vm {
                     effects.clear();
                 }
             }
+            self.released.clear();
         }
         Ok(())
     }

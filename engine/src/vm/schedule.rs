@@ -112,7 +112,7 @@ impl Vm {
             self.run_plain(plan, step, frame, index);
         } else {
             let task = self.add_task(Task::new(frame, index, self.now));
-            self.begin(plan, task);
+            self.claim(plan, task);
         }
     }
 

@@ -15,6 +15,7 @@ mod fuzz;
 mod generate;
 mod interpreter;
 mod model;
+mod once;
 mod onto;
 mod replay;
 mod rerun;

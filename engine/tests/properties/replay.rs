@@ -98,6 +98,9 @@ fn change_block(block: &mut Block) {
         if let Some(sum) = &mut step.compensate {
             sum.constant += 1;
         }
+        if let Some(once) = &mut step.once {
+            once.key.constant += 1;
+        }
         if let Some(OnError::Block(block)) = &mut step.on_error {
             change_block(block);
         }

@@ -114,11 +114,11 @@ pub struct Step {
 /// Something that a run waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waits {
-    /// `lane`, `slot`, `circuit`, `call`, `signal`, `run`, `timer`; `elsewhere`: ask the
+    /// `lane`, `slot`, `circuit`, `call`, `signal`, `claim`, `run`, `timer`; `elsewhere`: ask the
     /// worker that has the partition.
     #[serde(rename = "for")]
     pub what: String,
-    /// Which: the key of a lane, a limit, a service, a signal, a pathway.
+    /// Which: the key of a lane or a claim, a limit, a service, a signal, a pathway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The execution of a step that waits.
@@ -290,6 +290,9 @@ impl Waits {
                 Self { attempt: Some(*attempt), ..named("call", service, step) }
             }
             Waiting::Signal { name, step } => named("signal", name, step),
+            Waiting::Claim { key, step, holder } => {
+                Self { holders: holder.iter().cloned().collect(), ..named("claim", key, step) }
+            }
             Waiting::Child { pathway, step } => named("run", pathway, step),
             Waiting::Timer(at) => Self { until: Some(*at), ..none("timer") },
         }

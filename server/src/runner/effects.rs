@@ -39,8 +39,13 @@ impl Actor {
             }
             Effect::Timer { timer, at } => self.set_timer(at, timer),
             Effect::Abandon { instance } => self.abandon(&instance).await,
-            // A signal comes by itself; records and emitted values were recorded before.
-            Effect::Await { .. } | Effect::Publish { .. } | Effect::Emit { .. } | Effect::Ended { .. } => {}
+            // A signal comes by itself; all else was recorded before, or asked for with it.
+            Effect::Await { .. }
+            | Effect::Publish { .. }
+            | Effect::Emit { .. }
+            | Effect::Claim { .. }
+            | Effect::Release { .. }
+            | Effect::Ended { .. } => {}
         }
         Ok(())
     }

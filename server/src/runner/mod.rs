@@ -9,6 +9,7 @@ mod admission;
 mod arrival;
 mod at_once;
 mod change;
+mod claims;
 mod effects;
 mod ending;
 mod finish;

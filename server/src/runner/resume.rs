@@ -25,6 +25,7 @@ impl Inner {
         let mut count = 0_usize;
         // Where those stand that have called others; they were admitted before them.
         let mut callers: HashMap<RunId, Status> = HashMap::new();
+        let mut redriven = Vec::new();
         loop {
             let page = match holding {
                 None => self.store.unfinished(after, PAGE).await?,
@@ -43,20 +44,22 @@ impl Inner {
                     Status::Parked => self.keep_held(&run, holding),
                     _ => {
                         count += 1;
-                        if let Some(mut admitted) = self.read_back(run).await? {
-                            if let Some(holding) = holding {
-                                admitted.belong_to(holding);
-                            }
-                            match caller {
-                                None => self.enter(admitted),
-                                // Whoever called it is parked, and may be redriven.
-                                Some(_) => self.begin(admitted),
-                            }
+                        let Some(mut admitted) = self.read_back(run).await? else { continue };
+                        if let Some(holding) = holding {
+                            admitted.belong_to(holding);
+                        }
+                        match caller {
+                            None if admitted.waits_for_its_lane() => redriven.push(admitted),
+                            None => self.enter(admitted),
+                            // Whoever called it is parked, and may be redriven.
+                            Some(_) => self.begin(admitted),
                         }
                     }
                 }
             }
         }
+        // They were behind those of their lanes, and may have to wait for what these have claimed.
+        redriven.into_iter().for_each(|run| self.enter(run));
         if count > 0 {
             tracing::info!(runs = count, "taken up where they were");
         }
@@ -111,6 +114,13 @@ impl Inner {
             trace: started(&events).and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
             events,
         }))
+    }
+}
+
+impl Admitted {
+    /// Whether it was redriven, and nothing has happened since.
+    fn waits_for_its_lane(&self) -> bool {
+        self.events.last().is_some_and(|event| matches!(event.kind, Kind::Redriven { .. }))
     }
 }
 

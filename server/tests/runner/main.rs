@@ -15,6 +15,8 @@ mod compensation;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod once;
+#[cfg(test)]
 mod told;
 #[cfg(test)]
 mod unkept;
@@ -141,8 +143,17 @@ impl World {
 
     async fn start_with(
         store: SqliteStore,
+        compiled: (Arc<Project>, Program),
+        vouch: Option<Arc<dyn Vouch>>,
+    ) -> Self {
+        Self::start_at(store, compiled, vouch, Clock::system()).await
+    }
+
+    async fn start_at(
+        store: SqliteStore,
         (project, program): (Arc<Project>, Program),
         vouch: Option<Arc<dyn Vouch>>,
+        clock: Clock,
     ) -> Self {
         let store = Arc::new(store);
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
@@ -157,7 +168,7 @@ impl World {
             variables: Variables::new(),
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
-            clock: Clock::system(),
+            clock,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

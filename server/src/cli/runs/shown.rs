@@ -110,6 +110,7 @@ fn wait(waits: &Waits) -> String {
         "circuit" => format!("the circuit of `{name}`, which is open"),
         "call" => format!("an answer of `{name}`"),
         "signal" => format!("the signal `{name}`"),
+        "claim" => format!("its claim to `{name}`"),
         "run" => format!("a run of `{name}`"),
         _ => "a timer".to_owned(),
     };

@@ -10,10 +10,11 @@ use super::cannot_open;
 use super::session::Described;
 use crate::store::StoreError;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
 ];
 
 /// `pg_xact_status` came with it.

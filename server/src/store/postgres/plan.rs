@@ -9,11 +9,12 @@ use std::collections::HashSet;
 use super::change::{Change, Done};
 use super::known::{Known, Twin};
 use super::rows::Rows;
+use super::session::Call;
 use crate::bus::EMBEDDED_PARTITION;
 use crate::store::watch::Subject;
 use crate::store::{
     Admission, Admit, Append, Appended, Conflict, DuplicateOf, NewRecord, NewRun, Offset, Outlet, RunId,
-    StoreError, StreamRow, Tenure,
+    Status, StoreError, StreamRow, Tenure,
 };
 
 /// What a batch comes to.
@@ -21,7 +22,7 @@ use crate::store::{
 pub(super) struct Plan<'a> {
     known: Known,
     outlet: Outlet,
-    pub(super) rows: Rows<'a>,
+    rows: Rows<'a>,
     /// What to notify if it is committed.
     pub(super) changed: Vec<Subject>,
 }
@@ -40,6 +41,13 @@ impl<'a> Plan<'a> {
         let mut rows = Rows::default();
         rows.release(std::mem::take(&mut known.sent));
         Self { known, outlet, rows, changed: Vec::new() }
+    }
+
+    /// The statements that write it all, in order.
+    pub(super) fn calls(&mut self) -> Vec<Call<'_>> {
+        let mut calls = self.rows.calls();
+        calls.extend(self.known.claims.calls());
+        calls
     }
 
     /// The transaction that is to write it.
@@ -108,10 +116,16 @@ impl<'a> Plan<'a> {
             self.rows.event(append.run, head.next, event);
             head.next += 1;
         }
+        let claims = &mut self.known.claims;
+        append.released.iter().for_each(|release| claims.release(append.run, release, &mut self.changed));
+        let taken = append.taken.iter().map(|take| claims.take(append.run, &head.public_id, take)).collect();
         if let Some(change) = &append.status {
             head.status = change.status;
             self.rows.release(head.outcome_blob.take());
             self.rows.status(append.run, change);
+            if change.status != Status::Ready {
+                claims.release_all(append.run, &mut self.changed);
+            }
         }
         if append.status.is_some() || !append.stream.is_empty() {
             self.changed.push(Subject::Run(head.public_id.clone()));
@@ -125,7 +139,7 @@ impl<'a> Plan<'a> {
         let children = children
             .map(|(run, definition)| self.insert(run, definition, parent))
             .collect::<Result<_, _>>()?;
-        Ok(Appended { offsets, children })
+        Ok(Appended { offsets, children, taken })
     }
 
     fn stream(&mut self, run: RunId, rows: &'a [StreamRow]) -> Result<(), StoreError> {

@@ -200,6 +200,11 @@ impl Store for Handle {
         self.read(move |store| store.reruns(&public_id, limit))
     }
 
+    fn claimed(&self, claim: &Claim) -> Answer<'_, Option<Claimed>> {
+        let claim = claim.clone();
+        self.read(move |store| store.claimed(&claim))
+    }
+
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>> {
         self.read(move |store| store.children(run))
     }
@@ -271,6 +276,10 @@ impl Store for Handle {
 
     fn watch_outbox(&self) -> Watch {
         self.hub.watch(Subject::Outbox)
+    }
+
+    fn watch_claim(&self, claim: &Claim) -> Watch {
+        self.hub.watch(Subject::Claim(claim.clone()))
     }
 
     fn watch_inbox(&self) -> Watch {
