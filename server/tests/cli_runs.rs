@@ -25,6 +25,9 @@ const FAILS: &str = "pathway: fails\non: { http: { post: /fails, auth: none } }\
                      steps: { a: { http: { service: away, get: /a } } }\nreturn: 1\n";
 const WAITS: &str = "pathway: waits\non: { http: { post: /waits, auth: none } }\n\
                      steps: { ok: { wait: { signal: approved } } }\nreturn: \"{{ steps.ok.by }}\"\n";
+const ONCE: &str = "pathway: once\non: { http: { post: /once, auth: none } }\n\
+                    steps: { ok: { once: \"'k'\", wait: { signal: approved } } }\n\
+                    return: \"{{ steps.ok.by if steps.ok else 'skipped' }}\"\n";
 
 fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -32,6 +35,7 @@ fn folder() -> TempDir {
     fs::create_dir(folder.path().join("pathways")).unwrap();
     fs::write(folder.path().join("pathways/fails.yaml"), FAILS).unwrap();
     fs::write(folder.path().join("pathways/waits.yaml"), WAITS).unwrap();
+    fs::write(folder.path().join("pathways/once.yaml"), ONCE).unwrap();
     folder
 }
 
@@ -180,6 +184,38 @@ async fn a_run_that_waits_says_why_and_is_told() {
     for (arguments, code) in [(&["runs", "list", "--status", "odd"][..], 2), (&["dlq", "redrive"], 2)] {
         assert_eq!(run(folder, arguments).await.0, code, "{arguments:?}");
     }
+}
+
+/// What a run waits for, once it waits for something.
+async fn why(folder: &Path, id: &str) -> String {
+    let why = async {
+        loop {
+            let (_, why, _) = run(folder, &["runs", "why", id]).await;
+            if !why.contains("waits for nothing") {
+                return why;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, why).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_run_that_waits_until_another_has_done_it_says_which() {
+    let folder = folder();
+    let folder = folder.path();
+    let (_server, url) = serve(folder).await;
+    let first = start(&format!("{url}/once")).await;
+    assert_eq!(why(folder, &first).await, "it waits for the signal `approved`, in step `ok`\n");
+    let second = start(&format!("{url}/once")).await;
+    let expected = format!("it waits for its claim to `k`, in step `ok`; held by once {first} ok\n");
+    assert_eq!(why(folder, &second).await, expected);
+    let waits = json(folder, &["runs", "why", &second]).await;
+    let holders = [format!("once {first} ok")];
+    assert_eq!(waits, json!([{ "for": "claim", "name": "k", "step": "ok", "holders": holders }]));
+    let signal = ["runs", "signal", &first, "approved", "--data", r#"{"by": "ops"}"#];
+    assert_eq!(run(folder, &signal).await.0, 0);
+    assert_eq!(ended(&url, &first).await["result"], "ops");
+    assert_eq!(ended(&url, &second).await["result"], "skipped");
 }
 
 #[tokio::test]
