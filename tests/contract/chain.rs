@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use pathway_server::demo::{Service, StandIns, data};
 use pathway_tests::finance::Finance;
-use pathway_tests::kafka::{Kafka, Record};
+use pathway_tests::kafka::Record;
 use pathway_tests::soon;
 use serde_json::{Value, json};
+
+use crate::shape;
 
 fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
@@ -33,8 +35,8 @@ async fn booked(app: &Finance, total: f64) {
 
 #[tokio::test]
 async fn a_budget_is_crossed_at_80_and_100_percent_once_each() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let row = |id: &str, amount: Value, category: &str| json!({"id": id, "user_id": data::USER, "amount": amount, "transaction_date": today(), "category": category});
     // 7000 of 10000 were spent on groceries this month.
     let steps = [
@@ -83,8 +85,8 @@ async fn a_budget_is_crossed_at_80_and_100_percent_once_each() {
 
 #[tokio::test]
 async fn however_often_it_is_delivered_it_counts_once() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let row = |id: &str, amount: u32| json!({"id": id, "user_id": data::USER, "amount": amount, "transaction_date": today(), "category": "groceries"});
     let (first, second) = (row("t1", 1500), row("t2", 1600));
     for row in [&first, &second] {
@@ -108,8 +110,8 @@ async fn however_often_it_is_delivered_it_counts_once() {
 
 #[tokio::test]
 async fn what_is_not_looked_at_is_booked_all_the_same() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let row = |id: &str, user: &str, category: Value| json!({"id": id, "user_id": user, "amount": 10_000, "transaction_date": today(), "category": category});
     // Nobody's budget, no category, none of the budget's.
     tell(&app, &row("t1", "u1", json!("rent"))).await;
@@ -127,8 +129,8 @@ async fn what_is_not_looked_at_is_booked_all_the_same() {
 async fn a_burst_is_processed_once_and_in_order_per_user() {
     const USERS: u32 = 10;
     const EACH: u32 = 50;
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let mut messages = Vec::new();
     for n in 1..=EACH {
         for user in 0..USERS {
@@ -171,8 +173,8 @@ async fn a_burst_is_processed_once_and_in_order_per_user() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_budgets_at_once() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let ask = |n: u32| {
         let body = json!({"userId": data::USER, "totalIncome": 1000 + n, "period": "monthly"});
         let app = &app;
@@ -187,9 +189,9 @@ async fn fifty_budgets_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_chats_delay_no_budgets() {
-    let Some(kafka) = Kafka::shared().await else { return };
+    let Some(kafka) = shape::kafka().await else { return };
     let mut model = pathway_tests::model::Model::start().await;
-    let draft = pathway_tests::finance::Draft::new(Some(&kafka)).await;
+    let draft = shape::draft(&kafka).await;
     let app = draft.variable("GEMINI_URL", Some(&model.url)).start().await;
     let chat = json!({"message": "Take your time.", "userId": data::USER});
     let chat = pathway_tests::wire::Ask::post("/api/chat/stream", &chat).bearer(&app.token());

@@ -3,16 +3,18 @@
 use pathway_server::demo::data;
 use pathway_tests::browser::Fetch;
 use pathway_tests::events::Parser;
-use pathway_tests::finance::{Draft, Finance};
+use pathway_tests::finance::Finance;
 use pathway_tests::model::Model;
 use pathway_tests::wire::{Ask, Wire};
 use serde_json::{Value, json};
 
+use crate::shape;
+
 /// The app with a model whose words are the test's.
-async fn with_model() -> (Finance, Model) {
+async fn with_model() -> Option<(Finance, Model)> {
     let model = Model::start().await;
-    let app = Draft::new(None).await.variable("GEMINI_URL", Some(&model.url)).start().await;
-    (app, model)
+    let app = shape::own().await?.variable("GEMINI_URL", Some(&model.url)).start().await;
+    Some((app, model))
 }
 
 fn question(app: &Finance) -> Ask {
@@ -36,7 +38,7 @@ async fn event(wire: &mut Wire) -> Option<(String, Value)> {
 
 #[tokio::test]
 async fn an_answer_is_passed_on_as_it_is_given_one_event_a_write() {
-    let (app, mut model) = with_model().await;
+    let Some((app, mut model)) = with_model().await else { return };
     let mut wire = app.wire(&question(&app)).await;
     assert_eq!((wire.status, wire.header("content-type")), (200, Some("text/event-stream")));
     assert_eq!(wire.header("x-accel-buffering"), Some("no"));
@@ -57,7 +59,7 @@ async fn an_answer_is_passed_on_as_it_is_given_one_event_a_write() {
 
 #[tokio::test]
 async fn pieces_arrive_whole_however_the_model_cuts_them() {
-    let (app, mut model) = with_model().await;
+    let Some((app, mut model)) = with_model().await else { return };
     let mut fetch = Fetch::of(app.wire(&question(&app)).await);
     let mut answer = model.asked().await;
     let piece = |text: &str| {
@@ -74,7 +76,7 @@ async fn pieces_arrive_whole_however_the_model_cuts_them() {
 
 #[tokio::test]
 async fn what_fails_after_the_stream_began_is_an_event() {
-    let (app, mut model) = with_model().await;
+    let Some((app, mut model)) = with_model().await else { return };
     // Before the first word a failure is tried again …
     let mut wire = app.wire(&question(&app)).await;
     model.asked().await.refuse(503);
@@ -92,7 +94,7 @@ async fn what_fails_after_the_stream_began_is_an_event() {
 
 #[tokio::test]
 async fn an_answer_goes_on_without_its_reader_and_is_there_for_whoever_comes_again() {
-    let (app, mut model) = with_model().await;
+    let Some((app, mut model)) = with_model().await else { return };
     let mut wire = app.wire(&question(&app)).await;
     let run = wire.header("pathway-run").unwrap().to_owned();
     let mut answer = model.asked().await;
@@ -134,7 +136,7 @@ async fn an_answer_goes_on_without_its_reader_and_is_there_for_whoever_comes_aga
 
 #[tokio::test]
 async fn an_answer_outlives_the_server_that_gave_it() {
-    let (mut app, mut model) = with_model().await;
+    let Some((mut app, mut model)) = with_model().await else { return };
     let mut wire = app.wire(&question(&app)).await;
     let run = wire.header("pathway-run").unwrap().to_owned();
     let mut answer = model.asked().await;
@@ -157,7 +159,7 @@ async fn an_answer_outlives_the_server_that_gave_it() {
 
 #[tokio::test]
 async fn a_question_that_a_crash_cut_off_is_answered_by_the_next_server() {
-    let (mut app, mut model) = with_model().await;
+    let Some((mut app, mut model)) = with_model().await else { return };
     let mut wire = app.wire(&question(&app)).await;
     let run = wire.header("pathway-run").unwrap().to_owned();
     // Asked, and not a word said: it can be asked again.
@@ -179,7 +181,7 @@ async fn a_question_that_a_crash_cut_off_is_answered_by_the_next_server() {
 
 #[tokio::test]
 async fn an_answer_that_a_crash_cut_off_ends_with_an_error() {
-    let (mut app, mut model) = with_model().await;
+    let Some((mut app, mut model)) = with_model().await else { return };
     let mut wire = app.wire(&question(&app)).await;
     let run = wire.header("pathway-run").unwrap().to_owned();
     let mut answer = model.asked().await;

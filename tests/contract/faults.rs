@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathway_server::demo::{Call, StandIns, data};
-use pathway_tests::finance::{Draft, Finance, REACHED};
+use pathway_tests::finance::{Finance, REACHED};
 use pathway_tests::kafka::{Kafka, Member, Message};
 use pathway_tests::soon;
 use serde_json::json;
+
+use crate::shape;
 
 /// The topics that the group works on.
 const WORK: [&str; 6] =
@@ -61,15 +63,15 @@ async fn ask_patiently(app: &Finance) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_member_of_the_group_comes_and_goes() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    share_work(&Finance::over(&kafka).await, "range").await;
+    let Some(kafka) = shape::kafka().await else { return };
+    share_work(&shape::over(&kafka).await, "range").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_member_takes_partitions_one_by_one() {
-    let Some(kafka) = Kafka::shared().await else { return };
+    let Some(kafka) = shape::kafka().await else { return };
     let option = "  kafka:\n    partition.assignment.strategy: cooperative-sticky\n";
-    let draft = Draft::new(Some(&kafka)).await.change("pathway.yaml", "  kafka:\n", option);
+    let draft = shape::draft(&kafka).await.change("pathway.yaml", "  kafka:\n", option);
     share_work(&draft.start().await, "cooperative-sticky").await;
 }
 
@@ -102,7 +104,7 @@ async fn share_work(app: &Finance, strategy: &str) {
 async fn a_broker_is_restarted_under_load() {
     const ALL: usize = 300;
     let Some(kafka) = Kafka::own().await else { return };
-    let app = Finance::over(&kafka).await;
+    let app = shape::over(&kafka).await;
     kafka.write(notes(&app, 0..50)).await;
     noted(&app, 10).await;
     // Records go on coming while it is away; their client waits for it, as every client does.
@@ -128,7 +130,7 @@ async fn a_broker_is_restarted_under_load() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_away_at_the_start_comes_later() {
     let Some(kafka) = Kafka::own().await else { return };
-    let mut app = Draft::new(Some(&kafka)).await.stopped();
+    let mut app = shape::draft(&kafka).await.stopped();
     kafka.stop().await;
     app.start_without_bus().await;
     assert_eq!((app.get("/health").await.status, app.get("/readyz").await.status), (200, 503));
@@ -150,8 +152,8 @@ async fn a_broker_that_is_away_at_the_start_comes_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_stop_under_load_it_leaves_the_rest_to_the_next() {
     const ALL: usize = 400;
-    let Some(kafka) = Kafka::shared().await else { return };
-    let mut app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let mut app = shape::over(&kafka).await;
     kafka.write(notes(&app, 0..ALL)).await;
     for count in [30, 120, 250] {
         noted(&app, count).await;
@@ -168,10 +170,10 @@ async fn asked_to_stop_under_load_it_leaves_the_rest_to_the_next() {
 async fn killed_under_load_it_loses_nothing_and_repeats_only_what_was_under_way() {
     const USERS: usize = 6;
     const EACH: usize = 12;
-    let Some(kafka) = Kafka::shared().await else { return };
+    let Some(kafka) = shape::kafka().await else { return };
     // A group takes a member for dead so long after it was killed.
     let soon_dead = "  kafka:\n    session.timeout.ms: 2000\n    heartbeat.interval.ms: 500\n";
-    let draft = Draft::new(Some(&kafka)).await.change("pathway.yaml", "  kafka:\n", soon_dead);
+    let draft = shape::draft(&kafka).await.change("pathway.yaml", "  kafka:\n", soon_dead);
     let mut app = draft.start().await;
     let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     let row = |n: usize| {

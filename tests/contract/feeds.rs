@@ -5,12 +5,14 @@ use std::time::Duration;
 use pathway_server::demo::data;
 use pathway_tests::browser::EventSource;
 use pathway_tests::events::Event;
-use pathway_tests::finance::{Answer, Draft, Finance, JsonBody as _};
-use pathway_tests::kafka::{Kafka, Message};
+use pathway_tests::finance::{Answer, Finance, JsonBody as _};
+use pathway_tests::kafka::Message;
 use pathway_tests::model::Model;
 use pathway_tests::soon;
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::shape;
 
 const TRANSACTIONS: &str = "/api/transactions/stream";
 
@@ -41,8 +43,8 @@ fn row_of(event: &Event) -> Value {
 
 #[tokio::test]
 async fn new_transactions_of_the_user_and_nobody_elses() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     kafka.write([told(&app, &row("before", data::USER))]).await;
     soon("the one before", app.stand_ins.until(|it| !it.rows("total_spending").is_empty())).await;
     let mut source = transactions(&app).await;
@@ -63,7 +65,7 @@ async fn new_transactions_of_the_user_and_nobody_elses() {
 
 #[tokio::test]
 async fn whose_transactions_follows_from_the_token() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let open = |path: String| app.bare(Method::GET, &path);
     let token = app.token();
     let mut expired = pathway_tests::issuer::claims("", data::USER);
@@ -97,7 +99,7 @@ async fn whose_transactions_follows_from_the_token() {
 
 #[tokio::test]
 async fn a_ticket_opens_a_stream_in_place_of_a_token() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let given = app.post("/api/stream-tickets", &json!({ "path": TRANSACTIONS })).await;
     assert_eq!((given.status, given.header("cache-control")), (200, "no-store"), "{given:?}");
     let ticket = given.json()["ticket"].as_str().unwrap().to_owned();
@@ -126,8 +128,8 @@ async fn a_ticket_opens_a_stream_in_place_of_a_token() {
 
 #[tokio::test]
 async fn a_reader_that_comes_again_misses_nothing() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let mut app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let mut app = shape::over(&kafka).await;
     let mut source = transactions(&app).await;
     let tell = |names: &'static [&'static str]| {
         let messages: Vec<_> = names.iter().map(|name| told(&app, &row(name, data::USER))).collect();
@@ -161,8 +163,8 @@ async fn a_reader_that_comes_again_misses_nothing() {
 
 #[tokio::test]
 async fn an_id_that_was_never_given_begins_at_the_end() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let mut source = transactions(&app).await;
     let rows = ["a", "b"].map(|name| told(&app, &row(name, data::USER)));
     kafka.write(rows).await;
@@ -195,8 +197,8 @@ async fn an_id_that_was_never_given_begins_at_the_end() {
 async fn five_hundred_readers_and_a_slow_one() {
     const READERS: usize = 500;
     const ROWS: usize = 30;
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let path = format!("{TRANSACTIONS}?access_token={}", app.token());
     let mut slow = app.wire(&pathway_tests::wire::Ask::get(&path)).await;
     // Its pace is what is tested here, not a wait for anything.
@@ -226,9 +228,9 @@ async fn five_hundred_readers_and_a_slow_one() {
 
 #[tokio::test]
 async fn a_conversation_is_joined_by_its_correlation_id() {
-    let Some(kafka) = Kafka::shared().await else { return };
+    let Some(kafka) = shape::kafka().await else { return };
     let mut model = Model::start().await;
-    let app = Draft::new(Some(&kafka)).await.variable("GEMINI_URL", Some(&model.url)).start().await;
+    let app = shape::draft(&kafka).await.variable("GEMINI_URL", Some(&model.url)).start().await;
     // Of an older gateway, which has told its browser the id before anybody took the question up.
     let path = format!("/api/chat/stream?correlation_id=c-77&access_token={}", app.token());
     let opening = EventSource::open(app.server().authority(), &path);
@@ -268,7 +270,7 @@ async fn a_conversation_is_joined_by_its_correlation_id() {
 
 #[tokio::test]
 async fn a_conversation_of_our_own_gateway_is_joined_too() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let body = json!({"message": "Hello?", "userId": data::USER});
     app.stand_ins.say("Good morning.");
     let answer = app.post("/api/chat/stream", &body).await;

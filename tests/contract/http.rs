@@ -6,6 +6,8 @@ use pathway_tests::wire::Ask;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::shape;
+
 const CATEGORIES: [&str; 12] = [
     "rent",
     "groceries",
@@ -39,7 +41,7 @@ fn pointers(answer: &Answer) -> Vec<String> {
 
 #[tokio::test]
 async fn health() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let answer = Answer::to(app.bare(Method::GET, "/health")).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, r#"{"ok":true}"#));
     assert_eq!(answer.header("content-type"), "application/json");
@@ -47,7 +49,7 @@ async fn health() {
 
 #[tokio::test]
 async fn a_budget_is_suggested() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     for (body, income, period) in [
         (json!({"userId": data::USER, "totalIncome": 50000, "period": "monthly"}), 50000.0, "monthly"),
         (json!({"user_id": data::USER, "total_income": 1200.5, "period": "yearly"}), 1200.5, "yearly"),
@@ -70,7 +72,7 @@ async fn a_budget_is_suggested() {
 
 #[tokio::test]
 async fn a_budget_is_asked_for_in_the_name_of_the_user() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let body = json!({"userId": data::USER, "totalIncome": 50000, "period": "monthly"});
     assert_eq!(app.post("/api/budget/suggest", &body).await.status, 200);
     let calls = app.calls();
@@ -100,7 +102,7 @@ async fn a_budget_is_asked_for_in_the_name_of_the_user() {
 
 #[tokio::test]
 async fn a_model_without_an_object_is_asked_no_more_and_one_that_is_wrong_once_more() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
     let model = |app: &Finance| app.stand_ins.count(Service::Gemini, "POST", "");
 
@@ -124,7 +126,7 @@ async fn a_model_without_an_object_is_asked_no_more_and_one_that_is_wrong_once_m
 
 #[tokio::test]
 async fn a_document_is_read() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let first = json!({"documentId": data::DOCUMENT, "fileUrl": FILE, "userId": data::USER});
     let answer = app.post("/api/ocr/process", &first).await;
     let said = answer.json();
@@ -148,7 +150,7 @@ async fn a_document_is_read() {
 
 #[tokio::test]
 async fn a_document_has_many_names() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     for name in ["fileUrl", "file_url", "imageUrl", "image_url"] {
         for (user, document) in [("userId", "documentId"), ("user_id", "document_id")] {
             app.stand_ins.say("receipt");
@@ -168,7 +170,7 @@ async fn a_document_has_many_names() {
 
 #[tokio::test]
 async fn what_is_neither_receipt_nor_statement_is_passed_over() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     app.stand_ins.say("This is other.");
     let body = json!({"documentId": data::DOCUMENT, "fileUrl": FILE, "userId": data::USER});
     let said = app.post("/api/ocr/process", &body).await.json();
@@ -189,7 +191,7 @@ async fn what_is_neither_receipt_nor_statement_is_passed_over() {
 
 #[tokio::test]
 async fn what_a_model_leaves_out_of_a_receipt_is_filled_in() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     app.stand_ins.say("bank_statement");
     app.stand_ins.say(r#"```json
 [{"amount": "12.5"}, {"amount": "much", "merchant": "Z", "category": "yachts", "date": "2024-05-06", "description": "d"}]
@@ -206,7 +208,7 @@ async fn what_a_model_leaves_out_of_a_receipt_is_filled_in() {
 
 #[tokio::test]
 async fn a_transaction_is_created_as_the_user() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let row = json!({
         "user_id": data::USER, "amount": 12.5, "transaction_date": "2024-05-06", "merchant": "Cafe Aroma",
         "category": "dining", "description": null,
@@ -234,7 +236,7 @@ async fn a_transaction_is_created_as_the_user() {
 
 #[tokio::test]
 async fn what_is_missing_or_ill_typed_is_pointed_at() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let budget = |body: Value| ("/api/budget/suggest", body);
     let ocr = |body: Value| ("/api/ocr/process", body);
     let chat = |body: Value| ("/api/chat/stream", body);
@@ -288,7 +290,7 @@ async fn what_is_missing_or_ill_typed_is_pointed_at() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_a_problem_too() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let post = |path| app.request(Method::POST, path);
     for (request, status) in [
         (post("/api/budget/suggest").header("content-type", "application/json").body("{"), 400),
@@ -308,7 +310,7 @@ async fn what_cannot_be_read_is_a_problem_too() {
 
 #[tokio::test]
 async fn every_request_but_health_needs_a_token() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     for path in ["/api/budget/suggest", "/api/ocr/process", "/api/chat/stream", "/api/transactions/create"] {
         let answer = Answer::to(app.bare(Method::POST, path).json_body(&json!({}))).await;
         assert_eq!(
@@ -322,7 +324,7 @@ async fn every_request_but_health_needs_a_token() {
 
 #[tokio::test]
 async fn somebody_elses_id_is_denied() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     for (path, body) in [
         ("/api/budget/suggest", json!({"userId": "x", "totalIncome": 10, "period": "monthly"})),
         ("/api/budget/suggest", json!({"user_id": "x", "totalIncome": 10, "period": "monthly"})),
@@ -341,7 +343,7 @@ async fn somebody_elses_id_is_denied() {
 
 #[tokio::test]
 async fn browsers_of_the_app_alone_may_call() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let asked = |origin: &str| {
         app.bare(Method::OPTIONS, "/api/chat/stream")
             .header("origin", origin)
@@ -377,7 +379,7 @@ async fn an_older_environment_works_with_its_defaults() {
 
 #[tokio::test]
 async fn the_log_has_the_classic_format() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     app.get("/health").await;
     let line = app.log.says(0, "request").await;
     let (time, rest) = line.split_once(" - ").unwrap();
@@ -387,7 +389,7 @@ async fn the_log_has_the_classic_format() {
 
 #[tokio::test]
 async fn failures_of_upstreams_say_nothing_of_them() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
     app.stand_ins.fail(Service::Gemini, "", 1, pathway_server::demo::Fault::Status(403));
     let answer = app.post("/api/budget/suggest", &body).await;

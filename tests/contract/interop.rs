@@ -2,10 +2,12 @@
 //! the body, the correlation id for a key, and no headers.
 
 use pathway_server::demo::{Service, data};
-use pathway_tests::finance::{Draft, Finance};
+use pathway_tests::finance::Finance;
 use pathway_tests::issuer::{claims, hs256};
-use pathway_tests::kafka::{Kafka, Message, Record};
+use pathway_tests::kafka::{Message, Record};
 use serde_json::{Value, json};
+
+use crate::shape;
 
 const FILE: &str = "https://files.example.com/receipt.jpg";
 
@@ -40,8 +42,8 @@ fn roles(app: &Finance) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn a_message_with_a_token_is_served_as_its_user() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let token = app.token();
     let chat = json!({"message": "Hello?", "userId": data::USER});
     let ocr = json!({"documentId": data::DOCUMENT, "fileUrl": FILE, "userId": data::USER});
@@ -79,8 +81,8 @@ async fn a_message_with_a_token_is_served_as_its_user() {
 
 #[tokio::test]
 async fn a_message_without_a_token_is_served_as_the_service_for_its_user_alone() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let spent = |user: &str, amount: u32| json!({"user_id": user, "amount": amount, "transaction_date": "2024-05-06", "category": "dining"});
     app.stand_ins.insert("transactions", spent("u7", 111)).unwrap();
     app.stand_ins.insert("transactions", spent("u8", 999_999)).unwrap();
@@ -108,8 +110,8 @@ async fn a_message_without_a_token_is_served_as_the_service_for_its_user_alone()
 
 #[tokio::test]
 async fn what_a_partner_knows_stands_in_for_the_database() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let history: Vec<Value> = (0..12).map(|n| json!({"role": "user", "message": format!("m{n}.")})).collect();
     let ask = json!({
         "message": "And now?", "userId": "u9",
@@ -130,8 +132,8 @@ async fn what_a_partner_knows_stands_in_for_the_database() {
 
 #[tokio::test]
 async fn a_token_that_is_no_good_is_denied_and_never_served_as_the_service() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let keys = app.stand_ins.keys();
     let issuer = format!("{}/auth/v1", app.stand_ins.supabase_url);
     let header = json!({"alg": "HS256", "typ": "JWT"});
@@ -176,8 +178,8 @@ async fn a_token_that_is_no_good_is_denied_and_never_served_as_the_service() {
 
 #[tokio::test]
 async fn the_older_services_group_goes_on_where_it_was() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let draft = Draft::new(Some(&kafka)).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let draft = shape::draft(&kafka).await;
     let (group, topic) = (draft.group().to_owned(), draft.topic("notifications"));
     let mut app = draft.stopped();
     let note = |title: &str| json!({"user_id": "u1", "type": "reminder", "title": title});

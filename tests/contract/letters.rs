@@ -3,8 +3,10 @@
 
 use pathway_server::demo::data;
 use pathway_tests::finance::Finance;
-use pathway_tests::kafka::{Kafka, Message, Reader, Record};
+use pathway_tests::kafka::{Message, Reader, Record};
 use serde_json::{Value, json};
+
+use crate::shape;
 
 /// One of each kind that no consumer can use, by the header that tells it from the others.
 fn useless(app: &Finance, topic: &str, key: &str) -> Vec<Message> {
@@ -43,8 +45,8 @@ fn check(letter: &Record, topic: &str, sent: &Message, pathway: &str) {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_answered_and_kept_and_stops_nothing() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     for (topic, pathway, reply) in [
         ("budget_requests", "budget", Some("budget_responses")),
         ("ocr_requests", "ocr", Some("ocr_responses")),
@@ -86,8 +88,8 @@ async fn what_cannot_be_read_is_answered_and_kept_and_stops_nothing() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_request_is_said() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let ask = json!({"userId": data::USER, "totalIncome": -5, "period": "monthly", "correlation_id": "c7"});
     kafka.write([app.message("budget_requests").key("c7").json(&ask)]).await;
     let answer = app.reader("budget_responses").await.next().await;
@@ -101,8 +103,8 @@ async fn what_is_wrong_with_a_request_is_said() {
 
 #[tokio::test]
 async fn a_record_of_many_megabytes_is_parked_and_its_key_goes_on() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let large = |bytes: usize| json!({"user_id": "u1", "text": "x".repeat(bytes)}).to_string();
     let good = json!({"user_id": "u1", "type": "reminder"});
     let message = || app.message("notifications").key("u1");
@@ -132,8 +134,8 @@ async fn a_record_of_many_megabytes_is_parked_and_its_key_goes_on() {
 
 #[tokio::test]
 async fn nobody_dies_of_a_value_that_lies_about_itself() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let message = |kind: &str| app.message("notifications").key("u1").header("content-type", kind);
     let good = json!({"user_id": "u1", "type": "reminder"});
     let binary: Value =

@@ -17,5 +17,7 @@ mod interop;
 mod letters;
 mod messages;
 mod secrecy;
+#[path = "one.rs"]
+mod shape;
 mod streams;
 mod upstreams;

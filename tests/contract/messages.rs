@@ -1,9 +1,11 @@
 //! The table of Kafka messages: what is written where, under which key, in which form.
 
 use pathway_server::demo::{Fault, Service, data};
-use pathway_tests::finance::{Answer, Draft, Finance, JsonBody as _};
-use pathway_tests::kafka::{Kafka, Record};
+use pathway_tests::finance::{Answer, Draft, JsonBody as _};
+use pathway_tests::kafka::Record;
 use serde_json::{Value, json};
+
+use crate::shape;
 
 /// What is written for a request, and what is answered to it.
 fn pair(id: &str, request: &Record, response: &Record) {
@@ -14,8 +16,8 @@ fn pair(id: &str, request: &Record, response: &Record) {
 
 #[tokio::test]
 async fn a_budget() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let body = json!({"userId": data::USER, "totalIncome": 50000, "period": "monthly"});
     let answer = app.post("/api/budget/suggest", &body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -43,8 +45,8 @@ async fn a_budget() {
 
 #[tokio::test]
 async fn a_document() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let body = json!({"fileUrl": "https://files.example.com/a.jpg", "userId": data::USER});
     let answer = app.post("/api/ocr/process", &body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -74,8 +76,8 @@ async fn a_document() {
 
 #[tokio::test]
 async fn a_chat() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let words: Vec<String> = (0..200).map(|n| format!("{n} ")).collect();
     app.stand_ins.say(words.concat());
     let body = json!({"message": "Count!", "userId": data::USER});
@@ -109,8 +111,8 @@ async fn a_chat() {
 
 #[tokio::test]
 async fn what_follows_from_a_transaction() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let [purchase, _] = data::purchases(jiff::Timestamp::now());
     let row = app.post("/api/transactions/create", &purchase).await.json();
     let told = app.reader("transactions").await.next().await;
@@ -135,8 +137,8 @@ async fn what_follows_from_a_transaction() {
 
 #[tokio::test]
 async fn partners_write_rows_as_they_have_them() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     // Amounts as text, no id, no category; a message that says little; events of all types.
     let row = json!({"user_id": "u1", "amount": "19.99", "transaction_date": "2024-05-06"});
     let event = |kind: &str, data: Value| json!({"user_id": "u1", "event_type": kind, "data": data});
@@ -178,8 +180,8 @@ async fn partners_write_rows_as_they_have_them() {
 
 #[tokio::test]
 async fn cloud_events_are_messages_too() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let ask = |id: &str| json!({"userId": data::USER, "totalIncome": 10, "period": "monthly", "correlation_id": id});
     let attributes = json!({
         "specversion": "1.0", "id": "e2", "source": "/partner", "type": "budget.asked",
@@ -207,7 +209,7 @@ async fn cloud_events_are_messages_too() {
 
 #[tokio::test]
 async fn an_estate_without_topics_gets_them() {
-    let Some(kafka) = Kafka::shared().await else { return };
+    let Some(kafka) = shape::kafka().await else { return };
     let app = Draft::without_topics(&kafka).await.start().await;
     let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
     assert_eq!(app.post("/api/budget/suggest", &body).await.status, 200);
@@ -220,8 +222,8 @@ async fn an_estate_without_topics_gets_them() {
 
 #[tokio::test]
 async fn a_request_that_is_repeated_is_asked_once() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let ask = |income: u32| {
         let body = json!({"userId": data::USER, "totalIncome": income, "period": "monthly"});
         let request = app.request(reqwest::Method::POST, "/api/budget/suggest").json_body(&body);

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use base64::Engine as _;
 use pathway_server::demo::{Fault, Service, data};
-use pathway_tests::finance::{Answer, Finance, JsonBody as _};
+use pathway_tests::finance::{Answer, JsonBody as _};
 use pathway_tests::issuer::{claims, hs256};
 use pathway_tests::kafka::{Kafka, Record};
 use pathway_tests::wire::Ask;
 use reqwest::Method;
 use serde_json::json;
+
+use crate::shape;
 
 /// What must not be found of a token: itself and its parts.
 fn needles(token: &str) -> Vec<Vec<u8>> {
@@ -67,7 +69,7 @@ fn assert_absent_in_topics(records: &[Record], needles: &[Vec<u8>]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_found_nowhere() {
     let Some(kafka) = Kafka::own().await else { return };
-    let draft = pathway_tests::finance::Draft::new(Some(&kafka)).await;
+    let draft = shape::draft(&kafka).await;
     let mut app = draft.setting("PATHWAY_LOG", "trace").start().await;
     let planted = "planted-7f3a9c51e2";
     let mut claims = claims(&format!("{}/auth/v1", app.stand_ins.supabase_url), data::USER);
@@ -159,7 +161,7 @@ async fn a_token_is_found_nowhere() {
 
 #[tokio::test]
 async fn keys_of_the_project_are_found_nowhere() {
-    let app = Finance::embedded().await;
+    let Some(app) = shape::served().await else { return };
     let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
     assert_eq!(app.post("/api/budget/suggest", &body).await.status, 200);
     app.stand_ins.fail(Service::Supabase, "", 1, Fault::Status(400));

@@ -5,12 +5,13 @@ use std::time::Duration;
 use pathway_server::demo::data;
 use pathway_tests::browser::Fetch;
 use pathway_tests::events::Parser;
-use pathway_tests::finance::{Draft, Finance};
-use pathway_tests::kafka::Kafka;
+use pathway_tests::finance::Finance;
 use pathway_tests::model::Model;
 use pathway_tests::soon;
 use pathway_tests::wire::{Ask, Wire};
 use serde_json::{Value, json};
+
+use crate::shape;
 
 /// Readers of whole streams beside the slow one.
 const READERS: usize = 500;
@@ -45,8 +46,8 @@ fn answer() -> (String, Vec<Value>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_a_byte_a_second_costs_nobody_else() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let (text, told) = answer();
     app.stand_ins.say(text);
     let wire = app.wire(&question(&app)).await;
@@ -74,9 +75,9 @@ async fn a_reader_of_a_byte_a_second_costs_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_of_one_answer_hear_each_word_as_it_is_said() {
-    let Some(kafka) = Kafka::shared().await else { return };
+    let Some(kafka) = shape::kafka().await else { return };
     let mut model = Model::start().await;
-    let app = Draft::new(Some(&kafka)).await.variable("GEMINI_URL", Some(&model.url)).start().await;
+    let app = shape::draft(&kafka).await.variable("GEMINI_URL", Some(&model.url)).start().await;
     let mut first = Fetch::of(app.wire(&question(&app)).await);
     let run = first.run();
     let mut answer = model.asked().await;
@@ -98,8 +99,8 @@ async fn readers_of_one_answer_hear_each_word_as_it_is_said() {
 
 #[tokio::test]
 async fn an_answer_over_kafka_outlives_its_server() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let mut app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let mut app = shape::over(&kafka).await;
     let (text, told) = answer();
     app.stand_ins.say(text);
     let wire = app.wire(&question(&app)).await;
@@ -118,8 +119,8 @@ async fn an_answer_over_kafka_outlives_its_server() {
 
 #[tokio::test]
 async fn whoever_does_not_wait_asks_later() {
-    let Some(kafka) = Kafka::shared().await else { return };
-    let app = Finance::over(&kafka).await;
+    let Some(kafka) = shape::kafka().await else { return };
+    let app = shape::over(&kafka).await;
     let body = json!({"userId": data::USER, "totalIncome": 10, "period": "monthly"});
     let request = pathway_tests::finance::JsonBody::json_body(
         app.request(reqwest::Method::POST, "/api/budget/suggest"),

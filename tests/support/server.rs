@@ -9,6 +9,9 @@ use tokio::task::JoinHandle;
 
 use crate::{Log, PATIENCE, binary, soon};
 
+/// Before the address, in what a server says when it is ready.
+const LISTENING: &str = "  listening ";
+
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
@@ -41,9 +44,21 @@ impl Server {
         environment: impl IntoIterator<Item = (N, V)>,
         log: &Log,
     ) -> Self {
-        const LISTENING: &str = "  listening ";
+        Self::launch_as("serve", folder, environment, log).await
+    }
+
+    /// As [`Server::launch`], in this role.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn launch_as<N: AsRef<std::ffi::OsStr>, V: AsRef<std::ffi::OsStr>>(
+        role: &str,
+        folder: &Path,
+        environment: impl IntoIterator<Item = (N, V)>,
+        log: &Log,
+    ) -> Self {
         let from = log.here();
-        let mut server = Self::spawn(folder, environment, log);
+        let mut server = Self::spawn(role, folder, environment, log);
         let line = tokio::select! {
             line = log.says(from, LISTENING) => line,
             status = server.child.wait() => panic!("the server ended ({status:?}):\n{}", log.text()),
@@ -52,18 +67,19 @@ impl Server {
         server
     }
 
-    /// Starts one that need not come to serve.
+    /// Starts one in this role that need not come to serve.
     ///
     /// # Panics
     /// If there is no such program.
     pub fn spawn<N: AsRef<std::ffi::OsStr>, V: AsRef<std::ffi::OsStr>>(
+        role: &str,
         folder: &Path,
         environment: impl IntoIterator<Item = (N, V)>,
         log: &Log,
     ) -> Self {
         let mut command = Command::new(binary());
         command
-            .args(["serve", "--color", "never"])
+            .args([role, "--color", "never"])
             .current_dir(folder)
             .env_clear()
             // Free ports: tests run side by side.

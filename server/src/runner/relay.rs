@@ -42,10 +42,7 @@ impl Inner {
                 after = 0;
             }
             let homes: Vec<Home> = holdings.borrow_and_update().keys().cloned().collect();
-            let page = match self.store.is_shared() {
-                true => self.store.outbox_of(&homes, after, PAGE, PAGE_BYTES).await?,
-                false => self.store.outbox(after, PAGE, PAGE_BYTES).await?,
-            };
+            let page = self.ours(&homes, after, PAGE, PAGE_BYTES).await?;
             let Some(last) = page.last() else {
                 tokio::select! {
                     biased;
@@ -57,26 +54,39 @@ impl Inner {
                 continue;
             };
             after = last.id;
-            let settle = self.send_page(page, &mut stopped).await?;
+            let settle = self.send_page(page, &homes, &mut stopped).await?;
             self.store.settle(settle).await?;
+        }
+    }
+
+    /// What is to be sent by this process: all, or what runs of these partitions sent.
+    async fn ours(
+        &self,
+        homes: &[Home],
+        after: i64,
+        limit: u32,
+        max_bytes: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        match self.store.is_shared() {
+            true => self.store.outbox_of(homes, after, limit, max_bytes).await,
+            false => self.store.outbox(after, limit, max_bytes).await,
         }
     }
 
     async fn send_page(
         &self,
         page: Vec<Outgoing>,
+        homes: &[Home],
         stopped: &mut HashSet<Stretch>,
     ) -> Result<Settle, StoreError> {
         let first = page.first().map_or(0, |each| each.id);
         let length = u32::try_from(page.len()).unwrap_or(u32::MAX);
         let (mut sent, mut records) = (Vec::new(), Vec::with_capacity(page.len()));
-        let mut last_sent = None;
-        for (place, Outgoing { id, record, refused }) in page.into_iter().enumerate() {
+        for Outgoing { id, record, refused } in page {
             if refused.is_some() {
                 stopped.extend(stretch(&record));
             } else if !stretch(&record).is_some_and(|stretch| stopped.contains(&stretch)) {
-                extend(&mut sent, id, last_sent == place.checked_sub(1));
-                last_sent = Some(place);
+                extend(&mut sent, id);
                 records.push(record);
             }
         }
@@ -88,7 +98,7 @@ impl Inner {
             Err(BusError::Store(error)) => Err(error),
             Err(error) => {
                 tracing::debug!(%error, "records are sent again, one by one");
-                let page = self.store.outbox(first - 1, length, usize::MAX).await?;
+                let page = self.ours(homes, first - 1, length, usize::MAX).await?;
                 self.send_each(page, stopped).await
             }
         }
@@ -146,10 +156,10 @@ fn stretch(record: &NewRecord) -> Option<Stretch> {
     record.key.clone().map(|key| (record.topic.clone(), key))
 }
 
-/// Adds a number to stretches of numbers; `follows` says that nothing was left out before it.
-fn extend(stretches: &mut Vec<(i64, i64)>, id: i64, follows: bool) {
+/// Adds a number to stretches of numbers. What lies between two of ours may be another process's.
+fn extend(stretches: &mut Vec<(i64, i64)>, id: i64) {
     match stretches.last_mut() {
-        Some((_, last)) if follows => *last = id,
+        Some((_, last)) if *last + 1 == id => *last = id,
         _ => stretches.push((id, id)),
     }
 }

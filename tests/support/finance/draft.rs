@@ -7,6 +7,7 @@ use std::time::Duration;
 use pathway_server::demo::{Folder, Settings, StandIns};
 
 use super::Finance;
+use super::fleet::Fleet;
 use crate::Log;
 use crate::kafka::Kafka;
 
@@ -35,6 +36,7 @@ pub struct Draft {
     dotenv: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
     kafka: Option<Kafka>,
+    fleet: Fleet,
     tag: String,
 }
 
@@ -60,7 +62,8 @@ impl Draft {
             dotenv.insert(format!("TOPIC_{}", topic.to_uppercase()), topic.to_owned());
         }
         let environment = BTreeMap::new();
-        let mut draft = Self { stand_ins, folder, dotenv, environment, kafka: None, tag };
+        let mut draft =
+            Self { stand_ins, folder, dotenv, environment, kafka: None, fleet: Fleet::default(), tag };
         if let Some(kafka) = kafka {
             draft.move_to(kafka);
             let names: Vec<String> =
@@ -94,6 +97,15 @@ impl Draft {
             &format!("\ntopics:\n  {CREATED}: {}\n", own(&self.tag, CREATED)),
         );
         self.kafka = Some(kafka.clone());
+    }
+
+    /// As gateways and workers apart, which share the store in this PostgreSQL.
+    #[must_use]
+    pub fn split(mut self, store: &str) -> Self {
+        self.fleet = Fleet::split();
+        // 32 bytes, as good as any.
+        let keys = "c".repeat(43);
+        self.setting("PATHWAY_STORE__POSTGRES", store).setting("PATHWAY_SEAL_KEYS", &keys)
     }
 
     /// With another value of a variable in `.env`; without it where there is none.
@@ -172,7 +184,7 @@ impl Draft {
             environment: self.environment,
             kafka: self.kafka,
             tag: self.tag,
-            server: None,
+            fleet: self.fleet,
             client: made(reqwest::Client::builder().no_proxy().build()),
         }
     }

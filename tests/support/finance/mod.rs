@@ -2,6 +2,7 @@
 
 mod answer;
 mod draft;
+mod fleet;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::path::Path;
 pub use answer::{Answer, JsonBody};
 use draft::own;
 pub use draft::{Draft, TOPICS};
+use fleet::Fleet;
 use pathway_server::demo::{Call, Folder, StandIns, data};
 use reqwest::RequestBuilder;
 use serde_json::Value;
@@ -31,31 +33,19 @@ pub struct Finance {
     environment: BTreeMap<String, String>,
     kafka: Option<Kafka>,
     tag: String,
-    server: Option<Server>,
+    fleet: Fleet,
     client: reqwest::Client,
 }
 
 impl Finance {
-    /// The app on the bus that is a part of its server.
-    pub async fn embedded() -> Self {
-        Draft::new(None).await.start().await
-    }
-
-    /// The app on Kafka.
-    pub async fn over(kafka: &Kafka) -> Self {
-        Draft::new(Some(kafka)).await.start().await
-    }
-
-    /// Starts the server, which must not run; it is ready to take requests.
+    /// Starts the server, which must not run, or all processes that are one; it is ready to take
+    /// requests.
     ///
     /// # Panics
     /// If it does not start.
     pub async fn start(&mut self) {
-        let from = self.log.here();
-        self.start_without_bus().await;
-        if self.kafka.is_some() {
-            self.log.says_all(from, &REACHED).await;
-        }
+        let has_bus = self.kafka.is_some();
+        self.fleet.start(self.folder.path(), &self.environment, &self.log, has_bus).await;
     }
 
     /// Starts the server, which must not run, whether or not its bus is there.
@@ -63,8 +53,7 @@ impl Finance {
     /// # Panics
     /// If it does not start.
     pub async fn start_without_bus(&mut self) {
-        assert!(self.server.is_none(), "the server runs");
-        self.server = Some(Server::launch(self.folder.path(), &self.environment, &self.log).await);
+        self.fleet.start(self.folder.path(), &self.environment, &self.log, false).await;
     }
 
     /// How a server ends that does not come to serve, and what it said.
@@ -72,7 +61,7 @@ impl Finance {
     /// # Panics
     /// If it does not end.
     pub async fn try_start(&self) -> (std::process::ExitStatus, String) {
-        Server::spawn(self.folder.path(), &self.environment, &self.log).end().await
+        Server::spawn("serve", self.folder.path(), &self.environment, &self.log).end().await
     }
 
     /// Kills the server as a crash would.
@@ -80,7 +69,9 @@ impl Finance {
     /// # Panics
     /// If it does not run.
     pub async fn crash(&mut self) {
-        self.taken().crash().await;
+        for server in self.fleet.taken() {
+            server.crash().await;
+        }
     }
 
     /// Asks the server to stop; ready when it has.
@@ -88,29 +79,23 @@ impl Finance {
     /// # Panics
     /// If it ends with an error.
     pub async fn stop(&mut self) {
-        let server = self.taken();
-        server.terminate().await;
-        let (status, said) = server.end().await;
-        assert!(status.success(), "{said}");
-    }
-
-    fn taken(&mut self) -> Server {
-        match self.server.take() {
-            Some(server) => server,
-            None => panic!("the server does not run"),
+        let servers = self.fleet.taken();
+        for server in &servers {
+            server.terminate().await;
+        }
+        for server in servers {
+            let (status, said) = server.end().await;
+            assert!(status.success(), "{said}");
         }
     }
 
-    /// The server.
+    /// The server; of several gateways another one each time.
     ///
     /// # Panics
     /// If it does not run.
     #[must_use]
     pub fn server(&self) -> &Server {
-        match &self.server {
-            Some(server) => server,
-            None => panic!("the server does not run"),
-        }
+        self.fleet.door()
     }
 
     /// The folder of the project.
