@@ -33,6 +33,9 @@ pub(crate) struct Durable {
     /// A folder with `restate-server` and `handler`; without it only ours is measured
     #[arg(long, value_name = "FOLDER")]
     peer: Option<PathBuf>,
+    /// Only runs of this kind
+    #[arg(long, value_enum)]
+    work: Option<Work>,
 }
 
 /// What one round took.
@@ -53,8 +56,9 @@ impl Durable {
         let echo = Echo::start()?;
         let mut whose = vec![Who::Ours];
         whose.extend(self.peer.is_some().then_some(Who::Peer));
+        let works = self.work.map_or(vec![Work::Pure, Work::Calls], |work| vec![work]);
         let cases: Vec<(Work, Who)> =
-            [Work::Pure, Work::Calls].iter().flat_map(|work| whose.iter().map(|who| (*work, *who))).collect();
+            works.iter().flat_map(|work| whose.iter().map(|who| (*work, *who))).collect();
         let measured = cases.iter().map(|&(work, who)| -> Case<'_, Took> {
             let echo = &echo;
             Box::new(move || self.round(work, who, echo, count, options.check()))

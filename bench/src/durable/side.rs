@@ -10,7 +10,7 @@ use crate::server::{Server, Target};
 use crate::{order, pathway};
 
 /// What the three steps of a run do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Work {
     /// They compute.
     Pure,
