@@ -128,6 +128,37 @@ async fn parked_runs_are_redriven_and_dropped_beside_a_server() {
 }
 
 #[tokio::test]
+async fn a_run_is_run_again_beside_a_server() {
+    let folder = folder();
+    let folder = folder.path();
+    let (mut server, url) = serve(folder).await;
+    let old = start(&format!("{url}/fails")).await;
+    assert_eq!(ended(&url, &old).await["status"], "parked");
+    let (code, new, notes) = run(folder, &["runs", "rerun", &old]).await;
+    assert_eq!(code, 0, "{notes}");
+    assert_eq!(notes.trim(), format!("`{old}` stays parked until it is dropped: pathway dlq drop {old}"));
+    let new = new.trim();
+    assert_eq!(ended(&url, new).await["status"], "parked");
+    let (_, text, _) = run(folder, &["runs", "show", new]).await;
+    assert!(text.contains(&format!("\nagain     what {old} did\n")), "{text}");
+    let (_, text, _) = run(folder, &["runs", "show", &old]).await;
+    assert!(text.contains(&format!("\nrerun     as {new}\n")), "{text}");
+
+    let wrong = ["runs", "rerun", &old, "--from", "aa", "--current"];
+    let (code, _, error) = run(folder, &wrong).await;
+    assert_eq!((code, error.trim()), (1, "error: there is no step `aa`: the pathway has `a`"));
+    assert_eq!(run(folder, &["runs", "rerun", &old, "--from", "a", "--only", "a"]).await.0, 2);
+    let only = json(folder, &["runs", "rerun", &old, "--only", "a"]).await;
+    assert_eq!((&only["rerun_of"], &only["kept"]), (&json!(old), &json!([])));
+    ended(&url, only["id"].as_str().unwrap()).await;
+
+    server.kill().await.unwrap();
+    assert_eq!(json(folder, &["runs", "show", &old]).await["reruns"].as_array().unwrap().len(), 2);
+    let (code, _, error) = run(folder, &["runs", "rerun", &old]).await;
+    assert_eq!(code, 75, "{error}");
+}
+
+#[tokio::test]
 async fn a_run_that_waits_says_why_and_is_told() {
     let folder = folder();
     let folder = folder.path();

@@ -129,24 +129,29 @@ async fn an_address_that_is_taken_is_named_with_its_setting() {
     }
 }
 
-/// A worker beside gateways elsewhere, which end here.
+/// Gateways and workers apart need what they share.
 #[tokio::test]
-async fn a_worker_needs_what_it_shares_with_gateways() {
+async fn gateways_and_workers_need_what_they_share() {
+    const KAFKA: (&str, &str) = ("PATHWAY_BUS__KAFKA__SERVERS", "127.0.0.1:9");
+    const POSTGRES: (&str, &str) = ("PATHWAY_STORE__POSTGRES", "postgres://127.0.0.1:9/none");
     let folder = folder();
-    let kafka = ("PATHWAY_BUS__KAFKA__SERVERS", "127.0.0.1:9");
-    for (environment, message) in
-        [(&[][..], "the embedded bus is part of one process"), (&[kafka][..], "PATHWAY_SEAL_KEYS")]
-    {
-        let worker = Command::new(env!("CARGO_BIN_EXE_pathway"))
-            .args(["worker", "--color", "never"])
+    for (role, environment, message) in [
+        ("worker", &[][..], "the embedded bus is part of one process"),
+        ("worker", &[KAFKA][..], "that a worker has to be given: set `PATHWAY_SEAL_KEYS`"),
+        ("gateway", &[POSTGRES][..], "the embedded bus is part of one process"),
+        ("gateway", &[KAFKA][..], "a store in a folder is one process's: use `pathway serve`"),
+        ("gateway", &[KAFKA, POSTGRES][..], "the workers have to be given too: set `PATHWAY_SEAL_KEYS`"),
+    ] {
+        let refused = Command::new(env!("CARGO_BIN_EXE_pathway"))
+            .args([role, "--color", "never"])
             .current_dir(folder.path())
             .env_clear()
             .envs(environment.iter().copied())
             .output()
             .await
             .unwrap();
-        let said = String::from_utf8(worker.stderr).unwrap();
-        assert_eq!(worker.status.code(), Some(78), "{said}");
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(78), "{said}");
         assert!(said.contains(message), "{said}");
         assert!(!folder.path().join("data").exists(), "nothing was begun");
     }

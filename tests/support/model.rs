@@ -66,14 +66,18 @@ impl Model {
         }
     }
 
-    /// The next question.
+    /// The next question that somebody still waits for: a run that has moved to another process asks
+    /// again.
     ///
     /// # Panics
     /// If there is none.
     pub async fn asked(&mut self) -> Question {
-        match soon("a question to the model", self.asked.recv()).await {
-            Some(question) => question,
-            None => panic!("the model has stopped"),
+        loop {
+            match soon("a question to the model", self.asked.recv()).await {
+                Some(Question { answer: Some(answer), .. }) if answer.is_closed() => {}
+                Some(question) => return question,
+                None => panic!("the model has stopped"),
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Documents → plans: names, dependencies, order, all problems at once.
 
+mod address;
 mod assemble;
 mod check;
 mod compensate;
@@ -21,6 +22,7 @@ use digest::Recorder;
 use indexmap::IndexMap;
 use routes::Route;
 
+pub(crate) use address::{Address, Place};
 pub(crate) use order::Order;
 pub use plan::{Block, BlockId, Plan, Step, step_path};
 pub(crate) use plan::{Edge, OnError, Reason};

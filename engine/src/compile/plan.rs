@@ -43,6 +43,8 @@ pub struct Plan {
     pub(crate) without_journal: Option<Span>,
     /// Computed once per run, in order; [`crate::expression::Slot::Var`] counts these first.
     pub(crate) vars: Vec<Tree>,
+    /// Their names.
+    pub(crate) var_names: Vec<Arc<str>>,
     /// The project's variables, which follow.
     pub(crate) constants: Arc<[Value]>,
     pub(crate) blocks: Vec<Block>,

@@ -30,9 +30,13 @@ impl Vm {
         let Some(step) = self.step_of(plan, key) else { return };
         self.budget = self.budget.saturating_sub(1);
         let now = self.now;
+        let made = self.made_before(key);
         let Some(task) = self.tasks.get_mut(key) else { return };
+        if let Some(made) = made {
+            (task.before, task.attempt) = (made, made + 1);
+        }
         let attempt = task.attempt;
-        if attempt == 1 {
+        if attempt == task.before + 1 {
             task.since = now;
         }
         self.note(|vm| vm.instance_of(key), Change::Begun { attempt });

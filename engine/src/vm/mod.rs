@@ -17,11 +17,16 @@ mod failure;
 mod fan;
 mod hash;
 mod instance;
+mod kept;
+mod onto;
+mod portion;
+mod recorded;
 mod redrive;
 mod replay;
 mod schedule;
 mod start;
 mod state;
+mod target;
 mod trace;
 mod trail;
 mod undo;
@@ -38,6 +43,9 @@ pub use compensation::{Compensation, NotUndone};
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
 pub use hash::RequestHash;
+pub use onto::Departure;
+pub use portion::{Portion, PortionError};
+pub use recorded::Recorded;
 pub use replay::Mismatch;
 pub use state::Status;
 pub use trace::{Change, Trace};
@@ -83,12 +91,16 @@ pub struct Vm {
     timers: BTreeMap<u64, Timer>,
     next_timer: u64,
     signals: VecDeque<Signal>,
+    /// The step that runs alone, if one does.
+    only: Option<(Key<Frame>, u32)>,
     /// What the pathway's `on_error` handles.
     failure: Option<Arc<Failure>>,
     /// Whether the last event was a failure that nothing handled: a redrive undoes it.
     undo: bool,
     /// Where the run failed, if it was replayed.
     failed_at: Option<redrive::Point>,
+    /// Attempts that executions had by another definition, and which count no more.
+    made: BTreeMap<Arc<str>, u32>,
     ended: Option<Result<Value, Failure>>,
     effects: Vec<Effect>,
     /// Executions that may still be begun before the next event.
@@ -168,9 +180,11 @@ impl Vm {
             timers: BTreeMap::new(),
             next_timer: 0,
             signals: VecDeque::new(),
+            only: None,
             failure: None,
             undo: false,
             failed_at: None,
+            made: BTreeMap::new(),
             ended: None,
             effects: Vec::new(),
             budget: EXECUTIONS,

@@ -81,7 +81,7 @@ proptest! {
 }
 
 /// Makes every request another one.
-fn change(pathway: &mut Pathway) {
+pub(crate) fn change(pathway: &mut Pathway) {
     let mut blocks = vec![&mut pathway.body];
     blocks.extend(&mut pathway.on_error);
     blocks.into_iter().for_each(change_block);

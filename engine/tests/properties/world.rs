@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pathway_engine::Value;
 use pathway_engine::compile::{Plan, step_path};
-use pathway_engine::journal::{Event, Kind, Outcome, Performed, Signal};
+use pathway_engine::journal::{Event, Kind, Outcome, Performed, Signal, Started};
 use pathway_engine::vm::{Applied, Change, Class, Effect, Failure, Vm};
 
 use super::interpreter::{Failed, answer};
@@ -96,22 +96,32 @@ pub(crate) enum Mark {
 impl World {
     /// Begins a run; `seed` decides what effects are answered with, `order` in which order.
     pub(crate) fn start(pathway: &Pathway, plan: &Arc<Plan>, seed: u64, order: u64) -> Self {
+        Self::start_with(pathway, plan, started(json("{}"), seed), order)
+    }
+
+    /// Begins a run so.
+    pub(crate) fn start_with(pathway: &Pathway, plan: &Arc<Plan>, started: Started, order: u64) -> Self {
+        let mut rules = Rules::of(pathway);
+        if started.rerun.as_ref().is_some_and(|rerun| rerun.only.is_some()) {
+            // What stands before a step that runs alone does not run.
+            rules.before.clear();
+        }
         let mut world = Self {
             vm: Vm::new(plan.clone()).traced(),
             events: Vec::new(),
             asked: Vec::new(),
             in_flight: Vec::new(),
-            seed,
+            seed: started.seed,
             dice: Dice(order),
             now: "2024-05-20T12:00:00Z".parse().unwrap(),
-            rules: Rules::of(pathway),
+            rules,
             open: BTreeMap::new(),
             begun: BTreeSet::new(),
             over: BTreeSet::new(),
             log: Vec::new(),
             ended: false,
         };
-        world.tell(Kind::Started(started(json("{}"), seed)));
+        world.tell(Kind::Started(started));
         world
     }
 
@@ -274,13 +284,14 @@ impl World {
                         continue;
                     }
                     let levels: Vec<_> = trace.instance.split('.').collect();
-                    for (depth, name) in &self.rules.before[path.rsplit('.').next().unwrap()] {
+                    let before = self.rules.before.get(path.rsplit('.').next().unwrap());
+                    for (depth, name) in before.into_iter().flatten() {
                         let around = levels[..*depth].iter().map(|level| format!("{level}."));
                         let other = around.collect::<String>() + name;
                         assert!(self.over.contains(&other), "{} begins before {other}", trace.instance);
                     }
                 }
-                Change::Finished { .. } | Change::Skipped => {
+                Change::Finished { .. } | Change::Kept { .. } | Change::Skipped => {
                     if matches!(trace.change, Change::Finished { .. }) {
                         self.log.push(Mark::Finished(trace.instance.clone()));
                     }

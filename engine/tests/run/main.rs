@@ -120,6 +120,7 @@ impl Story {
                 }
                 Change::Finished { output } => format!("is finished: {}", to_json(&output)),
                 Change::Skipped => "is skipped".to_owned(),
+                Change::Kept { .. } => "is kept".to_owned(),
                 Change::Failed { failure } => format!("has failed: {}", failure_text(&failure)),
                 Change::Cancelled => "is cancelled".to_owned(),
             };

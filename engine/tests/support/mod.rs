@@ -129,6 +129,7 @@ pub fn started(input: Value, seed: u64) -> Started {
         refused: None,
         trace: None,
         caller: None,
+        rerun: None,
     }
 }
 

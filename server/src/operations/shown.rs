@@ -37,6 +37,9 @@ pub struct Summary {
     /// Topic, partition and offset of the record that started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<(String, i32, i64)>,
+    /// The run that it runs again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
     /// How it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failed>,
@@ -75,6 +78,9 @@ pub struct Detail {
     pub digest: String,
     /// By which its caller finds the answer.
     pub correlation_id: String,
+    /// The runs that run it again, the newest first; of many only some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reruns: Vec<String>,
     /// What happened to its steps, in the order in which they began.
     pub steps: Vec<Step>,
     /// Executions of steps that are not shown, since they are too many.
@@ -93,7 +99,7 @@ pub struct Detail {
 pub struct Step {
     /// Which: the step's path, with items and iterations.
     pub path: String,
-    /// `running`, `retrying`, `finished`, `skipped`, `failed` or `cancelled`.
+    /// `running`, `retrying`, `finished`, `kept`, `skipped`, `failed` or `cancelled`.
     pub status: String,
     /// How many attempts were begun.
     pub attempts: u32,
@@ -168,6 +174,7 @@ impl Summary {
             finished_at: run.finished_at.and_then(time),
             subject: run.subject.clone(),
             lane: run.lane.clone(),
+            rerun_of: run.rerun_of.clone(),
             source: run.source.as_ref().map(|at| (at.topic.clone(), at.partition, at.offset)),
             failure: outcome::of(run).and_then(Result::err).map(|failure| Failed::of(&failure)),
         }
@@ -199,11 +206,18 @@ impl Detail {
             summary: Summary::of(run),
             digest: run.digest.clone(),
             correlation_id: run.correlation.clone(),
+            reruns: Vec::new(),
             steps,
             steps_omitted,
             waits: story.waits.iter().map(Waits::of).collect(),
             untold: story.untold.clone(),
         }
+    }
+
+    /// With the runs that run it again.
+    #[must_use]
+    pub fn with_reruns(self, reruns: &[Run]) -> Self {
+        Self { reruns: reruns.iter().map(|run| run.public_id.clone()).collect(), ..self }
     }
 }
 
@@ -232,6 +246,7 @@ fn steps(happened: &[Trace]) -> Vec<Step> {
                 step.failure = None;
                 "finished"
             }
+            Change::Kept { .. } => "kept",
             Change::Skipped => "skipped",
             Change::Failed { failure } => {
                 step.failure = Some(Failed::of(failure));

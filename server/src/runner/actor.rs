@@ -22,7 +22,7 @@ use crate::seal::Secret;
 use crate::store::{Conflict, StoreError};
 
 /// Messages that may wait for a run.
-const MAILBOX: usize = 256;
+pub(super) const MAILBOX: usize = 256;
 
 /// What a run is told.
 #[derive(Debug)]
@@ -62,21 +62,22 @@ pub(super) struct Actor {
 
 impl Inner {
     /// Drives a run until it is over.
-    pub(super) async fn drive(self: Arc<Self>, run: Admitted) {
-        let (mailbox, messages) = mpsc::channel(MAILBOX);
-        self.actors().insert(run.public_id.clone(), mailbox.clone());
-        self.inbox.look_at(run.id);
+    pub(super) async fn drive(
+        self: Arc<Self>,
+        run: Admitted,
+        (mailbox, messages): (mpsc::Sender<Message>, mpsc::Receiver<Message>),
+    ) {
         let holding = run.holding.clone();
         let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
         let finished = run.finished.clone().zip(run.source.as_ref().map(|(_, _, offset)| *offset));
-        let parked = match Actor::new(self.clone(), run, mailbox) {
+        let parked = match Actor::new(self.clone(), run, mailbox.clone()) {
             Ok(actor) => actor.work(messages).await,
             Err(reason) => {
                 tracing::error!(run = public_id, reason, "journal_mismatch: the run is left as it is");
                 Ok(true)
             }
         };
-        self.actors().remove(&public_id);
+        self.forget_actor(&public_id, &mailbox);
         match parked {
             Err(StoreError::Conflict(Conflict::Fenced { .. })) => {
                 if let Some(holding) = holding {
@@ -148,7 +149,15 @@ impl Actor {
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
-        let effects = if self.run.events.len() == 1 { self.first() } else { self.again().await? };
+        let is_taken_up = self.run.events.len() > 1 || self.run.called_off.is_some();
+        let mut effects = if self.run.events.len() == 1 { self.first() } else { self.again().await? };
+        if let Some(reason) = self.run.called_off.take() {
+            self.tell(Kind::Cancelled { reason }, &mut effects);
+            forget_abandoned(&mut effects);
+        }
+        if is_taken_up {
+            self.call_off_abandoned().await?;
+        }
         if let Some(parked) = self.follow(effects, &share).await? {
             return Ok(parked);
         }
@@ -368,6 +377,16 @@ impl Actor {
     pub(super) fn set_timer(&mut self, at: Timestamp, timer: u64) {
         self.timers.insert((at, timer), ());
     }
+}
+
+/// Leaves out what is not wanted any more before it was begun.
+fn forget_abandoned(effects: &mut Vec<Effect>) {
+    let abandoned = effects.iter().filter_map(|effect| match effect {
+        Effect::Abandon { instance } => Some(instance.clone()),
+        _ => None,
+    });
+    let abandoned: BTreeSet<Instance> = abandoned.collect();
+    effects.retain(|effect| effect.instance().is_none_or(|instance| !abandoned.contains(instance)));
 }
 
 pub(super) fn started(events: &[Event]) -> Option<&Started> {

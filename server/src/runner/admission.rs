@@ -44,8 +44,11 @@ pub(super) struct Prepared {
 impl Inner {
     /// Turns the records of all topics into runs until the runner stops.
     pub(super) async fn consume(self: Arc<Self>) {
-        let work =
-            self.topics().into_iter().map(|topic| Work { truth: self.truth_of(&topic), topic }).collect();
+        let topics = match self.topics_to_work_on().await {
+            Ok(topics) => topics,
+            Err(error) => return self.fatal(&error.to_string()),
+        };
+        let work = topics.into_iter().map(|topic| Work { truth: self.truth_of(&topic), topic }).collect();
         let mut consumer = match self.bus.consume(work).await {
             Ok(consumer) => consumer,
             Err(error) => return self.fatal(&error.to_string()),
@@ -55,6 +58,7 @@ impl Inner {
         let mut rooms: HashMap<String, Arc<Semaphore>> = HashMap::new();
         loop {
             let assigned = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => break,
                 assigned = consumer.assigned() => assigned,
             };
@@ -72,6 +76,18 @@ impl Inner {
         self.kill.run_until_cancelled(working.wait()).await;
     }
 
+    /// Those of all pathways, and, where runs follow their partition, those of runs that are left of
+    /// pathways that are no more.
+    async fn topics_to_work_on(&self) -> Result<Vec<String>, StoreError> {
+        let mut topics = self.topics();
+        if self.store.is_shared() {
+            topics.extend(self.store.unfinished_topics().await?);
+            topics.sort();
+            topics.dedup();
+        }
+        Ok(topics)
+    }
+
     /// Turns the records of a partition into runs until it is given up.
     async fn work_on(self: Arc<Self>, mut partition: Box<dyn Partition>, room: Arc<Semaphore>) {
         let logical = self.project.topics.logical(partition.topic()).to_owned();
@@ -84,6 +100,7 @@ impl Inner {
             }
         };
         let worked = tokio::select! {
+            biased;
             () = self.stop.cancelled() => Ok(()),
             worked = work => worked,
         };
@@ -242,7 +259,7 @@ impl Inner {
             parked: ended.status == Status::Parked,
         });
         if let (Status::Parked, true, Some(lane)) = (ended.status, run.plan.door.park_holds, run.lane) {
-            self.lanes.hold(lane);
+            self.lanes.hold(lane, run.id);
         }
     }
 }

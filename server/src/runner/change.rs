@@ -56,7 +56,7 @@ impl Actor {
         let shown = value.clone();
         self.inner.observe(|| Observed::Emitted { run, value: shown });
         let outgoing = self.inner.outgoing(&self.run);
-        if !self.run.redriven {
+        if !self.run.silent {
             self.change.records.extend(outgoing.emitted(&value, self.rows));
         }
         if !self.heard.contains(instance) {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
 use super::mocks;
+use super::orphans;
 use super::outgoing::derived_id;
 use super::slots::{RunSlots, Share};
 use super::upstream::Call;
@@ -49,8 +50,7 @@ impl Actor {
             task.abort();
         }
         let Some(child) = self.called.remove(instance) else { return };
-        let reason = Failure::new(Class::Cancelled, "the run that called it goes on without it");
-        self.inner.tell(&child, Message::Cancel(reason)).await;
+        self.inner.tell(&child, Message::Cancel(orphans::reason())).await;
     }
 
     /// Records what a step publishes or emits; the answer is known at once.
@@ -142,6 +142,7 @@ impl Actor {
                 correlation: Some(self.run.correlation.clone()),
                 dedupe_id: None,
                 idempotency: None,
+                rerun_of: None,
                 at: self.inner.clock.millis(),
                 started: self.inner.encode(plan, &public_id, &event),
                 status: Status::Ready,
@@ -172,6 +173,7 @@ impl Actor {
                 trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
                 refused,
                 caller: None,
+                rerun: None,
             }),
         }
     }
@@ -309,7 +311,7 @@ impl Work {
 }
 
 /// The id of the run that a step calls: each attempt calls another.
-fn child_id(run: &str, instance: &str, attempt: u32) -> String {
+pub(super) fn child_id(run: &str, instance: &str, attempt: u32) -> String {
     match attempt {
         1 => derived_id(run, instance),
         _ => derived_id(run, &format!("{instance}/{attempt}")),

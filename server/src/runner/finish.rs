@@ -18,7 +18,7 @@ impl Actor {
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();
         let outgoing = self.inner.outgoing(&self.run);
-        if !self.run.redriven {
+        if !self.run.silent {
             self.change.records.extend(outgoing.ended(&outcome));
         }
         if let Some(failure) = left {
@@ -26,6 +26,9 @@ impl Actor {
         }
         let at = self.inner.clock.millis();
         self.commit_with(Some(StatusChange { status, outcome: stored, wake_at: None, at })).await?;
+        if status.is_final() {
+            self.leave_called().await;
+        }
         Ending { run: &self.run, outcome: &outcome }.log(status);
         let (run, parked) = (self.run.public_id.clone(), status == Status::Parked);
         self.inner.observe(|| Observed::Ended { run, outcome, parked });

@@ -48,13 +48,13 @@ impl Holding {
         self.over.cancel();
     }
 
-    /// Does something for one of its runs, as long as it is ours.
-    pub(super) async fn work(&self, work: impl Future<Output = ()>) {
+    /// Does something for one of its runs, as long as it is ours; none: it is not any more.
+    pub(super) async fn work<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let _under_way = self.tasks.token();
         tokio::select! {
             biased;
-            () = self.over.cancelled() => {}
-            () = work => {}
+            () = self.over.cancelled() => None,
+            done = work => Some(done),
         }
     }
 }
@@ -83,9 +83,22 @@ impl Inner {
         !self.store.is_shared() || home.is_some_and(|home| self.holdings.borrow().contains_key(home))
     }
 
-    /// Ours, if it is and has to be proven.
-    pub(super) fn holding_of(&self, home: Option<&Home>) -> Option<Arc<Holding>> {
-        self.holdings.borrow().get(home?).cloned()
+    fn holding_of(&self, home: &Home) -> Option<Arc<Holding>> {
+        self.holdings.borrow().get(home).cloned()
+    }
+
+    /// Does something for runs that belong there, with what proves that they are ours, if that has to
+    /// be proven; none: they are not, or no longer.
+    pub(super) async fn work_here<T>(
+        &self,
+        home: Option<&Home>,
+        work: impl AsyncFnOnce(Option<&Arc<Holding>>) -> T,
+    ) -> Option<T> {
+        if !self.store.is_shared() {
+            return Some(work(None).await);
+        }
+        let holding = self.holding_of(home?)?;
+        holding.work(work(Some(&holding))).await
     }
 
     /// Has the runs of a partition until it is taken away: takes up those that are there and admits
@@ -102,6 +115,11 @@ impl Inner {
             let holding = self.take_over(&home).await?;
             let working = async {
                 self.resume(Some(&holding)).await?;
+                if plans.is_empty() {
+                    // Its records are for pathways that may come back.
+                    partition.given_up().await;
+                    return Ok(());
+                }
                 self.admit_all(partition, plans, room, Some(&holding)).await
             };
             let worked = tokio::select! {
@@ -135,6 +153,7 @@ impl Inner {
             tasks: TaskTracker::new(),
         });
         self.holdings.send_modify(|holdings| drop(holdings.insert(home.clone(), holding.clone())));
+        self.inbox.look_again();
         Ok(holding)
     }
 
@@ -149,7 +168,7 @@ impl Inner {
 
     /// Lets the runs end that are under way, when no more are to begin.
     pub(super) async fn see_off(&self, home: &Home) {
-        let Some(holding) = self.holding_of(Some(home)) else { return };
+        let Some(holding) = self.holding_of(home) else { return };
         holding.tasks.close();
         holding.tasks.wait().await;
         self.let_go(&holding).await;

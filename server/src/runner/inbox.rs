@@ -34,7 +34,7 @@ pub(super) enum Order {
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     state: Mutex<State>,
-    /// A run has begun, or has room, that messages wait for.
+    /// A run has begun, or has room, that messages wait for; or runs have become ours.
     wake: Notify,
 }
 
@@ -53,6 +53,11 @@ struct State {
 impl Inbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other runs are ours than before.
+    pub(super) fn look_again(&self) {
+        self.wake.notify_one();
     }
 
     /// A run can be told something from now on, or no longer.
@@ -133,17 +138,13 @@ impl Inner {
     pub(super) async fn deliver(self: Arc<Self>) {
         let delivering = async {
             let mut watch = self.store.watch_inbox();
-            let mut holdings = self.holdings.subscribe();
             loop {
                 watch.mark();
-                holdings.mark_unchanged();
                 self.deliver_all().await?;
                 tokio::select! {
                     biased;
                     changed = watch.changed() => changed?,
                     () = self.inbox.wake.notified() => {}
-                    // It lives as long as we do.
-                    _ = holdings.changed() => {}
                 }
             }
         };
@@ -175,10 +176,7 @@ impl Inner {
                         let told = Message::Told { id: message.id, order: Order::Signal(signal) };
                         self.give(message.run, &message.public_id, message.id, told).await?
                     }
-                    Ok(order) => {
-                        self.carry_out(&message.public_id, &order).await?;
-                        false
-                    }
+                    Ok(order) => !self.carry_out(&message.public_id, &order).await?,
                     Err(error) => {
                         tracing::error!(run = message.public_id, %error, "a message for it cannot be read");
                         false
@@ -231,21 +229,22 @@ impl Inner {
         Ok(waits)
     }
 
-    /// Does what is asked of a parked run.
-    async fn carry_out(self: &Arc<Self>, public_id: &str, order: &Order) -> Result<(), StoreError> {
-        let Some(run) = self.store.run(public_id).await? else { return Ok(()) };
+    /// Does what is asked of a parked run; false where that is left to whoever has it now.
+    async fn carry_out(self: &Arc<Self>, public_id: &str, order: &Order) -> Result<bool, StoreError> {
+        let Some(run) = self.store.run(public_id).await? else { return Ok(true) };
         let runner = Runner { inner: self.clone() };
         let done = match order {
             Order::Redrive => runner.redrive_here(run).await,
             _ => runner.drop_here(run).await,
         };
         match done {
-            Err(RedriveError::Store(error)) => Err(error),
-            Err(why) => {
+            None => Ok(false),
+            Some(Err(RedriveError::Store(error))) => Err(error),
+            Some(Err(why)) => {
                 tracing::warn!(run = public_id, %why, "it was asked to go on, or to be given up, and was not");
-                Ok(())
+                Ok(true)
             }
-            Ok(()) => Ok(()),
+            Some(Ok(())) => Ok(true),
         }
     }
 }

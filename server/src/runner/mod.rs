@@ -12,16 +12,19 @@ mod change;
 mod effects;
 mod ending;
 mod finish;
+mod history;
 mod holding;
 mod inbox;
 mod intake;
 mod lanes;
 mod launch;
 mod mocks;
+mod orphans;
 mod outgoing;
 mod queue;
 mod redrive;
 mod relay;
+mod rerun;
 mod resume;
 mod retention;
 mod slots;
@@ -47,7 +50,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watc
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::actor::Message;
+use self::actor::{MAILBOX, Message};
 use self::holding::{Holding, Holdings};
 use self::inbox::Inbox;
 use self::lanes::{Lane, Lanes};
@@ -56,6 +59,7 @@ pub use self::mocks::Mocks;
 use self::outgoing::Outgoing;
 use self::queue::{Queue, Queued};
 pub use self::redrive::RedriveError;
+pub use self::rerun::{Rerun, RerunError, Version};
 pub use self::slots::Slots;
 pub use self::story::{Story, Waiting};
 pub use self::upstream::Upstreams;
@@ -211,8 +215,10 @@ struct Admitted {
     finished: Option<mpsc::Sender<Offset>>,
     /// The trace that it belongs to.
     trace: Option<TraceContext>,
-    /// Whether it was parked and goes on: its caller has been answered.
-    redriven: bool,
+    /// Why it is called off as soon as it begins, if it is.
+    called_off: Option<Failure>,
+    /// Whether nobody is answered: it was parked and goes on, or it runs another one again.
+    silent: bool,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among those that wait to begin.
@@ -425,13 +431,17 @@ impl Inner {
         if self.stop.is_cancelled() {
             return;
         }
+        // It can be told something from here on, and be called off by whoever called it.
+        let (mailbox, messages) = mpsc::channel(MAILBOX);
+        self.actors().insert(run.public_id.clone(), mailbox.clone());
+        self.inbox.look_at(run.id);
         let inner = self.clone();
         self.tasks.spawn(async move {
             let (id, public_id, holding) = (run.id, run.public_id.clone(), run.holding.clone());
-            let driving = inner.clone().drive(run);
+            let driving = inner.clone().drive(run, (mailbox.clone(), messages));
             let driving = async {
                 match &holding {
-                    Some(holding) => holding.work(driving).await,
+                    Some(holding) => drop(holding.work(driving).await),
                     None => driving.await,
                 }
             };
@@ -440,7 +450,7 @@ impl Inner {
                 () = inner.kill.cancelled() => {}
                 () = driving => {}
             }
-            inner.actors().remove(&public_id);
+            inner.forget_actor(&public_id, &mailbox);
             inner.inbox.look_at(id);
         });
     }
@@ -450,6 +460,14 @@ impl Inner {
         match actor {
             Some(actor) => actor.send(message).await.is_ok(),
             None => false,
+        }
+    }
+
+    /// A run is under way no more, unless it has begun again meanwhile.
+    fn forget_actor(&self, run: &str, mailbox: &mpsc::Sender<Message>) {
+        let mut actors = self.actors();
+        if actors.get(run).is_some_and(|known| known.same_channel(mailbox)) {
+            actors.remove(run);
         }
     }
 

@@ -1,15 +1,18 @@
 //! Redriving: a parked run goes on at the step that failed, with its journal.
 
+use std::sync::Arc;
+
 use pathway_engine::journal::Event;
 use pathway_engine::vm::Vm;
 
 use super::actor::started;
+use super::holding::Holding;
 use super::inbox::Order;
 use super::lanes::Lane;
 use super::{Admitted, Runner};
 use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
 
-/// Runs that were redriven and are in memory, at once.
+/// Runs that were redriven, or run others again, and are in memory, at once.
 pub(super) const ROOM: usize = 1_000;
 
 /// Why a run was not redriven, or not dropped.
@@ -22,7 +25,7 @@ pub enum RedriveError {
     #[error("{0}")]
     Refused(String),
     /// Others that were redriven are to end first.
-    #[error("{ROOM} runs that were redriven are under way: try again later")]
+    #[error("{ROOM} runs that operators started or let go on are under way: try again later")]
     Full,
     /// The store refuses.
     #[error(transparent)]
@@ -36,8 +39,8 @@ impl Runner {
     /// # Errors
     /// It is not parked, or cannot go on.
     pub async fn redrive(&self, run: Run) -> Result<(), RedriveError> {
-        if self.inner.is_ours(run.home.as_ref()) {
-            return self.redrive_here(run).await;
+        if let Some(done) = self.redrive_here(run.clone()).await {
+            return done;
         }
         self.could_redrive(run.clone()).await?;
         self.ask(&run, &Order::Redrive).await
@@ -51,12 +54,19 @@ impl Runner {
         }
     }
 
-    /// As [`Runner::redrive`], of a run that is this process's.
-    pub(super) async fn redrive_here(&self, run: Run) -> Result<(), RedriveError> {
+    /// As [`Runner::redrive`], of a run that is this process's; none: it is not, or no longer.
+    pub(super) async fn redrive_here(&self, run: Run) -> Option<Result<(), RedriveError>> {
+        let home = run.home.clone();
+        let redrive = async |holding: Option<&Arc<Holding>>| {
+            unless_fenced(holding, self.redrive_as(holding, run).await)
+        };
+        self.inner.work_here(home.as_ref(), redrive).await?
+    }
+
+    async fn redrive_as(&self, holding: Option<&Arc<Holding>>, run: Run) -> Result<(), RedriveError> {
         let room = self.inner.room.clone().try_acquire_owned().map_err(|_full| RedriveError::Full)?;
-        let holding = self.inner.holding_of(run.home.as_ref());
         let (mut admitted, event) = self.redriven(run).await?;
-        if let Some(holding) = &holding {
+        if let Some(holding) = holding {
             admitted.belong_to(holding);
         }
         let id = admitted.id;
@@ -72,11 +82,11 @@ impl Runner {
         };
         self.inner.store.append(change).await.map_err(not_parked)?;
         tracing::info!(pathway = %admitted.plan.name, run = admitted.public_id, "redriven");
-        let holds = admitted.plan.door.park_holds;
         let mut events = admitted.events;
         events.push(event);
-        let mut admitted = Admitted { events, redriven: true, room: Some(room), ..admitted };
-        if holds {
+        let mut admitted = Admitted { events, silent: true, room: Some(room), ..admitted };
+        let lane = admitted.lane.as_ref();
+        if lane.is_some_and(|lane| self.inner.lanes.is_head(lane, id)) {
             // It holds its lane already.
             admitted.queued = self.inner.queue.enter(&admitted.plan.name);
             self.inner.begin(admitted);
@@ -99,29 +109,35 @@ impl Runner {
     /// # Errors
     /// It is not parked.
     pub async fn drop_parked(&self, run: Run) -> Result<(), RedriveError> {
-        match self.inner.is_ours(run.home.as_ref()) {
-            true => self.drop_here(run).await,
-            false => self.ask(&run, &Order::Drop).await,
+        match self.drop_here(run.clone()).await {
+            Some(done) => done,
+            None => self.ask(&run, &Order::Drop).await,
         }
     }
 
-    /// As [`Runner::drop_parked`], of a run that is this process's.
-    pub(super) async fn drop_here(&self, run: Run) -> Result<(), RedriveError> {
+    /// As [`Runner::drop_parked`], of a run that is this process's; none: it is not, or no longer.
+    pub(super) async fn drop_here(&self, run: Run) -> Option<Result<(), RedriveError>> {
+        let home = run.home.clone();
+        let drop =
+            async |holding: Option<&Arc<Holding>>| unless_fenced(holding, self.drop_as(holding, run).await);
+        self.inner.work_here(home.as_ref(), drop).await?
+    }
+
+    async fn drop_as(&self, holding: Option<&Arc<Holding>>, run: Run) -> Result<(), RedriveError> {
         if run.status != Status::Parked {
             return Err(RedriveError::NotParked);
         }
         let seq = self.inner.store.events(run.id).await?.last().map_or(1, |event| event.seq + 1);
         let at = self.inner.clock.millis();
         let status = StatusChange { status: Status::Failed, outcome: run.outcome, wake_at: None, at };
-        let holding = self.inner.holding_of(run.home.as_ref());
-        let proof = holding.as_ref().and_then(|holding| holding.proof());
+        let proof = holding.and_then(|holding| holding.proof());
         let change = Append { proof, status: Some(status), ..Append::new(run.id, seq) };
         self.inner.store.append(change).await.map_err(not_parked)?;
         tracing::info!(pathway = run.pathway, run = run.public_id, "dropped: it has failed for good");
-        let holds = self.inner.program.pathways.get(run.pathway.as_str());
-        let holds = holds.is_some_and(|plan| plan.door.park_holds);
+        self.inner.call_off_children(run.id, |_| false, holding).await?;
         let home = holding.map(|holding| holding.home().clone());
-        let lane = run.lane.filter(|_| holds).map(|key| Lane { home, pathway: run.pathway, key });
+        let lane = run.lane.map(|key| Lane { home, pathway: run.pathway, key });
+        let lane = lane.filter(|lane| self.inner.lanes.is_head(lane, run.id));
         if let Some(next) = lane.and_then(|lane| self.inner.lanes.leave(&lane)) {
             self.inner.begin(next);
         }
@@ -144,6 +160,21 @@ impl Runner {
             .map_err(|why| RedriveError::Refused(why.to_string()))?;
         let kind = vm.redriven().ok_or_else(|| refused("its journal does not tell how it failed"))?;
         Ok((admitted, Event { at: self.inner.clock.now(), kind }))
+    }
+}
+
+/// None where somebody else has taken the run over, which is noted.
+fn unless_fenced(
+    holding: Option<&Arc<Holding>>,
+    done: Result<(), RedriveError>,
+) -> Option<Result<(), RedriveError>> {
+    let is_fenced = matches!(&done, Err(RedriveError::Store(StoreError::Conflict(Conflict::Fenced { .. }))));
+    match holding.filter(|_| is_fenced) {
+        Some(holding) => {
+            holding.lose();
+            None
+        }
+        None => Some(done),
     }
 }
 

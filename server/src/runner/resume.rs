@@ -1,9 +1,10 @@
 //! Taking up what was under way when the process ended.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{Kind, Outcome};
+use pathway_engine::journal::{Event, Kind, Outcome};
 use pathway_engine::vm::{Class, Failure};
 
 use super::actor::started;
@@ -22,6 +23,8 @@ impl Inner {
     pub(super) async fn resume(self: &Arc<Self>, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
         let mut after: Option<RunId> = None;
         let mut count = 0_usize;
+        // Where those stand that have called others; they were admitted before them.
+        let mut callers: HashMap<RunId, Status> = HashMap::new();
         loop {
             let page = match holding {
                 None => self.store.unfinished(after, PAGE).await?,
@@ -30,11 +33,13 @@ impl Inner {
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             for run in page {
-                // A child is begun by whoever called it, as part of taking that up.
-                if run.parent.is_some() {
-                    continue;
-                }
+                callers.insert(run.id, run.status);
+                let caller = run.parent.map(|caller| callers.get(&caller));
                 match run.status {
+                    // Begun by whoever called it, as part of taking that up.
+                    _ if caller == Some(Some(&Status::Ready)) => {}
+                    // Of one that is over.
+                    _ if caller == Some(None) => self.call_off(run, holding).await?,
                     Status::Parked => self.keep_held(&run, holding),
                     _ => {
                         count += 1;
@@ -42,7 +47,11 @@ impl Inner {
                             if let Some(holding) = holding {
                                 admitted.belong_to(holding);
                             }
-                            self.enter(admitted);
+                            match caller {
+                                None => self.enter(admitted),
+                                // Whoever called it is parked, and may be redriven.
+                                Some(_) => self.begin(admitted),
+                            }
                         }
                     }
                 }
@@ -59,14 +68,21 @@ impl Inner {
         let holds = self.program.pathways.get(run.pathway.as_str()).is_some_and(|plan| plan.door.park_holds);
         if let (true, Some(key)) = (holds, &run.lane) {
             let home = holding.map(|holding| holding.home().clone());
-            self.lanes.hold(Lane { home, pathway: run.pathway.clone(), key: key.clone() });
+            self.lanes.hold(Lane { home, pathway: run.pathway.clone(), key: key.clone() }, run.id);
         }
     }
 
     /// A run as it was admitted, with its journal; none where it cannot go on with the pathways
     /// that are there now.
     pub(super) async fn read_back(&self, run: Run) -> Result<Option<Admitted>, StoreError> {
-        let Some(plan) = self.pinned(&run).await? else { return Ok(None) };
+        match self.pinned(&run).await? {
+            Some(plan) => self.read(run, plan).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A run with its journal, as one of a plan.
+    pub(super) async fn read(&self, run: Run, plan: Arc<Plan>) -> Result<Option<Admitted>, StoreError> {
         let mut events = Vec::new();
         for event in self.store.events(run.id).await? {
             match self.decode(&plan, &run.public_id, &event.payload) {
@@ -86,7 +102,8 @@ impl Inner {
             from_http: started(&events).is_some_and(|started| started.caller.is_some()),
             room: None,
             finished: None,
-            redriven: events.iter().any(|event| matches!(event.kind, Kind::Redriven { .. })),
+            called_off: None,
+            silent: is_silent(&events),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
             plan,
@@ -99,7 +116,7 @@ impl Inner {
 
 impl Inner {
     /// The plan that a run is pinned to: that of now, or the one that it began with.
-    async fn pinned(&self, run: &Run) -> Result<Option<Arc<Plan>>, StoreError> {
+    pub(super) async fn pinned(&self, run: &Run) -> Result<Option<Arc<Plan>>, StoreError> {
         let current = self.program.pathways.get(run.pathway.as_str());
         if let Some(plan) = current.filter(|plan| *plan.digest == *run.digest) {
             return Ok(Some(plan.clone()));
@@ -116,6 +133,12 @@ impl Inner {
         }
         Ok(plan)
     }
+}
+
+/// Whether nobody is to be answered, or was already.
+fn is_silent(events: &[Event]) -> bool {
+    started(events).is_some_and(|started| started.rerun.is_some())
+        || events.iter().any(|event| matches!(event.kind, Kind::Redriven { .. }))
 }
 
 /// Waits until a run is over; what is parked has failed for whoever called it.

@@ -22,6 +22,7 @@ impl Inner {
                 Err(error) => return self.fatal(&error.to_string()),
             }
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(EVERY) => {}
             }

@@ -80,8 +80,9 @@ impl Runner {
             let untold = Some("its journal, or the definition that it began with, cannot be read".to_owned());
             return Ok(Story { untold, ..Story::default() });
         };
+        let events = self.inner.history(&admitted, run.status);
         let mut vm = Vm::new(admitted.plan).traced();
-        let untold = vm.follow(&admitted.events).err().map(|mismatch| mismatch.to_string());
+        let untold = vm.follow(&events).err().map(|mismatch| mismatch.to_string());
         let waits = match run.status {
             Status::Ready => self.waits(run, &vm),
             _ => Vec::new(),

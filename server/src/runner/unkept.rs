@@ -88,6 +88,7 @@ impl Passing<'_> {
             }
         };
         let offsets = tokio::select! {
+            biased;
             sent = sent => {
                 self.sending = None;
                 self.send();

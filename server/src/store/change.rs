@@ -74,7 +74,8 @@ pub struct NewRun {
     pub digest: String,
     /// Who asked; none: nobody who is known.
     pub subject: Option<String>,
-    /// Where in the admitted partition it came from; none for children.
+    /// Where in the admitted partition it came from; none for children, and for what is started by
+    /// hand, which belongs to whatever partition is proven to be owned.
     pub offset: Option<Offset>,
     /// Its ordering key.
     pub lane: Option<String>,
@@ -84,6 +85,8 @@ pub struct NewRun {
     pub dedupe_id: Option<String>,
     /// The caller's promise.
     pub idempotency: Option<Idempotency>,
+    /// The public id of the run that it runs again.
+    pub rerun_of: Option<String>,
     /// When it was admitted.
     pub at: Millis,
     /// Payload of its `started` event.

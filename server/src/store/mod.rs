@@ -37,7 +37,7 @@ pub use postgres::{PostgresOptions, PostgresStore, PostgresUrlError};
 pub use sharing::{Epoch, Home, Message, Proof, Tenure};
 pub use sqlite::SqliteStore;
 pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
-pub use watch::{Ended, News, Watch};
+pub use watch::{Ended, Hub, News, Notice, Subject, Watch};
 
 /// Milliseconds since 1970, UTC.
 pub type Millis = i64;
@@ -113,6 +113,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// As [`Store::unfinished`], of the runs that belong to a partition.
     fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
 
+    /// The topics that runs belong to which are not finished, in order.
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>>;
+
     /// Messages that no run has received yet and that are numbered above `after`.
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>>;
 
@@ -133,6 +136,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// The runs that a run called, in order.
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>>;
+
+    /// The runs that run the one with this public id again, the newest first.
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>>;
 
     /// What a run streamed after the row `(attempt, seq)`, or from the start.
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>>;

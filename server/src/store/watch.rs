@@ -13,7 +13,7 @@ use super::{Status, StoreError};
 
 /// What can be watched.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Subject {
+pub enum Subject {
     /// Records of a topic.
     Topic(String),
     /// Records that are to be sent elsewhere.
@@ -57,13 +57,15 @@ impl News {
 
 /// What is told of a commit.
 #[derive(Debug)]
-pub(super) struct Notice {
+pub struct Notice {
     subject: Subject,
     news: News,
 }
 
 impl Notice {
-    pub(super) const fn new(subject: Subject, news: News) -> Self {
+    /// Of something, with what it was.
+    #[must_use]
+    pub const fn new(subject: Subject, news: News) -> Self {
         Self { subject, news }
     }
 }
@@ -86,9 +88,9 @@ struct Entry {
     watches: usize,
 }
 
-/// All that is watched.
+/// All that is watched of a store: what a store tells its readers through.
 #[derive(Debug, Default)]
-pub(super) struct Hub {
+pub struct Hub {
     watched: Mutex<Watched>,
 }
 
@@ -97,7 +99,8 @@ impl Hub {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
+    /// Watches something from now on.
+    pub fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
         let mut watched = self.watched();
         if watched.closed.is_some() {
             let (_, receiver) = watch::channel(News::Something);
@@ -112,7 +115,8 @@ impl Hub {
         Watch { hub: Arc::clone(self), subject, receiver }
     }
 
-    pub(super) fn notify<N: Into<Notice>>(&self, notices: impl IntoIterator<Item = N>) {
+    /// Tells of what was committed.
+    pub fn notify<N: Into<Notice>>(&self, notices: impl IntoIterator<Item = N>) {
         let watched = self.watched();
         for Notice { subject, news } in notices.into_iter().map(Into::into) {
             if let Some(entry) = watched.entries.get(&subject) {
@@ -122,14 +126,14 @@ impl Hub {
     }
 
     /// Anything may have happened.
-    pub(super) fn notify_all(&self) {
+    pub fn notify_all(&self) {
         for entry in self.watched().entries.values() {
             entry.sender.send_replace(News::Something);
         }
     }
 
     /// Ends all watches, now and later: nothing will happen any more.
-    pub(super) fn close(&self, reason: Arc<str>) {
+    pub fn close(&self, reason: Arc<str>) {
         let mut watched = self.watched();
         watched.closed = Some(reason);
         watched.entries.clear();

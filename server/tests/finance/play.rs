@@ -111,6 +111,7 @@ impl Play {
             refused: None,
             trace: None,
             caller: None,
+            rerun: None,
         });
         loop {
             assert_eq!(vm.apply(&Event { at: now, kind }, &mut Vec::new()), Applied::Yes);

@@ -9,9 +9,13 @@
 #[cfg(test)]
 mod arrivals;
 #[cfg(test)]
+mod children;
+#[cfg(test)]
 mod compensation;
 #[cfg(test)]
 mod large;
+#[cfg(test)]
+mod told;
 #[cfg(test)]
 mod unkept;
 

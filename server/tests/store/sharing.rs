@@ -55,6 +55,17 @@ async fn an_owner_that_was_succeeded_writes_nothing(store: Arc<dyn Store>) {
     assert_eq!(store.end_offset("out", 0).await.unwrap(), 1);
     store.append(append(&second, 2)).await.unwrap();
     store.admit(admit(&second, 1)).await.unwrap();
+    // What is started by hand belongs to what is owned.
+    let by_hand = NewRun { public_id: "by-hand".into(), offset: None, ..new_run(0) };
+    let launched = Admit {
+        topic: "hand".into(),
+        proof: second.clone(),
+        next_offset: 0,
+        ..crate::support::admit(0, vec![by_hand])
+    };
+    store.admit(launched).await.unwrap();
+    let by_hand = store.run("by-hand").await.unwrap().unwrap();
+    assert_eq!((by_hand.home, by_hand.source), (Some(home()), None));
     // Of another partition it is not the owner.
     let other = Some(Arc::new(Tenure { home: Home::new("in", 1), epoch: 2 }));
     assert!(matches!(conflict(store.append(append(&other, 3)).await), Conflict::Fenced { .. }));
@@ -75,6 +86,11 @@ async fn runs_belong_to_the_partition_of_the_run_that_called_them(store: Arc<dyn
     assert_eq!(ids(store.unfinished_of(&home(), None, 1).await.unwrap()), ["id-0"]);
     assert_eq!(ids(of(1).await.unwrap()), ["other"]);
     assert_eq!(ids(of(2).await.unwrap()), [""; 0]);
+    assert_eq!(store.unfinished_topics().await.unwrap(), ["in"]);
+    let elsewhere =
+        Admit { topic: "A".into(), ..admit(0, vec![NewRun { public_id: "a".into(), ..new_run(0) }]) };
+    store.admit(elsewhere).await.unwrap();
+    assert_eq!(store.unfinished_topics().await.unwrap(), ["A", "in"]);
     let found = store.run("child").await.unwrap().unwrap();
     assert_eq!((found.home, found.source, found.parent), (Some(home()), None, Some(run)));
     let done = Append { status: status(Status::Succeeded, None), ..Append::new(run, 1) };

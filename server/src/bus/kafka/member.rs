@@ -81,6 +81,9 @@ impl Thread {
         let mut missing = Missing::new(self.group.topics());
         while !self.group.stop.load(Ordering::Relaxed) {
             self.read();
+            if !self.consumer.assignment_lost() {
+                self.group.handover.polled();
+            }
             if !self.client.reach.is_away() {
                 missing.look(&self.consumer);
             }

@@ -51,7 +51,9 @@ impl Drop for Assigned {
     }
 }
 
-/// Partitions that nobody has begun to work on; no more than are assigned.
+/// Partitions that nobody has begun to work on; no more than are assigned. They are given out after
+/// the client has polled once more and still had them: what was given to a process that then stood
+/// still may long be somebody else's.
 #[derive(Debug, Default)]
 pub(super) struct Handover {
     waiting: Mutex<Waiting>,
@@ -60,6 +62,10 @@ pub(super) struct Handover {
 
 #[derive(Debug, Default)]
 struct Waiting {
+    /// How often the client has polled.
+    polls: u64,
+    /// Those to be given out, each with the poll that brought it.
+    fresh: VecDeque<(u64, Assigned)>,
     partitions: VecDeque<Assigned>,
     failed: Option<BusError>,
 }
@@ -71,18 +77,39 @@ impl Handover {
 
     /// Offers a partition.
     pub(super) fn offer(&self, partition: Assigned) {
-        self.waiting().partitions.push_back(partition);
-        self.ready.notify_one();
+        let mut waiting = self.waiting();
+        let poll = waiting.polls;
+        waiting.fresh.push_back((poll, partition));
+    }
+
+    /// The client has polled, and has lost nothing that it was not told of.
+    pub(super) fn polled(&self) {
+        let mut waiting = self.waiting();
+        let before = waiting.partitions.len();
+        let Waiting { polls, fresh, partitions, .. } = &mut *waiting;
+        while fresh.front().is_some_and(|(poll, _)| *poll < *polls)
+            && let Some((_, partition)) = fresh.pop_front()
+        {
+            partitions.push_back(partition);
+        }
+        waiting.polls += 1;
+        if waiting.partitions.len() > before {
+            self.ready.notify_one();
+        }
     }
 
     /// Takes back those that nobody has begun to work on.
     pub(super) fn take_back(&self, is_revoked: impl Fn(&str, i32) -> bool) {
         let mut waiting = self.waiting();
         let partitions = std::mem::take(&mut waiting.partitions);
-        let (revoked, kept) = partitions.into_iter().partition(|it| is_revoked(&it.topic, it.number));
+        let fresh = std::mem::take(&mut waiting.fresh);
+        let is_revoked = |it: &Assigned| is_revoked(&it.topic, it.number);
+        let (revoked, kept) = partitions.into_iter().partition(is_revoked);
         waiting.partitions = kept;
+        let (revoked_fresh, kept) = fresh.into_iter().partition(|(_, it)| is_revoked(it));
+        waiting.fresh = kept;
         drop(waiting);
-        let _let_go: VecDeque<Assigned> = revoked;
+        let _let_go: (VecDeque<Assigned>, VecDeque<(u64, Assigned)>) = (revoked, revoked_fresh);
     }
 
     /// There is nothing more to come.

@@ -131,6 +131,10 @@ impl Store for MemoryStore {
         self.read(|state| state.unfinished_of(home, after, limit as usize))
     }
 
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>> {
+        self.read(State::unfinished_topics)
+    }
+
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
         self.read(|state| state.inbox.after(after, limit as usize))
     }
@@ -161,6 +165,10 @@ impl Store for MemoryStore {
 
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>> {
         self.read(|state| state.children(run))
+    }
+
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(|state| state.reruns(public_id, limit as usize))
     }
 
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {

@@ -1,6 +1,6 @@
 //! All that the store knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::inbox::Inbox;
 use super::run::{Kept, Origin, expect_different};
@@ -88,7 +88,8 @@ impl State {
         }
         self.expect_insertable(&runs)?;
         self.topics.move_to(&topic, partition, next_offset);
-        let origin = Origin::Source(Home { topic, partition });
+        let owned = proof.map(|tenure| tenure.home.clone());
+        let origin = Origin::Source { home: Home { topic, partition }, owned };
         Ok(runs.into_iter().map(|run| self.insert(run, &origin, changed)).collect())
     }
 
@@ -178,8 +179,19 @@ impl State {
         later.filter(|run| !run.status.is_final()).take(limit).cloned().collect()
     }
 
+    pub(super) fn unfinished_topics(&self) -> Vec<String> {
+        let unfinished = self.all().filter(|run| !run.status.is_final());
+        let topics: BTreeSet<_> = unfinished.filter_map(|run| Some(run.home.clone()?.topic)).collect();
+        topics.into_iter().collect()
+    }
+
     pub(super) fn children(&self, parent: RunId) -> Vec<Run> {
         self.all().filter(|run| run.parent == Some(parent)).cloned().collect()
+    }
+
+    pub(super) fn reruns(&self, public_id: &str, limit: usize) -> Vec<Run> {
+        let reruns = self.all().rev().filter(|run| run.rerun_of.as_deref() == Some(public_id));
+        reruns.take(limit).cloned().collect()
     }
 
     pub(super) fn list(&self, filter: &Filter) -> Vec<Run> {

@@ -146,6 +146,8 @@ impl<'a> Wanted<'a> {
             Change::Admit(admit) => {
                 self.sources.insert((&admit.topic, admit.partition));
                 self.proof(&admit.proof);
+                let owned = admit.proof.iter().filter(|_| admit.runs.iter().any(|run| run.offset.is_none()));
+                self.sources.extend(owned.map(|tenure| (tenure.home.topic.as_str(), tenure.home.partition)));
                 for run in &admit.runs {
                     self.run(run, Some((&admit.topic, admit.partition)), outlet);
                 }

@@ -200,6 +200,10 @@ impl Store for PostgresStore {
         self.read(runs::unfinished_of(home, after, limit))
     }
 
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>> {
+        self.read(runs::unfinished_topics())
+    }
+
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
         self.read(runs::inbox(after, limit))
     }
@@ -226,6 +230,10 @@ impl Store for PostgresStore {
 
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>> {
         self.read(runs::children(run))
+    }
+
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(runs::reruns(public_id, limit))
     }
 
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {

@@ -29,7 +29,8 @@ pub(super) struct Plan<'a> {
 /// What made a run.
 #[derive(Debug, Clone, Copy)]
 enum Origin {
-    Source(i64),
+    /// A partition, and the one that is proven to be owned.
+    Source(i64, Option<i64>),
     /// A run, and its source.
     Parent(RunId, Option<i64>),
 }
@@ -86,8 +87,12 @@ impl<'a> Plan<'a> {
         source.next = Some(*next_offset);
         let id = source.id;
         self.rows.position(id, *next_offset);
+        let owned = proof.as_ref().and_then(|tenure| {
+            let key = (tenure.home.topic.clone(), tenure.home.partition);
+            self.known.sources.get(&key).map(|source| source.id)
+        });
         let runs = runs.iter().zip(definitions);
-        runs.map(|(run, definition)| self.insert(run, definition, Origin::Source(id))).collect()
+        runs.map(|(run, definition)| self.insert(run, definition, Origin::Source(id, owned))).collect()
     }
 
     fn append(&mut self, append: &'a Append) -> Result<Appended, StoreError> {
@@ -180,9 +185,9 @@ impl<'a> Plan<'a> {
             self.changed.push(Subject::Run(id.clone()));
         }
         let (position, source, parent) = match origin {
-            Origin::Source(source) => {
+            Origin::Source(source, owned) => {
                 let position = run.offset.map(|offset| (source, offset));
-                (position, position.map(|_| source), None)
+                (position, position.map_or(owned, |_| Some(source)), None)
             }
             Origin::Parent(parent, source) => (None, source, Some(parent.0)),
         };
@@ -209,6 +214,7 @@ impl<'a> Plan<'a> {
         rows.key.push(key.map(str::as_bytes));
         rows.input_hash.push(hash);
         rows.parent.push(parent);
+        rows.rerun_of.push(run.rerun_of.as_deref().map(str::as_bytes));
         self.rows.run_payloads(&run.started, run.outcome.as_deref());
         let twin = Twin { id, public_id: run.public_id.clone(), input_hash: hash.map(<[u8]>::to_vec) };
         let key = key.map(|key| (key.to_owned(), run.subject.clone().unwrap_or_default()));

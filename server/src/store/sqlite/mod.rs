@@ -217,6 +217,10 @@ impl Store for SqliteStore {
         self.read(move |connection| runs::unfinished_of(connection, &home, after, limit))
     }
 
+    fn unfinished_topics(&self) -> Answer<'_, Vec<String>> {
+        self.read(runs::unfinished_topics)
+    }
+
     fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
         self.read(move |connection| inbox::after(connection, after, limit))
     }
@@ -246,6 +250,11 @@ impl Store for SqliteStore {
 
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>> {
         self.read(move |connection| runs::children(connection, run))
+    }
+
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        let public_id = public_id.to_owned();
+        self.read(move |connection| runs::reruns(connection, &public_id, limit))
     }
 
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {

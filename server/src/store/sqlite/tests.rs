@@ -42,6 +42,7 @@ fn run(offset: i64, started: Vec<u8>) -> NewRun {
         correlation: None,
         dedupe_id: None,
         idempotency: None,
+        rerun_of: None,
         at: 0,
         started,
         status: Status::Ready,

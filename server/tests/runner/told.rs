@@ -1,0 +1,83 @@
+//! What a run is told reaches it, whether or not it has begun, and over a restart.
+
+use std::time::Duration;
+
+use pathway_engine::Value;
+use pathway_engine::journal::Signal;
+use pathway_engine::vm::{Class, Failure};
+use pathway_server::store::{SqliteStore, Status, Store as _};
+
+use super::{DEADLINE, World, answer, program};
+
+const WAITING: &str = r#"
+pathway: p
+on: { topic: t, key: "'all'" }
+steps: { approved: { wait: { signal: go } } }
+return: "{{ input.n + steps.approved.m }}"
+"#;
+
+fn go(m: i64) -> Signal {
+    Signal { name: "go".into(), payload: Value::from_pairs([("m", m)]), from: None }
+}
+
+#[tokio::test]
+async fn a_run_is_told_what_came_before_it_began() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || SqliteStore::open(folder.path()).unwrap();
+    let compiled = || program("{}", &[WAITING]);
+    let world = World::start(open(), compiled()).await;
+    for n in 1..=3 {
+        world.publish("t", &format!(r#"{{"n": {n}}}"#)).await;
+    }
+    // Only the first begins, and the others are seen by nobody; the newest comes first.
+    let admitted = async {
+        while world.runs(None).await.len() < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, admitted).await.unwrap();
+    let runs = world.runs(Some(Status::Ready)).await;
+    let [third, second, first] = &runs[..] else { panic!() };
+    assert!(world.runner.signal(&second.public_id, go(20)).await.unwrap());
+    let reason = Failure::new(Class::Cancelled, "not any more");
+    assert!(world.runner.cancel(&third.public_id, reason).await.unwrap());
+    world.runner.stop(Duration::ZERO).await;
+    assert_eq!(world.store.inbox(0, 10).await.unwrap().len(), 2, "nobody has received them");
+    drop(world);
+
+    let world = World::start(open(), compiled()).await;
+    assert!(world.runner.signal(&first.public_id, go(10)).await.unwrap());
+    let ended = world.until(Status::Succeeded, 2).await;
+    assert_eq!(ended.iter().map(answer).collect::<Vec<_>>(), ["22", "11"]);
+    world.until(Status::Cancelled, 1).await;
+    assert!(world.store.inbox(0, 10).await.unwrap().is_empty());
+    assert!(!world.runner.signal(&first.public_id, go(30)).await.unwrap(), "it is over");
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn many_signals_reach_a_run_each_once_and_in_order() {
+    const SIGNALS: i64 = 600;
+    let pathway = format!(
+        r#"
+pathway: p
+on: {{ topic: t }}
+steps:
+  heard:
+    each: range({SIGNALS})
+    max_parallel: 1
+    wait: {{ signal: go }}
+return: "{{{{ steps.heard | pluck('m') | join(' ') }}}}"
+"#
+    );
+    let world = World::start(SqliteStore::in_memory().unwrap(), program("{}", &[&pathway])).await;
+    world.publish("t", "{}").await;
+    let run = world.until(Status::Ready, 1).await[0].public_id.clone();
+    for m in 0..SIGNALS {
+        assert!(world.runner.signal(&run, go(m)).await.unwrap());
+    }
+    let expected: Vec<_> = (0..SIGNALS).map(|m| m.to_string()).collect();
+    let ended = world.until(Status::Succeeded, 1).await;
+    assert_eq!(answer(&ended[0]), format!("\"{}\"", expected.join(" ")));
+    world.runner.stop(DEADLINE).await;
+}

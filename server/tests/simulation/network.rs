@@ -1,0 +1,98 @@
+//! The network, and the services behind it. A service is told what to do by the path of a call; it
+//! answers the same to the same, and what it has seen is kept with the promises.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use pathway_engine::Value;
+use pathway_engine::vm::{Class, Failure, HttpRequest};
+use pathway_server::effects::http::{Context, Target, Transport};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::happening::Fault;
+use super::life::{Dead, Life};
+use super::mutation::Mutation;
+
+/// What a path has that is always answered with 400.
+pub(crate) const POISON: &str = "poison";
+
+/// A process's way to services.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) life: Arc<Life>,
+}
+
+impl Network {
+    async fn call(&self, request: &HttpRequest, key: &str, limit: Duration) -> Result<Value, Failure> {
+        let (life, world) = (&self.life, &self.life.world);
+        let fresh = || format!("{:016x}", world.draw("keys", |random| random.next()));
+        let key = if world.is_mutated(Mutation::FreshKeys) { fresh() } else { key.to_owned() };
+        let who = life.name.as_str();
+        life.wait(world.moment("calls")).await.map_err(dead)?;
+        if world.strikes(Fault::Refused, who) {
+            return Err(failure(request, Class::Outage, "could not be reached"));
+        }
+        world.note(who, format!("calls {} with {key}", request.path));
+        world.expect(|promises| promises.called(who, &request.path, &key));
+        if world.strikes(Fault::Hang, who) {
+            life.wait(limit * 2).await.map_err(dead)?;
+        }
+        if world.strikes(Fault::SlowAnswer, who) {
+            life.wait(world.while_("calls", Duration::from_secs(6))).await.map_err(dead)?;
+        }
+        if world.strikes(Fault::CrashAfterCall, who) {
+            life.end();
+        }
+        life.wait(world.moment("calls")).await.map_err(dead)?;
+        if world.strikes(Fault::LostAnswer, who) {
+            return Err(failure(request, Class::Outage, "broke off its answer"));
+        }
+        if world.strikes(Fault::Unavailable, who) {
+            return Err(answered(request, Class::Outage, 503));
+        }
+        if world.strikes(Fault::TooMany, who) {
+            let mut failure = answered(request, Class::RateLimited, 429);
+            failure.retry_after = Some(world.draw("calls", |random| random.range(0..4_000)));
+            return Err(failure);
+        }
+        if request.path.contains(POISON) || world.strikes(Fault::Rejected, who) {
+            return Err(answered(request, Class::Upstream, 400));
+        }
+        let body = Value::from_pairs([("done", Value::from(request.path.as_str()))]);
+        let none = Value::from_pairs(std::iter::empty::<(Value, Value)>());
+        Ok(Value::from_pairs([("status", Value::from(200)), ("headers", none), ("body", body)]))
+    }
+}
+
+impl Transport for Network {
+    fn send<'a>(
+        &'a self,
+        target: &'a Target,
+        request: &'a HttpRequest,
+        context: &'a Context<'a>,
+        _: Option<mpsc::Sender<Value>>,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
+        Box::pin(async move {
+            let limit = request.timeout.unwrap_or(target.timeout);
+            let call = self.call(request, context.idempotency_key, limit);
+            let slow = |_| Err(failure(request, Class::Timeout, &format!("took longer than {limit:?}")));
+            timeout(limit, call).await.unwrap_or_else(slow)
+        })
+    }
+}
+
+fn failure(request: &HttpRequest, class: Class, what: &str) -> Failure {
+    Failure::new(class, format!("`{}` {what}", request.service))
+}
+
+fn answered(request: &HttpRequest, class: Class, status: u16) -> Failure {
+    let mut failure = failure(request, class, &format!("answered {status}"));
+    failure.status = Some(status);
+    failure
+}
+
+fn dead(_: Dead) -> Failure {
+    Failure::new(Class::Outage, "the process is dead")
+}

@@ -1,0 +1,142 @@
+//! A process: a runner with its ways to the outside, that is started again whenever it ends.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pathway_engine::expression::Variables;
+use pathway_server::bus::{Bus, EmbeddedBus};
+use pathway_server::definition::Definition;
+use pathway_server::runner::{Parts, Runner};
+use pathway_server::seal::SealKeys;
+use pathway_server::store::Store;
+use tokio_util::sync::CancellationToken;
+
+use super::bus::{self, Broker};
+use super::happening::Operation;
+use super::life::Life;
+use super::network::Network;
+use super::store::{Database, Handle};
+use super::swarm::Setting;
+use super::workload::compiled;
+use super::world::{World, lock};
+
+/// How long one that is stopped in order may take.
+const GRACE: Duration = Duration::from_secs(5);
+/// Before one that has ended is started again, at most.
+const RESTART: Duration = Duration::from_secs(8);
+
+/// What all processes share.
+#[derive(Debug, Clone)]
+pub(crate) struct Outside {
+    pub(crate) world: Arc<World>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) keys: SealKeys,
+}
+
+/// A process that lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    pub(crate) life: Arc<Life>,
+    pub(crate) runner: Runner,
+    pub(crate) store: Arc<dyn Store>,
+    /// Stops it in order.
+    pub(crate) stop: CancellationToken,
+}
+
+/// A place for a process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    outside: Outside,
+    name: String,
+    running: Mutex<Option<Running>>,
+}
+
+impl Process {
+    pub(crate) fn new(outside: Outside, name: String) -> Arc<Self> {
+        Arc::new(Self { outside, name, running: Mutex::new(None) })
+    }
+
+    /// The process, while it lives.
+    pub(crate) fn running(&self) -> Option<Running> {
+        lock(&self.running).clone().filter(|running| !running.life.is_over())
+    }
+
+    /// Keeps one running.
+    pub(crate) async fn keep_running(self: Arc<Self>) {
+        let world = self.outside.world.clone();
+        let mut number = 0;
+        loop {
+            number += 1;
+            let life = Arc::new(Life::new(world.clone(), format!("{}.{number}", self.name)));
+            world.note(&life.name, "starts");
+            if let Some(running) = self.start(&life).await {
+                *lock(&self.running) = Some(running.clone());
+                self.live(running).await;
+                *lock(&self.running) = None;
+            }
+            life.end();
+            self.outside.database.crashed();
+            let memory = self.outside.database.memory();
+            world.expect(|promises| promises.survived(&memory));
+            tokio::time::sleep(world.while_("restarts", RESTART)).await;
+            world.did(Operation::Restart);
+        }
+    }
+
+    async fn start(&self, life: &Arc<Life>) -> Option<Running> {
+        let Outside { database, broker, keys, .. } = &self.outside;
+        let store: Arc<dyn Store> = Arc::new(Handle::open(database, life));
+        let bus: Arc<dyn Bus> = match life.world.swarm.setting {
+            Setting::Embedded => Arc::new(EmbeddedBus::new(store.clone())),
+            Setting::Alone | Setting::Shared => Arc::new(bus::Handle::new(broker, life, store.clone())),
+        };
+        let compiled = compiled();
+        let parts = Parts {
+            program: compiled.program.clone(),
+            project: compiled.project.clone(),
+            store: store.clone(),
+            bus,
+            keys: keys.clone(),
+            vouch: None,
+            definition: Definition::default(),
+            variables: Variables::new(),
+            mocks: None,
+            transport: Arc::new(Network { life: life.clone() }),
+            clock: life.world.clock(&life.name),
+        };
+        match Runner::start(parts).await {
+            Ok(runner) => {
+                runner.consume();
+                Some(Running { life: life.clone(), runner, store, stop: CancellationToken::new() })
+            }
+            Err(error) => {
+                life.world.note(&life.name, format!("does not start: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Ready when it has ended.
+    async fn live(&self, running: Running) {
+        let Running { life, runner, stop, .. } = &running;
+        let world = &life.world;
+        let failed = tokio::select! {
+            biased;
+            () = life.over() => None,
+            () = stop.cancelled() => Some("it is told to".to_owned()),
+            why = runner.failed() => Some(why),
+        };
+        if let Some(why) = failed {
+            world.note(&life.name, format!("stops: {why}"));
+            tokio::select! {
+                biased;
+                () = life.over() => {}
+                () = runner.stop(GRACE) => {}
+            }
+            life.end();
+        }
+        // Whatever its tasks do from here on, nobody sees.
+        runner.stop(Duration::ZERO).await;
+    }
+}

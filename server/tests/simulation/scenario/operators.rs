@@ -1,0 +1,89 @@
+//! What operators do to runs, from any process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathway_engine::Value;
+use pathway_server::operations::{Error, Operations};
+use pathway_server::store::Status;
+use tokio::time::sleep;
+
+use crate::happening::Operation;
+use crate::process::{Outside, Process, Running};
+
+/// Between two of their deeds at most.
+const PAUSE: u64 = 6_000;
+/// What they do.
+const DEEDS: [Operation; 5] =
+    [Operation::Signal, Operation::Cancel, Operation::Redrive, Operation::Redrive, Operation::Drop];
+/// The signal that runs wait for.
+const SIGNAL: &str = "approved";
+
+/// Does what the seed chose.
+pub(crate) async fn meddle(outside: &Outside, processes: &[Arc<Process>]) {
+    let world = &outside.world;
+    for n in 0..world.swarm.operations {
+        sleep(Duration::from_millis(world.draw("operators", |random| random.range(0..PAUSE)))).await;
+        let deed = world.draw("operators", |random| DEEDS[random.below(DEEDS.len())]);
+        let status = match deed {
+            Operation::Signal | Operation::Cancel => Status::Ready,
+            _ => Status::Parked,
+        };
+        let runs: Vec<String> = {
+            let promises = world.promises();
+            let runs = promises.facts.runs().filter(|run| run.status == status);
+            runs.map(|run| run.public_id.clone()).collect()
+        };
+        let run = world.draw("operators", |random| random.pick(&runs).cloned());
+        let process = world.draw("operators", |random| random.pick(processes).cloned());
+        if let (Some(run), Some(running)) = (run, process.and_then(|process| process.running())) {
+            let outside = outside.clone();
+            tokio::spawn(async move { act(&outside, &running, deed, &run, n).await });
+        }
+    }
+}
+
+async fn act(outside: &Outside, running: &Running, deed: Operation, run: &str, n: usize) {
+    let (world, life) = (&outside.world, &running.life);
+    let operations = Operations::new(running.store.clone(), running.runner.clone());
+    world.note(&life.name, format!("is asked to {deed} {run}"));
+    let doing = async {
+        match deed {
+            Operation::Signal => operations.signal(run, SIGNAL, Value::from_pairs([("by", n)])).await,
+            Operation::Cancel => operations.cancel(run).await,
+            Operation::Redrive => operations.redrive(run).await,
+            _ => operations.drop_parked(run).await,
+        }
+    };
+    // Whoever asked one that dies hears nothing.
+    let Ok(done) = life.until(doing).await else { return };
+    match done {
+        Ok(()) => {
+            world.did(deed);
+            world.note(&life.name, format!("will {deed} {run}"));
+            if deed == Operation::Cancel {
+                world.promises().facts.called_off.insert(run.to_owned());
+            }
+        }
+        Err(Error::Store(_)) => {}
+        Err(why) => world.note(&life.name, format!("will not {deed} {run}: {why}")),
+    }
+}
+
+/// Lets runs go on that wait for somebody.
+pub(crate) async fn release(outside: &Outside, processes: &[Arc<Process>]) {
+    let waiting: Vec<String> = {
+        let promises = outside.world.promises();
+        let runs =
+            promises.facts.runs().filter(|run| run.status == Status::Ready && run.pathway == "approval");
+        runs.map(|run| run.public_id.clone()).collect()
+    };
+    for run in waiting {
+        for process in processes {
+            if let Some(running) = process.running() {
+                act(outside, &running, Operation::Signal, &run, 1_000).await;
+                break;
+            }
+        }
+    }
+}

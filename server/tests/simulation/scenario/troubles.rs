@@ -1,0 +1,46 @@
+//! Processes that die, stop, or stand still, and a group that changes its mind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::bus::Broker;
+use crate::happening::{Fault, Operation};
+use crate::process::Process;
+use crate::world::World;
+
+/// Between two troubles of a process at most.
+const PAUSE: u64 = 8_000;
+/// How long a process stands still at most.
+const STILL: Duration = Duration::from_secs(15);
+
+/// Kills, stops and suspends a process, for a while.
+pub(crate) async fn crash(process: &Process, broker: &Arc<Broker>, world: &Arc<World>, end: Duration) {
+    while world.age() < end {
+        sleep(Duration::from_millis(world.draw("crashes", |random| random.range(500..PAUSE)))).await;
+        let Some(running) = process.running() else { continue };
+        let life = &running.life;
+        if world.strikes(Fault::Crash, &life.name) {
+            life.end();
+        } else if world.strikes(Fault::Suspension, &life.name) {
+            life.suspend();
+            broker.watch_silent(life);
+            sleep(world.while_("crashes", STILL)).await;
+            life.resume();
+        } else if world.draw("crashes", |random| random.happens(300)) {
+            world.did(Operation::Stop);
+            running.stop.cancel();
+        }
+    }
+}
+
+/// Makes the group think again, for a while.
+pub(crate) async fn disturb(broker: &Broker, world: &Arc<World>, end: Duration) {
+    while world.age() < end {
+        sleep(Duration::from_millis(world.draw("group", |random| random.range(500..PAUSE)))).await;
+        if world.strikes(Fault::Rebalance, "bus") {
+            broker.stir();
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What the processes work on: a project, its pathways, and records for them.
+
+mod compiled;
+mod pathways;
+
+pub(crate) use self::compiled::compiled;
+pub(crate) use self::pathways::FED;

@@ -1,0 +1,176 @@
+//! A handful of pathways that have, all together, the verbs and modifiers that matter here. Paths of
+//! calls begin with the run's id; a record says in `what` whether services answer with 400 (`poison`).
+
+/// The project.
+pub(crate) const PROJECT: &str = r#"
+max_runs: 12
+services:
+  api: { url: "http://api.test", timeout: 4s, retry: { attempts: 3, delay: 500ms, factor: 2, jitter: 0.5 } }
+  weak:
+    url: "http://weak.test"
+    timeout: 3s
+    max_parallel: 2
+    rate: 20/s
+    retry: { attempts: 3, delay: 300ms, factor: 2, jitter: 0.5 }
+    circuit: { failures: 4, open: 3s, half_open: 1 }
+"#;
+
+/// A pathway that records come for from outside.
+#[derive(Debug)]
+pub(crate) struct Fed {
+    pub(crate) topic: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// Those that records come for.
+pub(crate) const FED: &[Fed] = &[
+    // In a lane; calls in parallel and in sequence; goes on in another pathway.
+    Fed {
+        topic: "orders",
+        text: r#"
+pathway: order
+on: { topic: orders, key: input.customer, id: input.id }
+steps:
+  stock: { http: { service: api, get: "/{{ run.id }}/stock" } }
+  price: { http: { service: weak, get: "/{{ run.id }}/price" } }
+  charged: { needs: [stock, price], http: { service: api, post: "/{{ run.id }}/charged{{ input.what }}" } }
+  told:
+    needs: charged
+    publish: { topic: shipments, key: input.customer, value: { id: "{{ input.id }}", customer: "{{ input.customer }}" } }
+return: "{{ steps.charged.body }}"
+"#,
+    },
+    // Holds its lane while it is parked; undoes what it has done; pays once at most.
+    Fed {
+        topic: "bookings",
+        text: r#"
+pathway: booking
+on: { topic: bookings, key: input.customer, park: hold }
+steps:
+  asked: { http: { service: api, get: "/{{ run.id }}/asked{{ input.what }}" } }
+  room:
+    needs: asked
+    http: { service: api, post: "/{{ run.id }}/room" }
+    compensate: { http: { service: api, delete: "/{{ run.id }}/room/undone" } }
+  tickets:
+    needs: asked
+    each: "[1, 2]"
+    as: n
+    http: { service: weak, post: "/{{ run.id }}/tickets/{{ n }}" }
+    compensate: { http: { service: weak, delete: "/{{ run.id }}/tickets/{{ n }}/undone" } }
+  paid:
+    needs: [room, tickets]
+    at_most_once: true
+    retry: { attempts: 1 }
+    http: { service: api, post: "/{{ run.id }}/paid" }
+return: { ok: true }
+"#,
+    },
+    // Waits for a signal, and for a time.
+    Fed {
+        topic: "requests",
+        text: r#"
+pathway: approval
+on: { topic: requests }
+steps:
+  first: { wait: { signal: approved, timeout: 15s }, on_error: { return: { by: nobody } } }
+  pause: { needs: first, wait: { for: 3s } }
+  second: { needs: pause, when: input.what == 'poison', wait: { signal: approved } }
+  done: { needs: second, http: { service: api, post: "/{{ run.id }}/done" } }
+return: "{{ steps.first.by }}"
+"#,
+    },
+    // Calls others, which call others.
+    Fed {
+        topic: "trips",
+        text: r#"
+pathway: trip
+on: { topic: trips, key: input.customer }
+steps:
+  legs:
+    each: "[1, 2]"
+    as: n
+    call: { pathway: leg, input: { n: "{{ n }}", what: "{{ input.what }}" } }
+    on_error: { return: missed }
+  told: { needs: legs, publish: { topic: archive, key: input.customer, value: { id: "{{ input.id }}" } } }
+return: "{{ steps.legs }}"
+"#,
+    },
+    // Tries a block again; answers on a topic, also while it runs.
+    Fed {
+        topic: "questions",
+        text: r#"
+pathway: question
+on:
+  topic: questions
+  correlation: id
+  reply: { topic: replies, emit: { piece: "{{ emitted }}" }, error: { failed: "{{ error.class }}" } }
+steps:
+  hello: { emit: hello }
+  asked:
+    needs: hello
+    retry: { attempts: 2, delay: 200ms, on: [upstream, outage, timeout] }
+    steps:
+      one: { http: { service: weak, get: "/{{ run.id }}/one/{{ run.attempt }}" }, retry: { attempts: 1 } }
+      other: { needs: one, http: { service: api, get: "/{{ run.id }}/other{{ input.what }}" }, retry: { attempts: 1 } }
+    return: "{{ steps.other.body }}"
+  bye: { needs: asked, emit: bye }
+return: { said: "{{ steps.asked }}" }
+"#,
+    },
+    // Over at once, or refused at once.
+    Fed {
+        topic: "notes",
+        text: r#"
+pathway: note
+on: { topic: notes, key: input.customer }
+steps:
+  told: { publish: { topic: archive, key: input.customer, value: { id: "{{ input.id }}" } } }
+  no: { needs: told, when: input.what == 'poison', fail: { message: no, class: upstream } }
+return: ok
+"#,
+    },
+    // Without a journal.
+    Fed {
+        topic: "plain",
+        text: r#"
+pathway: plain
+durability: none
+on: { topic: plain }
+steps:
+  asked: { when: input.what == 'poison', http: { service: api, get: "/{{ run.id }}/asked" } }
+  told: { needs: asked, publish: { topic: plain_out, key: input.customer, value: { id: "{{ input.id }}" } } }
+"#,
+    },
+];
+
+/// Those that others call or send records to.
+pub(crate) const OTHERS: &[&str] = &[
+    r#"
+pathway: shipment
+on: { topic: shipments, key: input.customer }
+steps:
+  parcels:
+    each: "[1, 2, 3]"
+    as: n
+    max_parallel: 2
+    keep_going: true
+    http: { service: weak, post: "/{{ run.id }}/parcels/{{ n }}" }
+  told: { needs: parcels, publish: { topic: archive, key: input.customer, value: { id: "{{ input.id }}" } } }
+return: ok
+"#,
+    r#"
+pathway: leg
+steps:
+  booked: { http: { service: api, post: "/{{ run.id }}/booked{{ input.what }}" } }
+  seat: { needs: booked, call: { pathway: seat, input: { n: "{{ input.n }}" } } }
+return: "{{ steps.seat }}"
+"#,
+    r#"
+pathway: seat
+steps:
+  pause: { wait: { for: 1s } }
+  taken: { needs: pause, http: { service: weak, post: "/{{ run.id }}/taken" } }
+return: "{{ input.n }}"
+"#,
+];
