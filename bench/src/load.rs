@@ -29,7 +29,7 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    fn new(mut taken: Vec<Duration>, all: Duration) -> Self {
+    pub(crate) fn new(mut taken: Vec<Duration>, all: Duration) -> Self {
         taken.sort();
         Self { taken, all }
     }

@@ -1,8 +1,11 @@
 //! The benchmarks, one subcommand each. README.md tells how the figures are to be read.
 
+mod callers;
 mod check;
 mod clock;
 mod compile;
+mod durable;
+mod echo;
 mod expression;
 mod fan;
 mod gateway;
@@ -14,12 +17,14 @@ mod order;
 mod pathway;
 mod process;
 mod project;
+mod recovery;
 mod report;
 mod server;
 mod soak;
 mod start;
 mod streams;
 mod vm;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -68,12 +73,14 @@ impl Options {
 #[derive(Debug, Subcommand)]
 enum Benchmark {
     Compile(compile::Compile),
+    Durable(durable::Durable),
     Expression(expression::Expressions),
     Fan(fan::Fan),
     Gateway(gateway::Gateway),
     Idle(idle::Idle),
     Journal(journal::Journal),
     Kafka(kafka::Kafka),
+    Recovery(recovery::Recovery),
     Soak(soak::Soak),
     Start(start::Start),
     Streams(streams::Streams),
@@ -87,12 +94,14 @@ fn main() -> ExitCode {
     let Cli { options, benchmark } = Cli::parse();
     let outcome = match benchmark {
         Benchmark::Compile(it) => it.run(&options),
+        Benchmark::Durable(it) => it.run(&options),
         Benchmark::Expression(it) => it.run(&options),
         Benchmark::Fan(it) => it.run(&options),
         Benchmark::Gateway(it) => it.run(&options),
         Benchmark::Idle(it) => it.run(&options),
         Benchmark::Journal(it) => it.run(&options),
         Benchmark::Kafka(it) => it.run(&options),
+        Benchmark::Recovery(it) => it.run(&options),
         Benchmark::Soak(it) => it.run(&options),
         Benchmark::Start(it) => it.run(&options),
         Benchmark::Streams(it) => it.run(&options),

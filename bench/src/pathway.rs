@@ -16,6 +16,9 @@ use pathway_engine::vm::{Effect, Vm};
 /// The pathway of three pure steps.
 pub(crate) const THREE: &str = include_str!("../pathways/three.pathway.yaml");
 
+/// The same steps, each of which calls a service.
+pub(crate) const CALLS: &str = include_str!("../pathways/calls.pathway.yaml");
+
 /// No schema files.
 struct NoSchemas;
 

@@ -54,6 +54,12 @@ impl Process {
         self.children().into_iter().try_fold(own, |sum, child| Ok(sum + child.memory(name)?))
     }
 
+    /// The bytes that it and its children have had written to disks.
+    pub(crate) fn written(self) -> Result<u64, String> {
+        let own = field(&self.folder().join("io"), "write_bytes:")?;
+        self.children().into_iter().try_fold(own, |sum, child| Ok(sum + child.written()?))
+    }
+
     /// How often its threads went to sleep, and so how often they were woken.
     pub(crate) fn wakes(self) -> Result<u64, String> {
         let threads = fs::read_dir(self.folder().join("task")).map_err(text)?;

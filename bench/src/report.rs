@@ -15,7 +15,7 @@ pub(crate) struct Report {
 
 #[derive(Debug)]
 struct Figure {
-    key: &'static str,
+    key: String,
     unit: &'static str,
     /// By round, rising.
     values: Vec<f64>,
@@ -48,13 +48,13 @@ impl Report {
     /// Adds a figure: its value in each round.
     pub(crate) fn figure(
         &mut self,
-        key: &'static str,
+        key: impl Into<String>,
         unit: &'static str,
         values: impl IntoIterator<Item = f64>,
     ) {
         let mut values: Vec<_> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
-        self.figures.push(Figure { key, unit, values });
+        self.figures.push(Figure { key: key.into(), unit, values });
     }
 
     /// Prints all figures, and nothing else.
@@ -69,14 +69,14 @@ impl Report {
         json.insert("benchmark".into(), self.benchmark.into());
         json.insert("about".into(), self.about.as_str().into());
         for figure in &self.figures {
-            json.insert(figure.key.into(), json!(figure.median()));
+            json.insert(figure.key.clone(), json!(figure.median()));
         }
         let all = self.figures.iter().map(|figure| {
             let (median, min, max) = (figure.median(), figure.least(), figure.most());
             let rounds = figure.values.len();
             let all =
                 json!({"unit": figure.unit, "median": median, "min": min, "max": max, "rounds": rounds});
-            (figure.key.to_owned(), all)
+            (figure.key.clone(), all)
         });
         json.insert("figures".into(), all.collect());
         Value::Object(json)

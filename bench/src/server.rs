@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -49,11 +50,21 @@ impl Target {
         project: Option<&Path>,
         environment: &[(String, String)],
     ) -> Result<Server, String> {
+        let data = tempfile::tempdir().map_err(text)?;
+        self.start_on(Arc::new(data), project, environment)
+    }
+
+    /// The same, on data that are there already.
+    pub(crate) fn start_on(
+        &self,
+        data: Arc<TempDir>,
+        project: Option<&Path>,
+        environment: &[(String, String)],
+    ) -> Result<Server, String> {
         let binary = match &self.binary {
             Some(binary) => binary.clone(),
             None => std::env::current_exe().map_err(text)?.with_file_name("pathway"),
         };
-        let data = tempfile::tempdir().map_err(text)?;
         let mut command = Command::new(&binary);
         command.args(["serve", "--config", "listen=127.0.0.1:0", "--config", "admin=127.0.0.1:0"]);
         // The finance app asks for tokens that are verified; nobody calls it with one here.
@@ -69,7 +80,7 @@ impl Target {
         let child = command
             .spawn()
             .map_err(|error| format!("`{}` was not started, is it built? {error}", binary.display()))?;
-        let mut server = Server { child, address: String::new(), ready_after: Duration::ZERO, _data: data };
+        let mut server = Server { child, address: String::new(), ready_after: Duration::ZERO, data };
         server.wait_until_ready(began)?;
         Ok(server)
     }
@@ -83,7 +94,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// From before its process was made until it said that it was ready.
     pub(crate) ready_after: Duration,
-    _data: TempDir,
+    /// Its data folder.
+    pub(crate) data: Arc<TempDir>,
 }
 
 impl Server {

@@ -7,7 +7,7 @@ use super::{Gateway, Problem, capacity, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
 use crate::facts::Facts;
-use crate::store::{Run, Store, StoreError, Watch};
+use crate::store::{News, Run, Store, StoreError, Watch};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use pathway_engine::Value;
@@ -35,6 +35,8 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Followed {
     pub(super) id: String,
+    /// Whether it is known to be there.
+    is_there: bool,
     watch: Watch,
 }
 
@@ -96,7 +98,7 @@ impl Asked {
     pub(super) async fn publish(&self, gateway: &Gateway, plan: &Plan) -> Result<Followed, Problem> {
         let store = &gateway.parts.store;
         if let Some(known) = self.known(gateway, plan).await? {
-            return Ok(Followed::new(&**store, known.public_id));
+            return Ok(Followed::there(&**store, known.public_id));
         }
         capacity::check(&gateway.parts, plan, self.deadline.is_some())?;
         let record = self.record(gateway, plan)?;
@@ -121,27 +123,30 @@ impl Asked {
     }
 
     /// Waits until the run is admitted. Where another request with the same key came first, it is
-    /// that one's.
+    /// that one's which is followed from then on.
     pub(super) async fn admitted(
         &self,
         followed: &mut Followed,
         gateway: &Gateway,
         plan: &Plan,
-    ) -> Result<Run, Problem> {
-        let store = &gateway.parts.store;
-        // Not marked as read: that it was dropped may have been told of already.
-        if let Some(run) = store.run(&followed.id).await? {
-            return Ok(run);
+    ) -> Result<(), Problem> {
+        if followed.is_there {
+            return Ok(());
         }
+        let store = &gateway.parts.store;
         // It is told of once: when it is admitted, or dropped for a duplicate.
         followed.changed().await?;
-        if let Some(run) = followed.read_now(&**store).await? {
-            return Ok(run);
+        followed.is_there = match followed.watch.news() {
+            News::GoesOn | News::Ended(_) => true,
+            News::Something => store.run(&followed.id).await?.is_some(),
+        };
+        if followed.is_there {
+            return Ok(());
         }
         match self.known(gateway, plan).await? {
             Some(run) => {
-                *followed = Followed::new(&**store, run.public_id.clone());
-                Ok(run)
+                *followed = Followed::there(&**store, run.public_id);
+                Ok(())
             }
             None => {
                 let detail = "there was a run of this already";
@@ -152,8 +157,14 @@ impl Asked {
 }
 
 impl Followed {
+    /// One that may come.
     pub(super) fn new(store: &dyn Store, id: String) -> Self {
-        Self { watch: store.watch_run(&id), id }
+        Self { watch: store.watch_run(&id), is_there: false, id }
+    }
+
+    /// One that is there.
+    pub(super) fn there(store: &dyn Store, id: String) -> Self {
+        Self { is_there: true, ..Self::new(store, id) }
     }
 
     /// The run as it is now; later changes are told of.
@@ -166,15 +177,19 @@ impl Followed {
         self.watch.changed().await
     }
 
-    /// Waits until the run has ended.
-    pub(super) async fn ended(
-        &mut self,
-        store: &dyn Store,
-    ) -> Result<(Run, Result<Value, Failure>), Problem> {
+    /// Waits until the run, which is there, has ended. How is told by the commit that ended it; where
+    /// it was not, the store is asked.
+    pub(super) async fn ended(&mut self, store: &dyn Store) -> Result<Result<Value, Failure>, Problem> {
         loop {
-            let run = self.read_now(store).await?.ok_or_else(Problem::no_run)?;
-            if let Some(outcome) = outcome::of(&run) {
-                return Ok((run, outcome));
+            match self.watch.news() {
+                News::Ended(ended) => return Ok(outcome::told(&ended)),
+                News::GoesOn => {}
+                News::Something => {
+                    let run = store.run(&self.id).await?.ok_or_else(Problem::no_run)?;
+                    if let Some(outcome) = outcome::of(&run) {
+                        return Ok(outcome);
+                    }
+                }
             }
             self.changed().await?;
         }

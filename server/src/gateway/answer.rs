@@ -13,13 +13,12 @@ use serde_json::json;
 
 use super::Problem;
 use super::prefer::Prefer;
-use crate::store::Run;
 
-/// The outcome of a run, of a door that waited for it.
-pub(super) fn finished(plan: &Plan, run: &Run, outcome: Result<Value, Failure>) -> Result<Response, Problem> {
-    let answer = outcome.map_err(|failure| Problem::of(&failure).about_run(&run.public_id))?;
+/// The outcome of a run, of a door that waited for it. The correlation id of its run is the run's.
+pub(super) fn finished(plan: &Plan, run: &str, outcome: Result<Value, Failure>) -> Result<Response, Problem> {
+    let answer = outcome.map_err(|failure| Problem::of(&failure).about_run(run))?;
     let answer = match &plan.door.correlation {
-        Some(field) => value::with_field(&answer, &field.value, Value::from(run.correlation.as_str())),
+        Some(field) => value::with_field(&answer, &field.value, Value::from(run)),
         None => answer,
     };
     let json = HeaderValue::from_static("application/json");

@@ -52,7 +52,11 @@ async fn serve(
             let admitted = asked.admitted(&mut followed, gateway, plan);
             match tokio::time::timeout(http.timeout, admitted).await {
                 Err(_elapsed) => Err(answer::late(&asked.id)),
-                Ok(run) => run.map(|run| stream::of_door(gateway, plan, &run, &asked.caller)),
+                Ok(Err(problem)) => Err(problem),
+                Ok(Ok(())) => {
+                    let run = followed.read_now(&*gateway.parts.store).await?.ok_or_else(Problem::no_run)?;
+                    Ok(stream::of_door(gateway, plan, &run, &asked.caller))
+                }
             }
         }
     };
@@ -119,10 +123,7 @@ async fn wait(
         followed.ended(&*gateway.parts.store).await
     };
     match tokio::time::timeout(bound, ended).await {
-        Ok(ended) => {
-            let (run, outcome) = ended?;
-            answer::finished(plan, &run, outcome)
-        }
+        Ok(ended) => answer::finished(plan, &followed.id, ended?),
         Err(_elapsed) if prefer.is_given() => Ok(answer::accepted(&followed.id)),
         Err(_elapsed) => Err(answer::late(&followed.id)),
     }
@@ -137,7 +138,7 @@ async fn accept(
 ) -> Result<Response, Problem> {
     let bound = gateway.parts.limits.admission;
     match tokio::time::timeout(bound, asked.admitted(followed, gateway, plan)).await {
-        Ok(run) => run.map(|run| answer::accepted(&run.public_id)),
+        Ok(admitted) => admitted.map(|()| answer::accepted(&followed.id)),
         // Which run answers the key is not known yet; the record is safe.
         Err(_elapsed) if asked.idempotency_key.is_some() => {
             let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;

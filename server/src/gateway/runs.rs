@@ -79,9 +79,9 @@ async fn settled(gateway: &Gateway, run: Run, wait: Duration) -> Result<Run, Pro
         return Ok(run);
     }
     let parts = &gateway.parts;
-    let mut followed = Followed::new(&*parts.store, run.public_id.clone());
+    let mut followed = Followed::there(&*parts.store, run.public_id.clone());
     tokio::select! {
-        ended = followed.ended(&*parts.store) => return ended.map(|(run, _)| run),
+        ended = followed.ended(&*parts.store) => drop(ended?),
         () = tokio::time::sleep(wait) => {}
         () = parts.stop.cancelled() => {}
     }

@@ -12,7 +12,7 @@ use super::holding::Holding;
 use super::lanes::Lane;
 use super::{Admitted, Inner};
 use crate::definition::Definition;
-use crate::store::{Run, RunId, Status, Store, StoreError, Watch};
+use crate::store::{News, Run, RunId, Status, Store, StoreError, Watch};
 use crate::trace::TraceContext;
 
 /// Runs read at once.
@@ -153,16 +153,20 @@ fn is_silent(events: &[Event]) -> bool {
 
 /// Waits until a run is over; what is parked has failed for whoever called it.
 pub(super) async fn outcome_of(store: &dyn Store, mut watch: Watch, public_id: &str) -> Outcome {
+    let read = |stored: Option<&[u8]>| {
+        stored.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_else(|| {
+            Outcome::Failure(Failure::new(Class::Bug, "the run that was called left no outcome"))
+        })
+    };
     loop {
-        match store.run(public_id).await {
-            Ok(Some(run)) if run.status != Status::Ready => {
-                let stored = run.outcome.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
-                return stored.unwrap_or_else(|| {
-                    Outcome::Failure(Failure::new(Class::Bug, "the run that was called left no outcome"))
-                });
-            }
-            Ok(_) => {}
-            Err(error) => return Outcome::Failure(Failure::new(Class::Outage, error.to_string())),
+        match watch.news() {
+            News::Ended(ended) => return read(ended.outcome.as_deref()),
+            News::GoesOn => {}
+            News::Something => match store.run(public_id).await {
+                Ok(Some(run)) if run.status != Status::Ready => return read(run.outcome.as_deref()),
+                Ok(_) => {}
+                Err(error) => return Outcome::Failure(Failure::new(Class::Outage, error.to_string())),
+            },
         }
         if let Err(error) = watch.changed().await {
             return Outcome::Failure(Failure::new(Class::Outage, error.to_string()));

@@ -39,7 +39,7 @@ pub use postgres::{PostgresOptions, PostgresStore, PostgresUrlError};
 pub use sharing::{Epoch, Home, Message, Proof, Tenure};
 pub use sqlite::SqliteStore;
 pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
-pub use watch::{Hub, Subject, Watch};
+pub use watch::{Ended, Hub, News, Notice, Subject, Watch};
 
 /// Milliseconds since 1970, UTC.
 pub type Millis = i64;

@@ -1,15 +1,15 @@
 //! Telling readers that something was committed.
 //!
 //! A topic, run or claim has an entry only while somebody watches it, so memory is bounded by the
-//! watchers. A watch says that something happened, not what: the store is the truth, and a slow
-//! reader misses nothing by being woken once for many changes.
+//! watchers. The store is the truth, and a slow reader misses nothing by being woken once for many
+//! changes; what the last of them made of a run may be told along, so that nobody has to ask for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{Claim, StoreError};
+use super::{Claim, Status, StoreError};
 
 /// What can be watched.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +26,58 @@ pub enum Subject {
     Claim(Claim),
 }
 
+/// What the last change was.
+#[derive(Debug, Clone, Default)]
+pub enum News {
+    /// The store knows.
+    #[default]
+    Something,
+    /// The run is there, and is not over.
+    GoesOn,
+    /// The run is over, or parked.
+    Ended(Arc<Ended>),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Where it stands.
+    pub status: Status,
+    /// The result or failure.
+    pub outcome: Option<Vec<u8>>,
+}
+
+impl News {
+    /// Of a run that has become this.
+    pub(super) fn of(status: Status, outcome: Option<&[u8]>) -> Self {
+        match status {
+            Status::Ready => Self::GoesOn,
+            _ => Self::Ended(Arc::new(Ended { status, outcome: outcome.map(<[u8]>::to_vec) })),
+        }
+    }
+}
+
+/// What is told of a commit.
+#[derive(Debug)]
+pub struct Notice {
+    subject: Subject,
+    news: News,
+}
+
+impl Notice {
+    /// Of something, with what it was.
+    #[must_use]
+    pub const fn new(subject: Subject, news: News) -> Self {
+        Self { subject, news }
+    }
+}
+
+impl From<Subject> for Notice {
+    fn from(subject: Subject) -> Self {
+        Self { subject, news: News::Something }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Watched {
     entries: HashMap<Subject, Entry>,
@@ -34,7 +86,7 @@ struct Watched {
 
 #[derive(Debug)]
 struct Entry {
-    sender: watch::Sender<()>,
+    sender: watch::Sender<News>,
     watches: usize,
 }
 
@@ -53,24 +105,24 @@ impl Hub {
     pub fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
         let mut watched = self.watched();
         if watched.closed.is_some() {
-            let (_, receiver) = watch::channel(());
+            let (_, receiver) = watch::channel(News::Something);
             return Watch { hub: Arc::clone(self), subject, receiver };
         }
         let entry = watched
             .entries
             .entry(subject.clone())
-            .or_insert_with(|| Entry { sender: watch::channel(()).0, watches: 0 });
+            .or_insert_with(|| Entry { sender: watch::channel(News::Something).0, watches: 0 });
         entry.watches += 1;
         let receiver = entry.sender.subscribe();
         Watch { hub: Arc::clone(self), subject, receiver }
     }
 
-    /// Tells that these have changed.
-    pub fn notify(&self, subjects: impl IntoIterator<Item = Subject>) {
+    /// Tells of what was committed.
+    pub fn notify<N: Into<Notice>>(&self, notices: impl IntoIterator<Item = N>) {
         let watched = self.watched();
-        for subject in subjects {
+        for Notice { subject, news } in notices.into_iter().map(Into::into) {
             if let Some(entry) = watched.entries.get(&subject) {
-                entry.sender.send_replace(());
+                entry.sender.send_replace(news);
             }
         }
     }
@@ -78,7 +130,7 @@ impl Hub {
     /// Anything may have happened.
     pub fn notify_all(&self) {
         for entry in self.watched().entries.values() {
-            entry.sender.send_replace(());
+            entry.sender.send_replace(News::Something);
         }
     }
 
@@ -102,13 +154,18 @@ impl Hub {
 pub struct Watch {
     hub: Arc<Hub>,
     subject: Subject,
-    receiver: watch::Receiver<()>,
+    receiver: watch::Receiver<News>,
 }
 
 impl Watch {
     /// Says that what is committed by now will be read.
     pub fn mark(&mut self) {
         self.receiver.mark_unchanged();
+    }
+
+    /// What the last change was that was told; marks it as read. Nothing that is told is older than it.
+    pub fn news(&mut self) -> News {
+        self.receiver.borrow_and_update().clone()
     }
 
     /// Waits for a change that was committed after the last mark. Safe to cancel.

@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use super::blob::{self, Stored};
 use super::writer::{Change, Context};
 use super::{append, publish, source};
-use crate::store::watch::Subject;
+use crate::store::watch::{News, Notice, Subject};
 use crate::store::{Admission, Admit, Conflict, DuplicateOf, NewRun, Offset, RunId, StoreError};
 
 impl Change for Admit {
@@ -73,9 +73,8 @@ impl<'c> Insertion<'c> {
         run: &NewRun,
         origin: Origin,
     ) -> Result<Admission, StoreError> {
-        for id in std::iter::once(&run.public_id).chain(&run.correlation) {
-            context.changed.push(Subject::Run(id.clone()));
-        }
+        context.changed.extend(run.correlation.clone().map(|id| Notice::from(Subject::Run(id))));
+        let subject = Subject::Run(run.public_id.clone());
         let definition = self.definition(&run.digest)?;
         let connection = self.connection;
         let (offset, source, parent) = match origin {
@@ -110,8 +109,10 @@ impl<'c> Insertion<'c> {
             let id = RunId(connection.last_insert_rowid());
             append::insert_stream(connection, id, &run.stream)?;
             publish::send(context, &run.records, source)?;
+            context.changed.push(Notice::new(subject, News::of(run.status, run.outcome.as_deref())));
             return Ok(Admission::Inserted(id));
         }
+        context.changed.push(subject.into());
         blob::release(connection, started.blob().into_iter().chain(outcome.blob()))?;
         Ok(find_duplicate(connection, run, source.zip(offset))?)
     }

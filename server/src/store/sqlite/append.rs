@@ -6,7 +6,7 @@ use super::admit::{Insertion, Origin};
 use super::blob::{self, Stored};
 use super::writer::{Change, Context};
 use super::{claims, inbox, publish, source};
-use crate::store::watch::Subject;
+use crate::store::watch::{News, Notice, Subject};
 use crate::store::{
     Append, Appended, Conflict, NewEvent, RunId, Status, StatusChange, StoreError, StreamRow,
 };
@@ -30,7 +30,12 @@ impl Change for Append {
         }
         inbox::delete(context.connection, &self.received)?;
         if self.status.is_some() || !self.stream.is_empty() {
-            context.changed.push(Subject::Run(public_id));
+            let news = match &self.status {
+                Some(change) => News::of(change.status, change.outcome.as_deref()),
+                None if status == Status::Ready => News::GoesOn,
+                None => News::Something,
+            };
+            context.changed.push(Notice::new(Subject::Run(public_id), news));
         }
         let offsets = publish::send(context, &self.records, source)?;
         let parent = Origin::Parent(self.run, source);
@@ -57,7 +62,7 @@ impl Change for AppendStream {
     fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError> {
         let Head { public_id, .. } = expect_unfinished(context.connection, self.run)?;
         insert_stream(context.connection, self.run, &self.rows)?;
-        context.changed.push(Subject::Run(public_id));
+        context.changed.push(Subject::Run(public_id).into());
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn release(context: &mut Context<'_>, run: RunId, released: &[Release
                 .execute(params![pathway, step, key, run.0, instance])?,
         };
         if changed > 0 {
-            context.changed.push(Subject::Claim(claim.clone()));
+            context.changed.push(Subject::Claim(claim.clone()).into());
         }
     }
     Ok(())
@@ -63,7 +63,7 @@ pub(super) fn release_all(context: &mut Context<'_>, run: RunId) -> Result<(), S
     )?;
     let claim = |row: &Row<'_>| Ok(Claim { pathway: row.get(0)?, step: row.get(1)?, key: row.get(2)? });
     for claim in delete.query_map(params![run.0], claim)? {
-        context.changed.push(Subject::Claim(claim?));
+        context.changed.push(Subject::Claim(claim?).into());
     }
     Ok(())
 }

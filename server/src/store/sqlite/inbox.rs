@@ -35,7 +35,7 @@ impl Change for Post {
             .connection
             .prepare_cached("INSERT INTO inbox (run, payload) VALUES (?1, ?2)")?
             .execute(params![self.run.0, self.payload])?;
-        context.changed.push(Subject::Inbox);
+        context.changed.push(Subject::Inbox.into());
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn insert(
             source,
         ])?;
     }
-    context.changed.push(Subject::Outbox);
+    context.changed.push(Subject::Outbox.into());
     Ok(())
 }
 

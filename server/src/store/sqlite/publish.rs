@@ -59,7 +59,7 @@ fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result<Vec<Offset
             ])?;
             offsets.push(offset);
         }
-        context.changed.push(Subject::Topic(first.topic.clone()));
+        context.changed.push(Subject::Topic(first.topic.clone()).into());
     }
     Ok(offsets)
 }

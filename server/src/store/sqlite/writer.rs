@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::store::folder::Folder;
 use crate::store::stop::{Stop, Stopped};
-use crate::store::watch::{Hub, Subject};
+use crate::store::watch::{Hub, Notice};
 use crate::store::{Answer, Outlet, StoreError};
 
 /// Changes in one transaction.
@@ -26,7 +26,7 @@ pub(super) struct Context<'a> {
     /// Where the records go that runs send.
     pub(super) outlet: Outlet,
     /// What to notify if it is committed.
-    pub(super) changed: &'a mut Vec<Subject>,
+    pub(super) changed: &'a mut Vec<Notice>,
 }
 
 /// Something to do in the writer's transaction.
@@ -165,7 +165,7 @@ fn transact(
     connection: &Connection,
     outlet: Outlet,
     batch: &mut [Box<dyn Job>],
-    changed: &mut Vec<Subject>,
+    changed: &mut Vec<Notice>,
 ) -> Result<(), StoreError> {
     execute(connection, "BEGIN IMMEDIATE")?;
     let outcome = batch.iter_mut().try_for_each(|job| {
