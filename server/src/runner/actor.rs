@@ -113,13 +113,15 @@ impl Actor {
             let sealed = inner.open(started.sealed.as_deref()?, &plan, &run.public_id).ok()?;
             sealed.token.map(Secret::new).map(Arc::new)
         });
-        let is_new = run.events.len() == 1;
-        let vm = if is_new {
-            Vm::new(plan)
-        } else {
-            Vm::replay(plan, &run.events).map_err(|why| why.to_string())?
-        };
-        let vm = if inner.observers.receiver_count() > 0 { vm.traced() } else { vm };
+        let vm = Vm::new(plan);
+        let mut vm = if inner.observers.receiver_count() > 0 { vm.traced() } else { vm };
+        if run.taken_up {
+            vm.follow(&run.events).map_err(|why| why.to_string())?;
+        }
+        if run.events.len() > 1 {
+            // It was observed when it happened.
+            drop(vm.take_trace());
+        }
         Ok(Self {
             seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
             rows: 0,
@@ -149,8 +151,8 @@ impl Actor {
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
-        let is_taken_up = self.run.events.len() > 1 || self.run.called_off.is_some();
-        let mut effects = if self.run.events.len() == 1 { self.first() } else { self.again().await? };
+        let is_taken_up = self.run.taken_up;
+        let mut effects = if is_taken_up { self.again().await? } else { self.first() };
         if let Some(reason) = self.run.called_off.take() {
             self.tell(Kind::Cancelled { reason }, &mut effects);
             forget_abandoned(&mut effects);
@@ -265,10 +267,15 @@ impl Actor {
             let _applied = self.vm.apply(event, &mut effects);
         }
         self.observe_trace();
-        if let Some(reason) = super::ending::given_up(&self.run, &self.inner.clock) {
-            self.tell(Kind::Cancelled { reason }, &mut effects);
-        }
+        self.give_up(&mut effects);
         effects
+    }
+
+    /// Calls a run off that has not begun, if whoever asked waits no longer.
+    fn give_up(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(reason) = super::ending::given_up(&self.run, &self.inner.clock) {
+            self.tell(Kind::Cancelled { reason }, effects);
+        }
     }
 
     /// After a restart: what is still to be performed.
@@ -283,7 +290,11 @@ impl Actor {
                 Said::Reset => self.heard.remove(piece.step.as_str()),
             };
         }
+        self.observe_trace();
         let mut effects = Vec::new();
+        if self.run.events.len() == 1 && rows.is_empty() {
+            self.give_up(&mut effects);
+        }
         for Unfinished { effect, sent } in self.vm.in_flight() {
             match self.lost(&effect, sent, &emitted) {
                 None => effects.push(effect),

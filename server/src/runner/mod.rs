@@ -216,6 +216,9 @@ struct Admitted {
     called_off: Option<Failure>,
     /// Whether it was parked and goes on: its caller has been answered.
     redriven: bool,
+    /// Whether it was read back, and so may have begun already, even if its journal does not say so:
+    /// what it streams is beside that.
+    taken_up: bool,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among those that wait to begin.

@@ -96,6 +96,7 @@ impl Inner {
             room: None,
             finished: None,
             called_off: None,
+            taken_up: true,
             redriven: events.iter().any(|event| matches!(event.kind, Kind::Redriven { .. })),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
