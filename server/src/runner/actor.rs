@@ -19,7 +19,7 @@ use super::slots::{RunSlots, Share};
 use super::{Admitted, Inner, Observed};
 use crate::piece::{Piece, Said};
 use crate::seal::Secret;
-use crate::store::{Conflict, StoreError};
+use crate::store::{Conflict, Status, StatusChange, StoreError};
 
 /// Messages that may wait for a run.
 pub(super) const MAILBOX: usize = 256;
@@ -151,6 +151,12 @@ impl Actor {
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
+        if self.run.waits {
+            // From here on it is the first of its lane, also after a restart.
+            let at = self.inner.clock.millis();
+            let status = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at };
+            self.commit_with(Some(status)).await?;
+        }
         let is_taken_up = self.run.taken_up;
         let mut effects = if is_taken_up { self.again().await? } else { self.first() };
         if let Some(reason) = self.run.called_off.take() {

@@ -191,6 +191,7 @@ impl Inner {
             finished: None,
             redriven: false,
             called_off: None,
+            waits: false,
             taken_up: false,
             trace,
             events: vec![started],

@@ -216,6 +216,8 @@ struct Admitted {
     called_off: Option<Failure>,
     /// Whether it was parked and goes on: its caller has been answered.
     redriven: bool,
+    /// Whether it was redriven and has not gone on since.
+    waits: bool,
     /// Whether it was read back, and so may have begun already, even if its journal does not say so:
     /// what it streams is beside that.
     taken_up: bool,

@@ -73,7 +73,7 @@ impl Runner {
         let seq = u32::try_from(admitted.events.len()).unwrap_or(u32::MAX);
         let payload = self.inner.encode(&admitted.plan, &admitted.public_id, &event);
         let at = event.at.as_millisecond();
-        let status = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at };
+        let status = StatusChange { status: Status::Ready, outcome: None, wake_at: Some(at), at };
         let change = Append {
             proof: admitted.proof(),
             events: vec![NewEvent { kind: event.name(), payload }],
@@ -85,7 +85,7 @@ impl Runner {
         let holds = admitted.plan.door.park_holds;
         let mut events = admitted.events;
         events.push(event);
-        let mut admitted = Admitted { events, redriven: true, room: Some(room), ..admitted };
+        let mut admitted = Admitted { events, redriven: true, waits: true, room: Some(room), ..admitted };
         if holds {
             // It holds its lane already.
             admitted.queued = self.inner.queue.enter(&admitted.plan.name);
