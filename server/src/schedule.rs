@@ -108,6 +108,7 @@ impl Scheduler {
         loop {
             let wait = self.tick(now()).await;
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
             }

@@ -19,7 +19,7 @@ use super::slots::{RunSlots, Share};
 use super::{Admitted, Inner, Observed};
 use crate::piece::{Piece, Said};
 use crate::seal::Secret;
-use crate::store::{Conflict, StoreError};
+use crate::store::{Conflict, Status, StatusChange, StoreError};
 
 /// Messages that may wait for a run.
 pub(super) const MAILBOX: usize = 256;
@@ -117,13 +117,15 @@ impl Actor {
             let sealed = inner.open(started.sealed.as_deref()?, &plan, &run.public_id).ok()?;
             sealed.token.map(Secret::new).map(Arc::new)
         });
-        let is_new = run.events.len() == 1;
-        let vm = if is_new {
-            Vm::new(plan)
-        } else {
-            Vm::replay(plan, &run.events).map_err(|why| why.to_string())?
-        };
-        let vm = if inner.observers.receiver_count() > 0 { vm.traced() } else { vm };
+        let vm = Vm::new(plan);
+        let mut vm = if inner.observers.receiver_count() > 0 { vm.traced() } else { vm };
+        if run.taken_up {
+            vm.follow(&run.events).map_err(|why| why.to_string())?;
+        }
+        if run.events.len() > 1 {
+            // It was observed when it happened.
+            drop(vm.take_trace());
+        }
         Ok(Self {
             seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
             rows: 0,
@@ -154,8 +156,14 @@ impl Actor {
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
-        let is_taken_up = self.run.events.len() > 1 || self.run.called_off.is_some();
-        let mut effects = if self.run.events.len() == 1 { self.first() } else { self.again().await? };
+        if self.run.waits {
+            // From here on it is the first of its lane, also after a restart.
+            let at = self.inner.clock.millis();
+            let status = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at };
+            self.commit_with(Some(status)).await?;
+        }
+        let is_taken_up = self.run.taken_up;
+        let mut effects = if is_taken_up { self.again().await? } else { self.first() };
         if let Some(reason) = self.run.called_off.take() {
             self.tell(Kind::Cancelled { reason }, &mut effects);
             forget_abandoned(&mut effects);
@@ -273,10 +281,15 @@ impl Actor {
             let _applied = self.vm.apply(event, &mut effects);
         }
         self.observe_trace();
-        if let Some(reason) = super::ending::given_up(&self.run, &self.inner.clock) {
-            self.tell(Kind::Cancelled { reason }, &mut effects);
-        }
+        self.give_up(&mut effects);
         effects
+    }
+
+    /// Calls a run off that has not begun, if whoever asked waits no longer.
+    fn give_up(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(reason) = super::ending::given_up(&self.run, &self.inner.clock) {
+            self.tell(Kind::Cancelled { reason }, effects);
+        }
     }
 
     /// After a restart: what is still to be performed.
@@ -294,7 +307,11 @@ impl Actor {
                 Said::Reset => drop(self.heard.remove(&step)),
             }
         }
+        self.observe_trace();
         let mut effects = Vec::new();
+        if self.run.events.len() == 1 && rows.is_empty() {
+            self.give_up(&mut effects);
+        }
         self.go_on_with(self.vm.in_flight(), &mut effects);
         Ok(effects)
     }

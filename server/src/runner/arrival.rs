@@ -199,6 +199,8 @@ impl Inner {
             finished: None,
             silent: false,
             called_off: None,
+            waits: false,
+            taken_up: false,
             trace,
             events: vec![started],
         };

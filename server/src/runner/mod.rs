@@ -220,6 +220,11 @@ struct Admitted {
     called_off: Option<Failure>,
     /// Whether nobody is answered: it was parked and goes on, or it runs another one again.
     silent: bool,
+    /// Whether it was redriven and has not gone on since.
+    waits: bool,
+    /// Whether it was read back, and so may have begun already, even if its journal does not say so:
+    /// what it streams is beside that.
+    taken_up: bool,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among those that wait to begin.

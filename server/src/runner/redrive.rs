@@ -73,7 +73,7 @@ impl Runner {
         let seq = u32::try_from(admitted.events.len()).unwrap_or(u32::MAX);
         let payload = self.inner.encode(&admitted.plan, &admitted.public_id, &event);
         let at = event.at.as_millisecond();
-        let status = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at };
+        let status = StatusChange { status: Status::Ready, outcome: None, wake_at: Some(at), at };
         let change = Append {
             proof: admitted.proof(),
             events: vec![NewEvent { kind: event.name(), payload }],
@@ -84,7 +84,7 @@ impl Runner {
         tracing::info!(pathway = %admitted.plan.name, run = admitted.public_id, "redriven");
         let mut events = admitted.events;
         events.push(event);
-        let mut admitted = Admitted { events, silent: true, room: Some(room), ..admitted };
+        let mut admitted = Admitted { events, silent: true, waits: true, room: Some(room), ..admitted };
         let lane = admitted.lane.as_ref();
         if lane.is_some_and(|lane| self.inner.lanes.is_head(lane, id)) {
             // It holds its lane already.

@@ -161,6 +161,8 @@ impl Inner {
             holding: None,
             queued: None,
             called_off: None,
+            waits: false,
+            taken_up: false,
             correlation: id,
             from_http: started.caller.is_some(),
             source: None,

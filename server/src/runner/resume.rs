@@ -25,7 +25,7 @@ impl Inner {
         let mut count = 0_usize;
         // Where those stand that have called others; they were admitted before them.
         let mut callers: HashMap<RunId, Status> = HashMap::new();
-        let mut redriven = Vec::new();
+        let mut waiting = Vec::new();
         loop {
             let page = match holding {
                 None => self.store.unfinished(after, PAGE).await?,
@@ -42,34 +42,48 @@ impl Inner {
                     // Of one that is over.
                     _ if caller == Some(None) => self.call_off(run, holding).await?,
                     Status::Parked => self.keep_held(&run, holding),
+                    // Those that have not gone on yet after a redrive are behind all others in their
+                    // lane, which may have begun meanwhile.
+                    _ if run.wake_at.is_some() && !self.holds(&run.pathway) => waiting.push(run),
                     _ => {
                         count += 1;
-                        let Some(mut admitted) = self.read_back(run).await? else { continue };
-                        if let Some(holding) = holding {
-                            admitted.belong_to(holding);
-                        }
-                        match caller {
-                            None if admitted.waits_for_its_lane() => redriven.push(admitted),
-                            None => self.enter(admitted),
-                            // Whoever called it is parked, and may be redriven.
-                            Some(_) => self.begin(admitted),
-                        }
+                        self.take_up(run, holding).await?;
                     }
                 }
             }
         }
-        // They were behind those of their lanes, and may have to wait for what these have claimed.
-        redriven.into_iter().for_each(|run| self.enter(run));
+        count += waiting.len();
+        for run in waiting {
+            self.take_up(run, holding).await?;
+        }
         if count > 0 {
             tracing::info!(runs = count, "taken up where they were");
         }
         Ok(())
     }
 
+    async fn take_up(self: &Arc<Self>, run: Run, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
+        let is_called = run.parent.is_some();
+        let Some(mut admitted) = self.read_back(run).await? else { return Ok(()) };
+        if let Some(holding) = holding {
+            admitted.belong_to(holding);
+        }
+        match is_called {
+            false => self.enter(admitted),
+            // Whoever called it is parked, and may be redriven.
+            true => self.begin(admitted),
+        }
+        Ok(())
+    }
+
+    /// Whether parked runs of a pathway hold their lanes.
+    fn holds(&self, pathway: &str) -> bool {
+        self.program.pathways.get(pathway).is_some_and(|plan| plan.door.park_holds)
+    }
+
     /// A parked run may hold its lane.
     fn keep_held(&self, run: &Run, holding: Option<&Arc<Holding>>) {
-        let holds = self.program.pathways.get(run.pathway.as_str()).is_some_and(|plan| plan.door.park_holds);
-        if let (true, Some(key)) = (holds, &run.lane) {
+        if let (true, Some(key)) = (self.holds(&run.pathway), &run.lane) {
             let home = holding.map(|holding| holding.home().clone());
             self.lanes.hold(Lane { home, pathway: run.pathway.clone(), key: key.clone() }, run.id);
         }
@@ -107,6 +121,8 @@ impl Inner {
             finished: None,
             called_off: None,
             silent: is_silent(&events),
+            waits: run.wake_at.is_some(),
+            taken_up: true,
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
             plan,
@@ -114,13 +130,6 @@ impl Inner {
             trace: started(&events).and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
             events,
         }))
-    }
-}
-
-impl Admitted {
-    /// Whether it was redriven, and nothing has happened since.
-    fn waits_for_its_lane(&self) -> bool {
-        self.events.last().is_some_and(|event| matches!(event.kind, Kind::Redriven { .. }))
     }
 }
 

@@ -192,7 +192,7 @@ pub struct StatusChange {
     pub status: Status,
     /// The result or failure, of a run that is not ready.
     pub outcome: Option<Vec<u8>>,
-    /// When a ready run has something to do again, if it sleeps.
+    /// Since when a ready run waits for its turn, that was redriven and has not gone on yet.
     pub wake_at: Option<Millis>,
     /// When it changed.
     pub at: Millis,

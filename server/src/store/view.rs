@@ -42,7 +42,7 @@ pub struct Run {
     pub rerun_of: Option<String>,
     /// Where it stands.
     pub status: Status,
-    /// When it has something to do again, if it sleeps.
+    /// Since when it waits for its turn, if it was redriven and has not gone on yet.
     pub wake_at: Option<Millis>,
     /// When it was admitted.
     pub created_at: Millis,

@@ -66,6 +66,8 @@ names! {
         LostOffset = "lost offset",
         /// Work is given to others without need.
         Rebalance = "rebalance",
+        /// The bus gives a partition away from where it was a while ago.
+        StalePosition = "stale position",
         /// A producer sends a record twice.
         SentTwice = "record sent twice",
         /// A service cannot be reached.
@@ -74,6 +76,8 @@ names! {
         Hang = "hanging call",
         /// A service does what it is asked, and its answer is lost.
         LostAnswer = "lost answer",
+        /// … in the middle of it.
+        CutAnswer = "cut answer",
         /// A service answers 503.
         Unavailable = "answer 503",
         /// A service answers 429, and when to come back.
@@ -94,8 +98,12 @@ names! {
         PublishNonsense = "publish nonsense",
         /// One with an id that was there before.
         PublishAgain = "publish a known id",
+        /// A schedule's time has come.
+        Tick = "tick",
         /// A process is started again.
         Restart = "restart",
+        /// … with other pathways than before.
+        Deploy = "deploy",
         /// One is stopped in order.
         Stop = "stop",
         /// A run is sent a signal.

@@ -34,7 +34,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use happening::Coverage;
+use mutation::Mutation;
 use play::{Played, play};
+
+/// With so many seeds everything must have happened.
+const ENOUGH: u64 = 1_000;
+/// Within so many seeds a guard must be missed that is gone.
+const MISSED: u64 = 400;
 
 /// A number from the environment.
 fn given(name: &str) -> Option<u64> {
@@ -56,13 +62,16 @@ fn told(played: &Played) -> Option<String> {
     Some(told)
 }
 
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Plays seeds, one per processor at a time.
 fn play_all(seeds: u64) -> (Coverage, Vec<String>) {
     let next = AtomicU64::new(0);
     let (coverage, broken) = (Mutex::new(Coverage::default()), Mutex::new(Vec::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..threads() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -81,9 +90,33 @@ fn play_all(seeds: u64) -> (Coverage, Vec<String>) {
 
 #[test]
 fn whatever_happens_promises_are_kept() {
-    let (coverage, broken) = play_all(given("PATHWAY_SEEDS").unwrap_or(1_000));
+    let seeds = given("PATHWAY_SEEDS").unwrap_or(1_000);
+    let (coverage, broken) = play_all(seeds);
     println!("{coverage}");
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+    let missing = coverage.missing();
+    assert!(seeds < ENOUGH || missing.is_empty(), "in {seeds} seeds these never happened: {missing:?}");
+}
+
+#[test]
+fn a_guard_that_is_gone_is_missed() {
+    let next = AtomicU64::new(0);
+    let missed = |mutation| (0..MISSED).find(|seed| play(*seed, Some(mutation), false).broken.is_some());
+    let unmissed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads() {
+            scope.spawn(|| {
+                while let Some(mutation) = Mutation::ALL.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+                    match missed(*mutation) {
+                        Some(seed) => println!("{mutation:?} is missed by seed {seed}"),
+                        None => unmissed.lock().unwrap().push(*mutation),
+                    }
+                }
+            });
+        }
+    });
+    let unmissed = unmissed.into_inner().unwrap();
+    assert!(unmissed.is_empty(), "nobody misses {unmissed:?}");
 }
 
 #[test]

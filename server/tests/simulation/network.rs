@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use pathway_engine::Value;
-use pathway_engine::vm::{Class, Failure, HttpRequest};
+use pathway_engine::vm::{Class, Failure, HttpRequest, Parse};
 use pathway_server::effects::http::{Context, Target, Transport};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -18,6 +18,9 @@ use super::mutation::Mutation;
 /// What a path has that is always answered with 400.
 pub(crate) const POISON: &str = "poison";
 
+/// What is answered piece by piece.
+const PIECES: [&str; 3] = ["one ", "two ", "three"];
+
 /// A process's way to services.
 #[derive(Debug)]
 pub(crate) struct Network {
@@ -25,7 +28,13 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    async fn call(&self, request: &HttpRequest, key: &str, limit: Duration) -> Result<Value, Failure> {
+    async fn call(
+        &self,
+        request: &HttpRequest,
+        key: &str,
+        limit: Duration,
+        pieces: Option<mpsc::Sender<Value>>,
+    ) -> Result<Value, Failure> {
         let (life, world) = (&self.life, &self.life.world);
         let fresh = || format!("{:016x}", world.draw("keys", |random| random.next()));
         let key = if world.is_mutated(Mutation::FreshKeys) { fresh() } else { key.to_owned() };
@@ -60,10 +69,43 @@ impl Network {
         if request.path.contains(POISON) || world.strikes(Fault::Rejected, who) {
             return Err(answered(request, Class::Upstream, 400));
         }
+        if request.parse == Parse::Sse {
+            if let Some(pieces) = pieces {
+                self.say(request, &pieces).await?;
+            }
+            return Ok(streamed());
+        }
         let body = Value::from_pairs([("done", Value::from(request.path.as_str()))]);
         let none = Value::from_pairs(std::iter::empty::<(Value, Value)>());
         Ok(Value::from_pairs([("status", Value::from(200)), ("headers", none), ("body", body)]))
     }
+}
+
+impl Network {
+    /// Answers piece by piece, if nothing comes in between.
+    async fn say(&self, request: &HttpRequest, pieces: &mpsc::Sender<Value>) -> Result<(), Failure> {
+        for piece in PIECES {
+            self.life.wait(self.life.world.moment("calls")).await.map_err(dead)?;
+            if self.life.world.strikes(Fault::CutAnswer, &self.life.name) {
+                return Err(failure(request, Class::Outage, "broke off its answer"));
+            }
+            // Nobody may listen any more.
+            let _over = pieces.send(Value::from(piece)).await;
+        }
+        Ok(())
+    }
+}
+
+/// What a stream comes to.
+fn streamed() -> Value {
+    let none = Value::from_pairs(std::iter::empty::<(Value, Value)>());
+    Value::from_pairs([
+        ("status", Value::from(200)),
+        ("headers", none),
+        ("body", Value::from(())),
+        ("text", Value::from(PIECES.concat())),
+        ("chunks", Value::from_iter(PIECES)),
+    ])
 }
 
 impl Transport for Network {
@@ -72,11 +114,11 @@ impl Transport for Network {
         target: &'a Target,
         request: &'a HttpRequest,
         context: &'a Context<'a>,
-        _: Option<mpsc::Sender<Value>>,
+        pieces: Option<mpsc::Sender<Value>>,
     ) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
             let limit = request.timeout.unwrap_or(target.timeout);
-            let call = self.call(request, context.idempotency_key, limit);
+            let call = self.call(request, context.idempotency_key, limit, pieces);
             let slow = |_| Err(failure(request, Class::Timeout, &format!("took longer than {limit:?}")));
             timeout(limit, call).await.unwrap_or_else(slow)
         })

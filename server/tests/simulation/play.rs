@@ -99,7 +99,7 @@ async fn live(world: &Arc<World>) {
 
 /// Makes the topics, and says what is promised of them.
 fn set_up(outside: &Outside) {
-    let compiled = compiled();
+    let compiled = compiled(0);
     let world = &outside.world;
     let setting = world.swarm.setting;
     let mut promises = world.promises();

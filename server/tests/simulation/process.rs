@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pathway_engine::expression::Variables;
 use pathway_server::bus::{Bus, EmbeddedBus};
-use pathway_server::definition::Definition;
 use pathway_server::runner::{Parts, Runner};
+use pathway_server::schedule::Scheduler;
 use pathway_server::seal::SealKeys;
 use pathway_server::store::Store;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use super::life::Life;
 use super::network::Network;
 use super::store::{Database, Handle};
 use super::swarm::Setting;
-use super::workload::compiled;
+use super::workload::{Compiled, compiled};
 use super::world::{World, lock};
 
 /// How long one that is stopped in order may take.
@@ -65,12 +65,12 @@ impl Process {
     /// Keeps one running.
     pub(crate) async fn keep_running(self: Arc<Self>) {
         let world = self.outside.world.clone();
-        let mut number = 0;
+        let (mut number, mut version) = (0, 0);
         loop {
             number += 1;
             let life = Arc::new(Life::new(world.clone(), format!("{}.{number}", self.name)));
             world.note(&life.name, "starts");
-            if let Some(running) = self.start(&life).await {
+            if let Some(running) = self.start(&life, version).await {
                 *lock(&self.running) = Some(running.clone());
                 self.live(running).await;
                 *lock(&self.running) = None;
@@ -81,25 +81,30 @@ impl Process {
             world.expect(|promises| promises.survived(&memory));
             tokio::time::sleep(world.while_("restarts", RESTART)).await;
             world.did(Operation::Restart);
+            if world.swarm.changes && world.draw("restarts", |random| random.happens(5_000)) {
+                version += 1;
+                world.did(Operation::Deploy);
+                world.note(&self.name, format!("has version {version} now"));
+            }
         }
     }
 
-    async fn start(&self, life: &Arc<Life>) -> Option<Running> {
+    async fn start(&self, life: &Arc<Life>, version: usize) -> Option<Running> {
         let Outside { database, broker, keys, .. } = &self.outside;
         let store: Arc<dyn Store> = Arc::new(Handle::open(database, life));
         let bus: Arc<dyn Bus> = match life.world.swarm.setting {
             Setting::Embedded => Arc::new(EmbeddedBus::new(store.clone())),
             Setting::Alone | Setting::Shared => Arc::new(bus::Handle::new(broker, life, store.clone())),
         };
-        let compiled = compiled();
+        let compiled = compiled(version);
         let parts = Parts {
             program: compiled.program.clone(),
             project: compiled.project.clone(),
             store: store.clone(),
-            bus,
+            bus: bus.clone(),
             keys: keys.clone(),
             vouch: None,
-            definition: Definition::default(),
+            definition: compiled.definition.clone(),
             variables: Variables::new(),
             mocks: None,
             transport: Arc::new(Network { life: life.clone() }),
@@ -108,6 +113,9 @@ impl Process {
         match Runner::start(parts).await {
             Ok(runner) => {
                 runner.consume();
+                if life.world.swarm.has_schedules {
+                    self.keep_schedules(life, compiled, &store, bus).await?;
+                }
                 Some(Running { life: life.clone(), runner, store, stop: CancellationToken::new() })
             }
             Err(error) => {
@@ -115,6 +123,25 @@ impl Process {
                 None
             }
         }
+    }
+
+    /// Looks after schedules, as long as the process lives. Here all processes do.
+    async fn keep_schedules(
+        &self,
+        life: &Arc<Life>,
+        compiled: &Compiled,
+        store: &Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+    ) -> Option<()> {
+        let clock = life.world.clock(&life.name);
+        let (program, project) = (&compiled.program, compiled.project.clone());
+        let scheduler = Scheduler::load(program, project, store.clone(), bus, clock.now()).await.ok()?;
+        let life = life.clone();
+        tokio::spawn(async move {
+            let schedules = scheduler.run(move || clock.now(), CancellationToken::new());
+            drop(life.until(schedules).await);
+        });
+        Some(())
     }
 
     /// Ready when it has ended.

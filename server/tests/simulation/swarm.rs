@@ -32,6 +32,10 @@ pub(crate) struct Swarm {
     pub(crate) operations: usize,
     /// Pathways that records come for, by their place.
     pub(crate) pathways: Vec<usize>,
+    /// Whether schedules are looked after.
+    pub(crate) has_schedules: bool,
+    /// Whether pathways change while runs are under way.
+    pub(crate) changes: bool,
     /// Milliseconds that something quick takes at most.
     pub(crate) latency: u64,
     /// Records of a batch at most.
@@ -65,6 +69,8 @@ impl Swarm {
             keys: random.range(1..5) as usize,
             operations: random.range(0..12) as usize,
             pathways,
+            has_schedules: random.happens(1_500),
+            changes: random.happens(2_000),
             latency: *random.pick(&[2, 5, 20, 100]).unwrap_or(&5),
             batch: random.range(1..9) as u32,
             faults,
@@ -84,8 +90,8 @@ fn usual(fault: Fault) -> u32 {
         Fault::BusAway | Fault::UnknownPublish => 800,
         Fault::RefusedRecord => 300,
         Fault::Hole => 1_000,
-        Fault::LostOffset | Fault::SentTwice => 2_000,
-        Fault::Refused | Fault::Hang | Fault::LostAnswer => 800,
+        Fault::LostOffset | Fault::SentTwice | Fault::StalePosition => 2_000,
+        Fault::Refused | Fault::Hang | Fault::LostAnswer | Fault::CutAnswer => 800,
         Fault::Unavailable | Fault::TooMany | Fault::SlowAnswer => 800,
         Fault::Rejected => 200,
     }

@@ -12,7 +12,9 @@ use tokio::time::{sleep, timeout};
 
 use super::Broker;
 use super::share::{Given, Share};
+use crate::happening::Fault;
 use crate::life::Life;
+use crate::swarm::Setting;
 use crate::world::lock;
 
 /// How long a member may be silent.
@@ -229,6 +231,7 @@ impl Broker {
 
     /// Where a member goes on; none where it died over the question.
     async fn position(&self, member: &Joined, topic: &str, partition: i32) -> Option<Offset> {
+        let committed = self.topics().log(topic, partition).committed.unwrap_or(0);
         let truths: BTreeSet<_> = member
             .topics
             .iter()
@@ -238,8 +241,11 @@ impl Broker {
         if truths.contains(&true)
             && let Some(next) = member.store.next_offset(topic, partition).await.ok()?
         {
-            return Some(next);
+            // Where others may have gone on meanwhile, it may be that they have.
+            let is_shared = self.world.swarm.setting == Setting::Shared;
+            let is_stale = is_shared && self.world.strikes(Fault::StalePosition, "bus");
+            return Some(if is_stale { committed.min(next) } else { next });
         }
-        Some(self.topics().log(topic, partition).committed.unwrap_or(0))
+        Some(committed)
     }
 }

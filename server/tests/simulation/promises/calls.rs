@@ -11,6 +11,9 @@ use super::fold::Fold;
 use super::ownership::is_owner;
 use super::{Kept, broken};
 
+/// The step that says that it begins again although it was heard.
+const RESTARTED: &str = "again";
+
 /// Calls that arrived, by key.
 #[derive(Debug, Default)]
 pub(crate) struct Calls(BTreeMap<String, Vec<Call>>);
@@ -45,6 +48,11 @@ impl Calls {
         if run.status != pathway_server::store::Status::Ready {
             let why = format!("{path} came when it was {}", run.status);
             return broken("nothing follows the end of a run", why, about);
+        }
+        let is_same = |heard: &&String| *heard != RESTARTED && key_of(&run.public_id, heard) == key;
+        if let Some(heard) = run.heard.iter().find(is_same) {
+            let why = format!("`{heard}` of {} was called after it was heard", run.public_id);
+            return broken("what was passed on is not asked for again", why, about);
         }
         match has_finished(run, key) {
             Some(instance) => {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathway_engine::journal::{Event, Kind};
 use pathway_server::bus::dead_letters_of;
+use pathway_server::piece::{Piece, Said};
 use pathway_server::store::{
     Admission, Admit, Append, Appended, Epoch, Home, NewRecord, NewRun, Offset, RunId, Status,
 };
@@ -22,6 +23,7 @@ pub(crate) struct Known {
     pub(crate) id: RunId,
     pub(crate) public_id: String,
     pub(crate) pathway: String,
+    pub(crate) digest: String,
     pub(crate) source: Option<Place>,
     pub(crate) home: Home,
     pub(crate) lane: Option<String>,
@@ -31,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) events: Vec<Event>,
     /// Rows of its stream.
     pub(crate) rows: u32,
+    /// Executions of steps of which its caller has been told something.
+    pub(crate) heard: BTreeSet<String>,
     /// Whether it has done anything that can be seen, since it was admitted or redriven.
     pub(crate) has_begun: bool,
     /// Whether it ever has.
@@ -56,6 +60,7 @@ impl Known {
             id,
             public_id: run.public_id.clone(),
             pathway: run.pathway.clone(),
+            digest: run.digest.clone(),
             source,
             home,
             lane: run.lane.clone(),
@@ -64,6 +69,7 @@ impl Known {
             outcome: run.outcome.clone(),
             events: vec![Event::decode(&run.started).unwrap()],
             rows: run.stream.len() as u32,
+            heard: BTreeSet::new(),
             has_begun: false,
             ever_begun: false,
             ever_parked: run.status == Status::Parked,
@@ -145,8 +151,16 @@ impl Facts {
         let new: Vec<_> = change.events.iter().map(|event| Event::decode(&event.payload).unwrap()).collect();
         if new.iter().any(|event| matches!(event.kind, Kind::Redriven { .. })) {
             run.has_begun = false;
+            run.heard.clear();
         }
         run.rows += change.stream.len() as u32;
+        for row in &change.stream {
+            let piece: Piece = serde_json::from_slice(&row.value).unwrap();
+            match piece.said {
+                Said::Emitted(_) => run.heard.insert(piece.step),
+                Said::Reset => run.heard.remove(&piece.step),
+            };
+        }
         if let Some(status) = &change.status {
             run.was_dropped |= run.status == Status::Parked && status.status == Status::Failed;
             run.ended_at_once &= status.status != Status::Ready;

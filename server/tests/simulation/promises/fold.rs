@@ -7,7 +7,7 @@ use pathway_engine::vm::{Effect, Unfinished, Vm};
 
 use super::facts::Known;
 use super::{Broken, broken};
-use crate::workload::compiled;
+use crate::workload::plan;
 
 /// See above.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Fold {
 }
 
 fn vm(run: &Known) -> Vm {
-    Vm::new(compiled().program.pathways[run.pathway.as_str()].clone())
+    Vm::new(plan(&run.digest))
 }
 
 fn mismatch<T>(run: &Known, why: String) -> Result<T, Broken> {

@@ -14,6 +14,7 @@ mod lanes;
 mod ownership;
 mod records;
 mod rest;
+mod ticks;
 mod timers;
 
 use pathway_server::store::{
@@ -24,6 +25,7 @@ use self::calls::Calls;
 pub(crate) use self::facts::{Facts, Known, Place};
 pub(crate) use self::fold::Fold;
 use self::records::Records;
+pub(crate) use self::ticks::SCHEDULED;
 
 /// A promise that was not kept.
 #[derive(Debug, Clone)]
@@ -149,6 +151,7 @@ impl Promises {
             self.calls.were_asked_for(run, &fold)?;
             self.records.has_its_dead_letter(&self.facts, run)?;
         }
+        ticks::are_all_there(&self.facts)?;
         self.records.were_all_sent()
     }
 

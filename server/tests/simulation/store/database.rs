@@ -8,10 +8,10 @@ use pathway_server::store::*;
 
 use super::forgetful::Forgetful;
 use super::{mutated, subjects};
-use crate::happening::Fault;
+use crate::happening::{Fault, Operation};
 use crate::life::Life;
 use crate::mutation::Mutation;
-use crate::promises::Place;
+use crate::promises::{Place, SCHEDULED};
 use crate::swarm::Setting;
 use crate::world::{World, lock};
 
@@ -120,6 +120,9 @@ impl Database {
                 Admission::Duplicate { public_id, of, .. } => format!("is {public_id} already, by {of:?}"),
             };
             self.world.note(&life.name, format!("run {} of {} {what}", run.public_id, run.pathway));
+            if run.pathway == SCHEDULED {
+                self.world.did(Operation::Tick);
+            }
         }
         self.world.expect(|promises| promises.admitted(&life.name, &change, &answers));
         self.look_at_topics();

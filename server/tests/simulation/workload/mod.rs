@@ -3,5 +3,5 @@
 mod compiled;
 mod pathways;
 
-pub(crate) use self::compiled::compiled;
+pub(crate) use self::compiled::{Compiled, compiled, plan};
 pub(crate) use self::pathways::FED;

@@ -118,6 +118,25 @@ steps:
 return: { said: "{{ steps.asked }}" }
 "#,
     },
+    // Passes on what it is told, as it is told it.
+    Fed {
+        topic: "talks",
+        text: r#"
+pathway: talk
+on:
+  topic: talks
+  key: input.customer
+  correlation: id
+  reply: { topic: replies, emit: { piece: "{{ emitted }}" } }
+steps:
+  told: { http: { service: api, get: "/{{ run.id }}/told", parse: sse, pick: chunk, emit: true } }
+  again:
+    needs: told
+    retry: { attempts: 3, delay: 100ms, restart: true }
+    http: { service: weak, get: "/{{ run.id }}/again{{ input.what }}", parse: sse, pick: chunk, emit: true }
+return: { said: "{{ steps.told.text }}" }
+"#,
+    },
     // Over at once, or refused at once.
     Fed {
         topic: "notes",
@@ -142,6 +161,24 @@ steps:
   told: { needs: asked, publish: { topic: plain_out, key: input.customer, value: { id: "{{ input.id }}" } } }
 "#,
     },
+];
+
+/// Begins by the clock; one run after the other, none left out.
+pub(crate) const SCHEDULED: &str = r#"
+pathway: tock
+on: { schedule: { cron: "*/10 * * * * *", catch_up: 100, overlap: queue, input: { at: "{{ scheduled_at }}" } } }
+steps:
+  asked: { http: { service: api, get: "/{{ run.id }}/asked" } }
+return: ok
+"#;
+
+/// How pathways change: what is said otherwise in the next version.
+pub(crate) const CHANGES: &[(&str, &str)] = &[
+    (
+        "  price: { http:",
+        "  offer: { http: { service: api, get: \"/{{ run.id }}/offer\" } }\n  price: { http:",
+    ),
+    ("needs: asked\n    each: \"[1, 2]\"", "needs: room\n    each: \"[1, 2, 3]\""),
 ];
 
 /// Those that others call or send records to.
