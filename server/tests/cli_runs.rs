@@ -106,7 +106,7 @@ async fn parked_runs_are_redriven_and_dropped_beside_a_server() {
     assert_eq!((&dry["runs"], &dry["dry_run"]), (&json!([id]), &json!(true)));
     let none = json(folder, &["dlq", "redrive", "--all", "--older-than", "3600"]).await;
     assert_eq!(none["runs"], json!([]));
-    assert_eq!(run(folder, &["dlq", "redrive", &id]).await.0, 0);
+    assert_eq!(run(folder, &["dlq", "redrive", &id, "--current"]).await.0, 0);
     assert_eq!(ended(&url, &id).await["status"], "parked", "the service is still away");
     let shown = json(folder, &["dlq", "show", &id]).await;
     assert_eq!((&shown["steps"][0]["path"], &shown["steps"][0]["attempts"]), (&json!("a"), &json!(2)));

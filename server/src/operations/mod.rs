@@ -19,7 +19,7 @@ pub use error::Error;
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
 
-use crate::runner::{RedriveError, Runner};
+use crate::runner::{RedriveError, Runner, Version};
 use crate::store::{Filter, Run, Status, Store};
 
 /// Runs that are listed, or redriven, at once.
@@ -100,13 +100,13 @@ impl Operations {
         reached(&run, told)
     }
 
-    /// Lets a parked run go on at the step that failed.
+    /// Lets a parked run go on at the step that failed, by its own definition or the current one.
     ///
     /// # Errors
     /// It is not parked, or cannot go on.
-    pub async fn redrive(&self, id: &str) -> Result<(), Error> {
+    pub async fn redrive(&self, id: &str, version: Version) -> Result<(), Error> {
         let run = find(&*self.store, id).await?;
-        Ok(self.runner.redrive(run).await?)
+        Ok(self.runner.redrive(run, version).await?)
     }
 
     /// Runs a run again that is over or parked, all of it or a part.
@@ -133,8 +133,8 @@ impl Operations {
             let id = run.public_id.clone();
             redriven.last = Some(id.clone());
             let done = match selection.dry_run {
-                true => self.runner.could_redrive(run).await,
-                false => self.runner.redrive(run).await,
+                true => self.runner.could_redrive(run, selection.definition).await,
+                false => self.runner.redrive(run, selection.definition).await,
             };
             match done {
                 Ok(()) => redriven.runs.push(id),

@@ -1,10 +1,10 @@
 //! Redriving: a parked run goes on at the step that failed, with its journal.
 
 use pathway_engine::journal::Event;
-use pathway_engine::vm::Vm;
+use pathway_engine::vm::{Departure, Vm};
 
 use super::actor::started;
-use super::{Admitted, Runner};
+use super::{Admitted, Runner, Version};
 use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
 
 /// Runs that were redriven, or run others again, and are in memory, at once.
@@ -19,6 +19,9 @@ pub enum RedriveError {
     /// It cannot go on; why.
     #[error("{0}")]
     Refused(String),
+    /// It cannot go on by the current definition.
+    #[error("it cannot go on by the current definition: {0}; run it again instead (`pathway runs rerun`)")]
+    Departs(#[from] Departure),
     /// Others that were redriven are to end first.
     #[error("{ROOM} runs that operators started or let go on are under way: try again later")]
     Full,
@@ -28,14 +31,15 @@ pub enum RedriveError {
 }
 
 impl Runner {
-    /// Lets a parked run go on at the step that failed, once its lane is free. Ready when it is durable
-    /// that it will.
+    /// Lets a parked run go on at the step that failed, once its lane is free: by its own definition, or
+    /// by the current one, to which it is pinned then. Ready when it is durable that it will.
     ///
     /// # Errors
     /// It is not parked, or cannot go on.
-    pub async fn redrive(&self, run: Run) -> Result<(), RedriveError> {
+    pub async fn redrive(&self, run: Run, version: Version) -> Result<(), RedriveError> {
         let room = self.inner.room.clone().try_acquire_owned().map_err(|_full| RedriveError::Full)?;
-        let (admitted, event) = self.redriven(run).await?;
+        let pinned = run.digest.clone();
+        let (admitted, event) = self.redriven(run, version).await?;
         let id = admitted.id;
         let seq = u32::try_from(admitted.events.len()).unwrap_or(u32::MAX);
         let payload = self.inner.encode(&admitted.plan, &admitted.public_id, &event);
@@ -44,10 +48,12 @@ impl Runner {
         let change = Append {
             events: vec![NewEvent { kind: event.name(), payload }],
             status: Some(status),
+            definition: Some(admitted.plan.digest.to_string()).filter(|digest| *digest != pinned),
             ..Append::new(id, seq)
         };
+        let (pathway, onto) = (admitted.plan.name.clone(), change.definition.clone());
         self.inner.store.append(change).await.map_err(not_parked)?;
-        tracing::info!(pathway = %admitted.plan.name, run = admitted.public_id, "redriven");
+        tracing::info!(%pathway, run = admitted.public_id, onto, "redriven");
         let mut events = admitted.events;
         events.push(event);
         let admitted = Admitted { events, silent: true, room: Some(room), ..admitted };
@@ -65,8 +71,8 @@ impl Runner {
     ///
     /// # Errors
     /// As [`Runner::redrive`].
-    pub async fn could_redrive(&self, run: Run) -> Result<(), RedriveError> {
-        self.redriven(run).await.map(drop)
+    pub async fn could_redrive(&self, run: Run, version: Version) -> Result<(), RedriveError> {
+        self.redriven(run, version).await.map(drop)
     }
 
     /// Gives a parked run up: it has failed for good, and its lane goes on.
@@ -92,7 +98,7 @@ impl Runner {
     }
 
     /// The run, and the event that lets it go on.
-    async fn redriven(&self, run: Run) -> Result<(Admitted, Event), RedriveError> {
+    async fn redriven(&self, run: Run, version: Version) -> Result<(Admitted, Event), RedriveError> {
         if run.status != Status::Parked {
             return Err(RedriveError::NotParked);
         }
@@ -103,10 +109,19 @@ impl Runner {
         if started(&admitted.events).is_some_and(|started| started.refused.is_some()) {
             return Err(refused("what was to start it was refused, and would be again"));
         }
+        let at = self.inner.clock.now();
+        if version == Version::Current {
+            let current = self.inner.program.pathways.get(&admitted.plan.name);
+            let current = current.ok_or_else(|| refused("there is no such pathway now"))?;
+            if current.digest != admitted.plan.digest {
+                let kind = Vm::onto(admitted.plan, current.clone(), &admitted.events)?;
+                return Ok((Admitted { plan: current.clone(), ..admitted }, Event { at, kind }));
+            }
+        }
         let vm = Vm::replay(admitted.plan.clone(), &admitted.events)
             .map_err(|why| RedriveError::Refused(why.to_string()))?;
         let kind = vm.redriven().ok_or_else(|| refused("its journal does not tell how it failed"))?;
-        Ok((admitted, Event { at: self.inner.clock.now(), kind }))
+        Ok((admitted, Event { at, kind }))
     }
 }
 

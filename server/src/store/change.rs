@@ -213,6 +213,8 @@ pub struct Append {
     pub stream: Vec<StreamRow>,
     /// What the run becomes.
     pub status: Option<StatusChange>,
+    /// The definition that it is pinned to from now on, if that is another one.
+    pub definition: Option<String>,
 }
 
 impl Append {
@@ -227,6 +229,7 @@ impl Append {
             children: Vec::new(),
             stream: Vec::new(),
             status: None,
+            definition: None,
         }
     }
 }

@@ -92,11 +92,14 @@ impl State {
         change: Append,
         changed: &mut Vec<Subject>,
     ) -> Result<Appended, StoreError> {
-        let Append { run: id, expected_seq, events, records, children, stream, status } = change;
+        let Append { run: id, expected_seq, events, records, children, stream, status, definition } = change;
         let run = self.expect_run(id)?;
         run.expect_next(expected_seq)?;
         run.expect_new_rows(&stream)?;
         self.expect_insertable(&children)?;
+        if let Some(digest) = definition.as_ref().filter(|digest| !self.definitions.contains_key(*digest)) {
+            return Err(Conflict::UnknownDefinition(digest.clone()).into());
+        }
         let run = self.expect_run(id)?;
         if status.is_some() || !stream.is_empty() {
             changed.push(Subject::Run(run.run.public_id.clone()));
@@ -105,6 +108,9 @@ impl State {
         run.add_rows(stream);
         if let Some(status) = status {
             run.change_status(status);
+        }
+        if let Some(digest) = definition {
+            run.run.digest = digest;
         }
         let offsets = self.topics.send(records, changed);
         let origin = Origin::Parent(id);

@@ -80,6 +80,7 @@ impl<'a> Plan<'a> {
 
     fn append(&mut self, append: &'a Append) -> Result<Appended, StoreError> {
         let definitions = self.definitions(&append.children)?;
+        let pinned = append.definition.as_deref().map(|digest| self.definition(digest)).transpose()?;
         self.free(append.run, &append.stream)?;
         let head = self.known.heads.get_mut(&append.run).ok_or(Conflict::UnknownRun(append.run))?;
         if head.next != append.expected_seq {
@@ -94,6 +95,9 @@ impl<'a> Plan<'a> {
             head.status = change.status;
             self.rows.release(head.outcome_blob.take());
             self.rows.status(append.run, change);
+        }
+        if let Some(definition) = pinned {
+            self.rows.pin(append.run, definition);
         }
         if append.status.is_some() || !append.stream.is_empty() {
             self.changed.push(Subject::Run(head.public_id.clone()));
@@ -141,11 +145,12 @@ impl<'a> Plan<'a> {
 
     /// The definitions of runs, all of which must be kept.
     fn definitions(&self, runs: &[NewRun]) -> Result<Vec<i64>, Conflict> {
-        let id = |run: &NewRun| {
-            let id = self.known.definitions.get(&run.digest).copied();
-            id.ok_or_else(|| Conflict::UnknownDefinition(run.digest.clone()))
-        };
-        runs.iter().map(id).collect()
+        runs.iter().map(|run| self.definition(&run.digest)).collect()
+    }
+
+    fn definition(&self, digest: &str) -> Result<i64, Conflict> {
+        let id = self.known.definitions.get(digest).copied();
+        id.ok_or_else(|| Conflict::UnknownDefinition(digest.to_owned()))
     }
 
     /// Inserts a run unless it is there.
