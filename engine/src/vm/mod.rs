@@ -11,6 +11,7 @@
 mod arena;
 mod attempt;
 mod cancel;
+mod compare;
 mod compensation;
 mod effect;
 mod failure;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use arena::{Arena, Key};
 use state::{Fan, Frame, Phase, Task, Undoing};
 
+pub use compare::{Difference, Differs};
 pub use compensation::{Compensation, NotUndone};
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
