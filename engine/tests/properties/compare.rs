@@ -23,7 +23,7 @@ proptest! {
             world.cancel();
         }
         world.finish();
-        let difference = Vm::compare(plan.clone(), compile(&pathway), &world.events).unwrap();
+        let difference = Vm::compare(plan, compile(&pathway), &world.events).unwrap();
         prop_assert!(difference.is_none(), "{difference:?}\n{}", pathway.yaml());
     }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::Admin;
 use crate::gateway::{Problem, body};
-use crate::operations::{Again, Detail, Error, Listing, Rerun};
+use crate::operations::{Again, Detail, Error, Journal, Listing, Rerun};
 use crate::store::Status;
 
 /// Runs that are listed unless more are asked for.
@@ -59,6 +59,14 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Detail>, Problem> {
     Ok(Json(admin.operations.show(&id).await?))
+}
+
+/// `GET /runs/ID/journal`
+pub(super) async fn journal(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Json<Journal>, Problem> {
+    Ok(Json(admin.operations.journal(&id).await?))
 }
 
 /// `POST /runs/ID/cancel`

@@ -13,6 +13,7 @@ mod graph;
 mod init;
 mod openapi;
 mod operator;
+mod replay;
 mod run;
 mod runs;
 mod serve;
@@ -84,6 +85,7 @@ enum Command {
     Serve(serve::Serve),
     Worker(worker::Worker),
     Runs(runs::Runs),
+    Replay(replay::Replay),
     Dlq(dlq::Dlq),
     Topics(topics::Topics),
     Demo(demo::Demo),
@@ -113,6 +115,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),
         Command::Runs(command) => command.run(&session),
+        Command::Replay(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),
         Command::Topics(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),

@@ -3,6 +3,7 @@
 
 mod again;
 mod error;
+mod journal;
 mod selection;
 mod shown;
 
@@ -16,6 +17,7 @@ use pathway_engine::vm::{Class, Failure};
 
 pub use again::{Again, Rerun};
 pub use error::Error;
+pub use journal::{Entry, Journal};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
 
@@ -73,6 +75,14 @@ impl Operations {
         let story = self.runner.story(&run).await?;
         let reruns = self.store.reruns(id, RERUNS).await?;
         Ok(Detail::of(&run, &story).with_reruns(&reruns))
+    }
+
+    /// A run's journal.
+    ///
+    /// # Errors
+    /// There is no such run.
+    pub async fn journal(&self, id: &str) -> Result<Journal, Error> {
+        Journal::of(&*self.store, id).await
     }
 
     /// Calls a run off.

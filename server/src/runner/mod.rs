@@ -48,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::actor::Message;
+pub use self::history::history;
 use self::lanes::{Lane, Lanes};
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
