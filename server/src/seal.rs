@@ -183,6 +183,18 @@ impl SealKeys {
         }
     }
 
+    /// As [`SealKeys::load`], but makes none.
+    ///
+    /// # Errors
+    /// As [`SealKeys::load`].
+    pub fn find(given: Option<&str>, folder: &Path) -> Result<Option<Self>, SealError> {
+        let is_given = given.is_some_and(|text| !text.trim().is_empty());
+        match is_given || folder.join(FILE).exists() {
+            true => Self::load(given, folder).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// Seals with the first key.
     ///
     /// # Errors

@@ -81,8 +81,12 @@ async fn json(folder: &Path, arguments: &[&str]) -> Value {
 
 /// Starts a run, and gives its id once it has ended or been accepted.
 async fn start(url: &str) -> String {
+    start_with(url, "{}").await
+}
+
+async fn start_with(url: &str, body: &'static str) -> String {
     let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-    let request = client.post(url).header("content-type", "application/json").body("{}");
+    let request = client.post(url).header("content-type", "application/json").body(body);
     let response = request.header("prefer", "respond-async").send().await.unwrap();
     response.headers()["pathway-run"].to_str().unwrap().to_owned()
 }
@@ -110,7 +114,7 @@ async fn parked_runs_are_redriven_and_dropped_beside_a_server() {
     assert_eq!((&dry["runs"], &dry["dry_run"]), (&json!([id]), &json!(true)));
     let none = json(folder, &["dlq", "redrive", "--all", "--older-than", "3600"]).await;
     assert_eq!(none["runs"], json!([]));
-    assert_eq!(run(folder, &["dlq", "redrive", &id]).await.0, 0);
+    assert_eq!(run(folder, &["dlq", "redrive", &id, "--current"]).await.0, 0);
     assert_eq!(ended(&url, &id).await["status"], "parked", "the service is still away");
     let shown = json(folder, &["dlq", "show", &id]).await;
     assert_eq!((&shown["steps"][0]["path"], &shown["steps"][0]["attempts"]), (&json!("a"), &json!(2)));
@@ -160,6 +164,82 @@ async fn a_run_is_run_again_beside_a_server() {
     assert_eq!(json(folder, &["runs", "show", &old]).await["reruns"].as_array().unwrap().len(), 2);
     let (code, _, error) = run(folder, &["runs", "rerun", &old]).await;
     assert_eq!(code, 75, "{error}");
+}
+
+const SUM: &str = "pathway: sum\non: { http: { post: /sum, auth: none } }\nsteps:\n  \
+                   told: { publish: { topic: told, value: { n: 1 } } }\nreturn: { n: 1 }\n";
+const PIN: &str = "pathway: pin\non: { http: { post: /pin, auth: none } }\n\
+                   input: { type: object, properties: { pin: { type: string, writeOnly: true } } }\n\
+                   steps: { a: { http: { service: away, post: /a, json: { n: 1, pin: \"{{ input.pin or 0 }}\" } } } }\n";
+
+/// What a server holds, and what it leaves behind, is replayed alike.
+#[tokio::test]
+async fn what_happened_is_told_to_a_changed_pathway_without_doing_anything() {
+    let folder = folder();
+    let folder = folder.path();
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    write("pathways/sum.yaml", SUM);
+    write("pathways/pin.yaml", PIN);
+    let (mut server, url) = serve(folder).await;
+    let sum = start(&format!("{url}/sum")).await;
+    assert_eq!(ended(&url, &sum).await["status"], "succeeded");
+    let pin = start_with(&format!("{url}/pin"), r#"{"pin": "planted"}"#).await;
+    assert_eq!(ended(&url, &pin).await["status"], "parked");
+    let waits = start(&format!("{url}/waits")).await;
+
+    let (code, output, notes) = run(folder, &["replay", &sum, &pin, &waits]).await;
+    assert_eq!((code, notes.as_str()), (0, "3 runs: 3 agree, 0 do not\n"), "{output}");
+    assert!(output.contains(&format!("{sum}  sum  succeeded  agrees\n")), "{output}");
+
+    // A file in the place of the project's.
+    fs::create_dir(folder.join("drafts")).unwrap();
+    write("drafts/sum.yaml", &SUM.replace("value: { n: 1 }", "value: { n: 2 }"));
+    let with = ["replay", "--with", "drafts/sum.yaml", &sum];
+    let (code, output, _) = run(folder, &with).await;
+    let expected = format!(
+        "{sum}  sum  succeeded  differs: `told` would ask for something else\n       publish  to `told`\n  \
+         was  value    {{\"n\":1}}\n  now  value    {{\"n\":2}}\n"
+    );
+    assert_eq!((code, output), (1, expected));
+    let (code, output, _) = run(folder, &["replay", "--with", "drafts/sum.yaml", &pin]).await;
+    assert_eq!(code, 1);
+    assert!(output.contains("cannot be compared: it is a run of `pin`, not of `sum`"), "{output}");
+
+    // The project's own, with and without a server.
+    write("pathways/pin.yaml", &PIN.replace("n: 1,", "n: 2,"));
+    write("pathways/sum.yaml", &SUM.replace("return: { n: 1 }", "return: { n: 2 }"));
+    let compared = async |arguments: &[&str]| {
+        let (code, output, error) = run(folder, &[&["replay", "--json"], arguments].concat()).await;
+        assert_eq!(code, 1, "{error}");
+        assert!(!output.contains("planted"), "{output}");
+        serde_json::from_str::<Value>(&output).unwrap()
+    };
+    let beside = compared(&["--all", "--limit", "2"]).await;
+    assert_eq!((&beside[0]["verdict"], &beside[1]["verdict"]), (&json!("agrees"), &json!("differs")));
+    let expected = json!({
+        "event": 0, "at": beside[1]["difference"]["at"], "step": "a", "how": "request",
+        "said": "would ask for something else",
+        "was": { "request": "POST /a of `away`", "json": "{\"n\":1,\"pin\":\"********\"}" },
+        "now": { "request": "POST /a of `away`", "json": "{\"n\":2,\"pin\":\"********\"}" },
+    });
+    assert_eq!((&beside[1]["difference"], &beside[1]["redrivable"]), (&expected, &json!(true)));
+    let ended = compared(&[&sum]).await;
+    let outcomes = (&ended[0]["difference"]["was"], &ended[0]["difference"]["now"]);
+    assert_eq!(outcomes, (&json!({ "returns": "{\"n\":1}" }), &json!({ "returns": "{\"n\":2}" })));
+    server.kill().await.unwrap();
+    assert_eq!(compared(&["--all", "--limit", "2"]).await, beside);
+    assert_eq!(compared(&["--all", "--status", "parked"]).await, json!([beside[1]]));
+    assert_eq!(compared(&["--all", "--pathway", "sum"]).await, ended);
+
+    // The journal of a secret input is sealed, and opened only by who has the key.
+    fs::rename(folder.join("data/seal.key"), folder.join("seal.key")).unwrap();
+    let sealed = compared(&[&pin]).await;
+    let why = "event 0 cannot be read: it is sealed, and the key is not here";
+    assert_eq!((&sealed[0]["verdict"], &sealed[0]["why"]), (&json!("unknown"), &json!(why)));
+    assert!(!folder.join("data/seal.key").exists(), "none is made");
+    write("pathways/sum.yaml", "pathway: sum\nreturn: \"{{ nothing }}\"\n");
+    assert_eq!(run(folder, &["replay", &sum]).await.0, 65);
+    assert_eq!(run(folder, &["replay"]).await.0, 2);
 }
 
 #[tokio::test]

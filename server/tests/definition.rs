@@ -10,10 +10,12 @@ use axum::Router;
 use axum::extract::State;
 use pathway_engine::journal::Outcome;
 use pathway_engine::value;
+use pathway_engine::vm::Portion;
 use pathway_server::app::{App, Settings};
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::config::{Config, Request};
 use pathway_server::loading;
+use pathway_server::runner::Version;
 use pathway_server::store::{Filter, Run, Status};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -119,4 +121,75 @@ async fn a_run_ends_as_it_began_and_secrets_are_sealed_on_the_disk() {
     };
     assert_eq!(value::to_json(&answer), "\"before, first, slow, 7\"");
     app.stop().await;
+}
+
+/// A pathway whose `a` fails, and which says in its result which version it is.
+fn version(n: u32, fails: bool) -> String {
+    let a = if fails { "{ fail: { message: \"no\" } }" } else { "{ set: 1 }" };
+    format!(
+        "pathway: p\non: {{ topic: t }}\nsteps:\n  a: {a}\nreturn: \"version {n}, {{{{ vars.word }}}}\"\n"
+    )
+}
+
+#[tokio::test]
+async fn whatever_is_deployed_a_run_goes_by_what_it_is_pinned_to_until_an_operator_says_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = async |n, fails, word: &str| {
+        write(folder.path(), "http://127.0.0.1:9", word, &version(n, fails));
+        start(folder.path()).await
+    };
+    let one = async |app: &App, status| {
+        let mut observed = app.runner.observe();
+        let found = async {
+            loop {
+                if let Some(run) = runs(app, status).await.into_iter().next() {
+                    return run;
+                }
+                observed.recv().await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, found).await.unwrap()
+    };
+    let app = serve(1, true, "first").await;
+    let record =
+        NewRecord { topic: "t".into(), key: None, value: Some(b"{}".to_vec()), headers: Vec::new(), time: 0 };
+    EmbeddedBus::new(app.store.clone()).publish(vec![record]).await.unwrap();
+    let parked = one(&app, Status::Parked).await;
+    app.stop().await;
+
+    // Redriven by its own definition it fails as it did.
+    let app = serve(2, false, "second").await;
+    app.runner.redrive(parked.clone(), Version::Pinned).await.unwrap();
+    let again = one(&app, Status::Parked).await;
+    assert_eq!((again.digest.as_str(), again.status), (parked.digest.as_str(), Status::Parked));
+    // What runs it again does too, or goes by the current one.
+    let by_own = app.runner.rerun(again.clone(), &Portion::All, Version::Pinned).await.unwrap();
+    app.runner.rerun(again.clone(), &Portion::All, Version::Current).await.unwrap();
+    let returned = one(&app, Status::Succeeded).await;
+    assert_eq!(answer(&returned), "\"version 2, second\"");
+    app.stop().await;
+
+    // Redriven by a third one it is pinned to that.
+    let app = serve(3, false, "third").await;
+    app.runner.redrive(again, Version::Current).await.unwrap();
+    let mut observed = app.runner.observe();
+    let ended = async {
+        while runs(&app, Status::Succeeded).await.len() < 2 {
+            observed.recv().await.unwrap();
+        }
+    };
+    tokio::time::timeout(DEADLINE, ended).await.unwrap();
+    let run = app.store.run(&parked.public_id).await.unwrap().unwrap();
+    assert_eq!(answer(&run), "\"version 3, third\"");
+    assert_ne!(run.digest, parked.digest);
+    let own = app.store.run(&by_own.id).await.unwrap().unwrap();
+    assert_eq!((own.status, own.digest), (Status::Parked, parked.digest));
+    app.stop().await;
+}
+
+fn answer(run: &Run) -> String {
+    match serde_json::from_slice(run.outcome.as_deref().unwrap()).unwrap() {
+        Outcome::Answer(answer) => value::to_json(&answer),
+        Outcome::Failure(failure) => failure.message,
+    }
 }

@@ -12,6 +12,7 @@ mod arena;
 mod attempt;
 mod cancel;
 mod claim;
+mod compare;
 mod compensation;
 mod effect;
 mod failure;
@@ -41,6 +42,7 @@ use arena::{Arena, Key};
 use state::{Fan, Frame, Phase, Task, Undoing};
 
 pub use claim::Answer as ClaimAnswer;
+pub use compare::{Difference, Differs};
 pub use compensation::{Compensation, NotUndone};
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::target::Target;
-use super::{Failure, Mismatch, Vm};
+use super::{Mismatch, Vm};
 use crate::compile::Plan;
 use crate::journal::{Event, Kind, Onto};
 
@@ -29,12 +29,12 @@ pub enum Departure {
         step: String,
     },
     /// The run ends.
-    #[error("it would end before `{step}`{}", why(.failure.as_deref()))]
+    #[error("it would end before `{step}`{}", because(.why.as_deref()))]
     Ended {
         /// The execution of a step that was next.
         step: String,
-        /// How it fails, if it does.
-        failure: Option<Box<Failure>>,
+        /// Why it fails, if it does.
+        why: Option<String>,
     },
     /// The run has not failed, so that it cannot be redriven at all.
     #[error("its journal does not tell how it failed")]
@@ -44,8 +44,8 @@ pub enum Departure {
     Mismatch(#[from] Mismatch),
 }
 
-fn why(failure: Option<&Failure>) -> String {
-    failure.map_or_else(String::new, |failure| format!(": {}", failure.message))
+fn because(why: Option<&str>) -> String {
+    why.map_or_else(String::new, |why| format!(": {why}"))
 }
 
 impl Vm {
@@ -86,7 +86,8 @@ impl Vm {
     fn agrees(&self, expected: &Target, event: &Event) -> Result<(), Departure> {
         let step = expected.instance.clone();
         if let Some(ended) = &self.ended {
-            return Err(Departure::Ended { step, failure: ended.as_ref().err().cloned().map(Box::new) });
+            let why = ended.as_ref().err().map(|failure| failure.message.clone());
+            return Err(Departure::Ended { step, why });
         }
         match self.check(event) {
             Err(Mismatch::Request { .. }) => return Err(Departure::Request { step }),

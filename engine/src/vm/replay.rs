@@ -35,7 +35,7 @@ pub enum Mismatch {
 }
 
 /// A part of a journal that counts.
-enum Counted<'a> {
+pub(super) enum Counted<'a> {
     /// What happened, and its place.
     Event(usize, &'a Event),
     /// The run was redriven; with the event that this undid, and what it went on with.
@@ -106,7 +106,7 @@ impl Vm {
 
 /// What counts of a journal. A redrive takes back all since the event with which the run failed, and
 /// stands before that event where it stays.
-fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
+pub(super) fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
     let mut counted: Vec<Counted<'_>> = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
         let Kind::Redriven { end, undo, onto } = &event.kind else {
@@ -138,9 +138,17 @@ fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
 
 impl Counted<'_> {
     /// Its place in the journal; of a redrive, that of the event before which it stands.
-    fn index(&self) -> usize {
+    pub(super) fn index(&self) -> usize {
         match self {
             Self::Event(index, _) | Self::Redrive { index, .. } => *index,
+        }
+    }
+
+    /// When it happened.
+    pub(super) fn at(&self) -> Now {
+        match self {
+            Self::Event(_, event) => event.at,
+            Self::Redrive { at, .. } => *at,
         }
     }
 }

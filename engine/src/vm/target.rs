@@ -1,6 +1,6 @@
 //! Whom an event concerns.
 
-use super::{Alarm, Vm};
+use super::{Alarm, Timer, Vm};
 use crate::journal::{Event, Kind};
 
 /// The execution of a step that an event concerns, and how.
@@ -11,7 +11,7 @@ pub(super) struct Target {
 }
 
 /// What a timer of it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum What {
     Wake,
     Retry,
@@ -28,6 +28,13 @@ impl From<Alarm> for What {
     }
 }
 
+impl Target {
+    /// Whom a timer concerns.
+    pub(super) fn of(vm: &Vm, timer: &Timer) -> Self {
+        Self { instance: vm.instance_of(timer.task), alarm: Some(timer.alarm.into()) }
+    }
+}
+
 impl Vm {
     /// Whom an event that comes now concerns; none: nobody, or the run as a whole.
     pub(super) fn target(&self, event: &Event) -> Option<Target> {
@@ -36,10 +43,7 @@ impl Vm {
                 (self.pending.get_key_value(&performed.instance)?.0.to_string(), None)
             }
             Kind::Sent { instance, .. } => (self.pending.get_key_value(instance)?.0.to_string(), None),
-            Kind::Fired { timer } => {
-                let timer = self.timers.get(timer)?;
-                (self.instance_of(timer.task), Some(timer.alarm.into()))
-            }
+            Kind::Fired { timer } => return Some(Target::of(self, self.timers.get(timer)?)),
             Kind::Signalled(signal) => {
                 let mut waiting = self.pending.iter();
                 let (instance, _) = waiting.find(|(_, pending)| pending.effect.admits(signal))?;

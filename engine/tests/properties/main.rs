@@ -10,6 +10,7 @@
 
 mod cancel;
 mod clock;
+mod compare;
 mod compensate;
 mod fuzz;
 mod generate;

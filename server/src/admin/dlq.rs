@@ -5,19 +5,29 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use pathway_engine::value;
+use serde::Deserialize;
 
 use super::Admin;
-use super::runs::accepted;
+use super::runs::{accepted, read};
 use crate::gateway::{Problem, body};
-use crate::operations::{Error, Redriven, Selection};
+use crate::operations::{Redriven, Selection};
+use crate::runner::Version;
 
-/// `POST /runs/ID/redrive`
+/// How a run is redriven.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct How {
+    definition: Version,
+}
+
+/// `POST /runs/ID/redrive`, with the definition to go on by for a body.
 pub(super) async fn redrive(
     State(admin): State<Arc<Admin>>,
     Path(id): Path<String>,
+    request: Request,
 ) -> Result<Response, Problem> {
-    admin.operations.redrive(&id).await?;
+    let how: How = read(body::json(request, &admin.limits).await?, "how to redrive it")?;
+    admin.operations.redrive(&id, how.definition).await?;
     Ok(accepted(&id))
 }
 
@@ -35,10 +45,6 @@ pub(super) async fn redrive_all(
     State(admin): State<Arc<Admin>>,
     request: Request,
 ) -> Result<Json<Redriven>, Problem> {
-    let selection = match body::json(request, &admin.limits).await? {
-        None => Selection::default(),
-        Some(body) => serde_json::from_value(value::to_serde(&body))
-            .map_err(|error| Error::Invalid(format!("the selection makes no sense: {error}")))?,
-    };
+    let selection: Selection = read(body::json(request, &admin.limits).await?, "the selection")?;
     Ok(Json(admin.operations.redrive_all(&selection).await?))
 }

@@ -10,11 +10,12 @@ use axum::response::Response;
 use pathway_engine::vm::Class;
 use pathway_engine::{Value, value};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::Admin;
 use crate::gateway::{Problem, body};
-use crate::operations::{Again, Detail, Error, Listing, Rerun};
+use crate::operations::{Again, Detail, Error, Journal, Listing, Rerun};
 use crate::store::Status;
 
 /// Runs that are listed unless more are asked for.
@@ -60,6 +61,14 @@ pub(super) async fn show(
     Ok(Json(admin.operations.show(&id).await?))
 }
 
+/// `GET /runs/ID/journal`
+pub(super) async fn journal(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Json<Journal>, Problem> {
+    Ok(Json(admin.operations.journal(&id).await?))
+}
+
 /// `POST /runs/ID/cancel`
 pub(super) async fn cancel(
     State(admin): State<Arc<Admin>>,
@@ -86,12 +95,15 @@ pub(super) async fn rerun(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<(StatusCode, Json<Rerun>), Problem> {
-    let again = match body::json(request, &admin.limits).await? {
-        None => Again::default(),
-        Some(body) => serde_json::from_value(value::to_serde(&body))
-            .map_err(|error| Error::Invalid(format!("what to run again makes no sense: {error}")))?,
-    };
+    let again: Again = read(body::json(request, &admin.limits).await?, "what to run again")?;
     Ok((StatusCode::ACCEPTED, Json(admin.operations.rerun(&id, again).await?)))
+}
+
+/// What a body says; without one what it says by default.
+pub(super) fn read<T: DeserializeOwned + Default>(body: Option<Value>, what: &str) -> Result<T, Error> {
+    let Some(body) = body else { return Ok(T::default()) };
+    serde_json::from_value(value::to_serde(&body))
+        .map_err(|error| Error::Invalid(format!("{what} makes no sense: {error}")))
 }
 
 /// 202: it will be done.

@@ -14,6 +14,7 @@ mod graph;
 mod init;
 mod openapi;
 mod operator;
+mod replay;
 mod run;
 mod runs;
 mod serve;
@@ -86,6 +87,7 @@ enum Command {
     Gateway(gateway::Gateway),
     Worker(worker::Worker),
     Runs(runs::Runs),
+    Replay(replay::Replay),
     Dlq(dlq::Dlq),
     Topics(topics::Topics),
     Demo(demo::Demo),
@@ -116,6 +118,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Gateway(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),
         Command::Runs(command) => command.run(&session),
+        Command::Replay(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),
         Command::Topics(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),

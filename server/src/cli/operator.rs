@@ -13,7 +13,7 @@ use super::{Exit, Failure, Session};
 use crate::app::{ADMIN_ADDRESS, data_folder};
 use crate::config::Config;
 use crate::identity::AdminToken;
-use crate::operations::{self, Detail, Error, Listing, Summary};
+use crate::operations::{self, Detail, Error, Journal, Listing, Summary};
 use crate::runner::Story;
 use crate::store::{SqliteStore, Status, Store, StoreError};
 
@@ -49,10 +49,15 @@ impl Operator {
         let config = session.load()?;
         session.tell(&config)?;
         session.log_little(&config)?;
+        Self::of(&config)
+    }
+
+    /// Finds out who holds the store of a project that was loaded.
+    pub(super) fn of(config: &Config) -> Result<Self, Failure> {
         let folder = data_folder(&config.project, config.root.folder());
         if let StoreKind::Postgres(_) = config.project.store {
             // To hold the store for a look would keep a server from starting.
-            return Self::of_server(&config, &folder);
+            return Self::of_server(config, &folder);
         }
         if !folder.join(DATABASE).exists() {
             let message = format!("there is no store yet in `{}`", folder.display());
@@ -60,7 +65,7 @@ impl Operator {
         }
         match SqliteStore::open(&folder) {
             Ok(store) => Ok(Self::Store(Arc::new(store))),
-            Err(StoreError::InUse { .. }) => Self::of_server(&config, &folder),
+            Err(StoreError::InUse { .. }) => Self::of_server(config, &folder),
             Err(error) => Err(Failure::new(Exit::Internal, error.to_string())),
         }
     }
@@ -114,6 +119,17 @@ impl Operator {
                 Ok(Detail::of(&run, &story).with_reruns(&reruns))
             }
             Self::Server { .. } => self.ask(Method::GET, &format!("/runs/{}", url::encoded(id)), None).await,
+        }
+    }
+
+    /// A run's journal.
+    pub(super) async fn journal(&self, id: &str) -> Result<Journal, Failure> {
+        match self {
+            Self::Store(store) => Journal::of(&**store, id).await.map_err(|error| failed(&error)),
+            Self::Server { .. } => {
+                let path = format!("/runs/{}/journal", url::encoded(id));
+                self.ask(Method::GET, &path, None).await
+            }
         }
     }
 

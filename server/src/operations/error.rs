@@ -30,7 +30,9 @@ impl From<RedriveError> for Error {
         match error {
             RedriveError::Store(error) => Self::Store(error),
             RedriveError::Full => Self::Full(error.to_string()),
-            RedriveError::NotParked | RedriveError::Refused(_) => Self::Refused(error.to_string()),
+            RedriveError::NotParked | RedriveError::Refused(_) | RedriveError::Departs(_) => {
+                Self::Refused(error.to_string())
+            }
         }
     }
 }

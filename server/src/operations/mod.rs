@@ -3,6 +3,7 @@
 
 mod again;
 mod error;
+mod journal;
 mod selection;
 mod shown;
 
@@ -16,10 +17,11 @@ use pathway_engine::vm::{Class, Failure};
 
 pub use again::{Again, Rerun};
 pub use error::Error;
+pub use journal::{Entry, Journal};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
 
-use crate::runner::{RedriveError, Runner};
+use crate::runner::{RedriveError, Runner, Version};
 use crate::store::{Filter, Run, Status, Store};
 
 /// Runs that are listed, or redriven, at once.
@@ -75,6 +77,14 @@ impl Operations {
         Ok(Detail::of(&run, &story).with_reruns(&reruns))
     }
 
+    /// A run's journal.
+    ///
+    /// # Errors
+    /// There is no such run.
+    pub async fn journal(&self, id: &str) -> Result<Journal, Error> {
+        Journal::of(&*self.store, id).await
+    }
+
     /// Calls a run off.
     ///
     /// # Errors
@@ -100,13 +110,13 @@ impl Operations {
         reached(&run, told)
     }
 
-    /// Lets a parked run go on at the step that failed.
+    /// Lets a parked run go on at the step that failed, by its own definition or the current one.
     ///
     /// # Errors
     /// It is not parked, or cannot go on.
-    pub async fn redrive(&self, id: &str) -> Result<(), Error> {
+    pub async fn redrive(&self, id: &str, version: Version) -> Result<(), Error> {
         let run = find(&*self.store, id).await?;
-        Ok(self.runner.redrive(run).await?)
+        Ok(self.runner.redrive(run, version).await?)
     }
 
     /// Runs a run again that is over or parked, all of it or a part.
@@ -133,8 +143,8 @@ impl Operations {
             let id = run.public_id.clone();
             redriven.last = Some(id.clone());
             let done = match selection.dry_run {
-                true => self.runner.could_redrive(run).await,
-                false => self.runner.redrive(run).await,
+                true => self.runner.could_redrive(run, selection.definition).await,
+                false => self.runner.redrive(run, selection.definition).await,
             };
             match done {
                 Ok(()) => redriven.runs.push(id),

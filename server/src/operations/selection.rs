@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, MOST, find};
 use crate::gateway::outcome;
+use crate::runner::Version;
 use crate::store::{Run, Status, Store};
 
 /// Runs that are looked at in one go.
@@ -35,6 +36,8 @@ pub struct Selection {
     /// At most so many a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<NonZeroU32>,
+    /// By which definition they go on.
+    pub definition: Version,
     /// Only tells which they are.
     pub dry_run: bool,
 }

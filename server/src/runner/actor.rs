@@ -207,7 +207,7 @@ impl Actor {
                         Order::Cancel(reason) => self.tell(Kind::Cancelled { reason }, &mut effects),
                         Order::Signal(signal) => self.tell(Kind::Signalled(signal), &mut effects),
                         // It is not parked.
-                        Order::Redrive | Order::Drop => {}
+                        Order::Redrive(_) | Order::Drop => {}
                     }
                 }
                 Message::Ask(instance) => self.ask_again(&instance, &mut effects),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
 use super::actor::Message;
-use super::{Inner, RedriveError, Runner};
+use super::{Inner, RedriveError, Runner, Version};
 use crate::store::{Conflict, Run, RunId, Status, StoreError};
 
 /// Messages read at once.
@@ -25,7 +25,7 @@ pub(super) enum Order {
     /// A signal.
     Signal(Signal),
     /// It is parked, and is to go on.
-    Redrive,
+    Redrive(Version),
     /// It is parked, and is given up.
     Drop,
 }
@@ -234,7 +234,7 @@ impl Inner {
         let Some(run) = self.store.run(public_id).await? else { return Ok(true) };
         let runner = Runner { inner: self.clone() };
         let done = match order {
-            Order::Redrive => runner.redrive_here(run).await,
+            Order::Redrive(version) => runner.redrive_here(run, *version).await,
             _ => runner.drop_here(run).await,
         };
         match done {

@@ -52,6 +52,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::actor::{MAILBOX, Message};
+pub use self::history::history;
 use self::holding::{Holding, Holdings};
 use self::inbox::Inbox;
 use self::lanes::{Lane, Lanes};

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use pathway_engine::journal::Event;
-use pathway_engine::vm::Vm;
+use pathway_engine::vm::{Departure, Vm};
 
 use super::actor::started;
 use super::holding::Holding;
 use super::inbox::Order;
 use super::lanes::Lane;
-use super::{Admitted, Runner};
+use super::{Admitted, Runner, Version};
 use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
 
 /// Runs that were redriven, or run others again, and are in memory, at once.
@@ -24,6 +24,9 @@ pub enum RedriveError {
     /// It cannot go on; why.
     #[error("{0}")]
     Refused(String),
+    /// It cannot go on by the current definition.
+    #[error("it cannot go on by the current definition: {0}; run it again instead (`pathway runs rerun`)")]
+    Departs(#[from] Departure),
     /// Others that were redriven are to end first.
     #[error("{ROOM} runs that operators started or let go on are under way: try again later")]
     Full,
@@ -33,17 +36,17 @@ pub enum RedriveError {
 }
 
 impl Runner {
-    /// Lets a parked run go on at the step that failed, once its lane is free. Ready when it is durable
-    /// that it will.
+    /// Lets a parked run go on at the step that failed, once its lane is free: by its own definition, or
+    /// by the current one, to which it is pinned then. Ready when it is durable that it will.
     ///
     /// # Errors
     /// It is not parked, or cannot go on.
-    pub async fn redrive(&self, run: Run) -> Result<(), RedriveError> {
-        if let Some(done) = self.redrive_here(run.clone()).await {
+    pub async fn redrive(&self, run: Run, version: Version) -> Result<(), RedriveError> {
+        if let Some(done) = self.redrive_here(run.clone(), version).await {
             return done;
         }
-        self.could_redrive(run.clone()).await?;
-        self.ask(&run, &Order::Redrive).await
+        self.could_redrive(run.clone(), version).await?;
+        self.ask(&run, &Order::Redrive(version)).await
     }
 
     /// Leaves it to whoever works on it.
@@ -55,17 +58,23 @@ impl Runner {
     }
 
     /// As [`Runner::redrive`], of a run that is this process's; none: it is not, or no longer.
-    pub(super) async fn redrive_here(&self, run: Run) -> Option<Result<(), RedriveError>> {
+    pub(super) async fn redrive_here(&self, run: Run, version: Version) -> Option<Result<(), RedriveError>> {
         let home = run.home.clone();
         let redrive = async |holding: Option<&Arc<Holding>>| {
-            unless_fenced(holding, self.redrive_as(holding, run).await)
+            unless_fenced(holding, self.redrive_as(holding, run, version).await)
         };
         self.inner.work_here(home.as_ref(), redrive).await?
     }
 
-    async fn redrive_as(&self, holding: Option<&Arc<Holding>>, run: Run) -> Result<(), RedriveError> {
+    async fn redrive_as(
+        &self,
+        holding: Option<&Arc<Holding>>,
+        run: Run,
+        version: Version,
+    ) -> Result<(), RedriveError> {
         let room = self.inner.room.clone().try_acquire_owned().map_err(|_full| RedriveError::Full)?;
-        let (mut admitted, event) = self.redriven(run).await?;
+        let pinned = run.digest.clone();
+        let (mut admitted, event) = self.redriven(run, version).await?;
         if let Some(holding) = holding {
             admitted.belong_to(holding);
         }
@@ -78,10 +87,12 @@ impl Runner {
             proof: admitted.proof(),
             events: vec![NewEvent { kind: event.name(), payload }],
             status: Some(status),
+            definition: Some(admitted.plan.digest.to_string()).filter(|digest| *digest != pinned),
             ..Append::new(id, seq)
         };
+        let (pathway, onto) = (admitted.plan.name.clone(), change.definition.clone());
         self.inner.store.append(change).await.map_err(not_parked)?;
-        tracing::info!(pathway = %admitted.plan.name, run = admitted.public_id, "redriven");
+        tracing::info!(%pathway, run = admitted.public_id, onto, "redriven");
         let mut events = admitted.events;
         events.push(event);
         let mut admitted = Admitted { events, silent: true, waits: true, room: Some(room), ..admitted };
@@ -100,8 +111,8 @@ impl Runner {
     ///
     /// # Errors
     /// As [`Runner::redrive`].
-    pub async fn could_redrive(&self, run: Run) -> Result<(), RedriveError> {
-        self.redriven(run).await.map(drop)
+    pub async fn could_redrive(&self, run: Run, version: Version) -> Result<(), RedriveError> {
+        self.redriven(run, version).await.map(drop)
     }
 
     /// Gives a parked run up: it has failed for good, and its lane goes on.
@@ -145,7 +156,7 @@ impl Runner {
     }
 
     /// The run, and the event that lets it go on.
-    async fn redriven(&self, run: Run) -> Result<(Admitted, Event), RedriveError> {
+    async fn redriven(&self, run: Run, version: Version) -> Result<(Admitted, Event), RedriveError> {
         if run.status != Status::Parked {
             return Err(RedriveError::NotParked);
         }
@@ -156,10 +167,19 @@ impl Runner {
         if started(&admitted.events).is_some_and(|started| started.refused.is_some()) {
             return Err(refused("what was to start it was refused, and would be again"));
         }
+        let at = self.inner.clock.now();
+        if version == Version::Current {
+            let current = self.inner.program.pathways.get(&admitted.plan.name);
+            let current = current.ok_or_else(|| refused("there is no such pathway now"))?;
+            if current.digest != admitted.plan.digest {
+                let kind = Vm::onto(admitted.plan, current.clone(), &admitted.events)?;
+                return Ok((Admitted { plan: current.clone(), ..admitted }, Event { at, kind }));
+            }
+        }
         let vm = Vm::replay(admitted.plan.clone(), &admitted.events)
             .map_err(|why| RedriveError::Refused(why.to_string()))?;
         let kind = vm.redriven().ok_or_else(|| refused("its journal does not tell how it failed"))?;
-        Ok((admitted, Event { at: self.inner.clock.now(), kind }))
+        Ok((admitted, Event { at, kind }))
     }
 }
 

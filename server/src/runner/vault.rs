@@ -6,6 +6,7 @@ use pathway_engine::journal::{Event, Kind, Started};
 use serde::{Deserialize, Serialize};
 
 use super::Inner;
+use crate::seal::SealKeys;
 
 /// An event that holds a secret, as the store has it.
 #[derive(Serialize, Deserialize)]
@@ -33,16 +34,23 @@ impl Inner {
 
     /// The event that was stored as `bytes`.
     pub(super) fn decode(&self, plan: &Plan, run: &str, bytes: &[u8]) -> Result<Event, String> {
-        match serde_json::from_slice::<Sealed>(bytes) {
-            Ok(Sealed { sealed }) => {
-                let plain = self
-                    .keys
-                    .open(&sealed, &["event", &plan.name, run])
-                    .map_err(|error| error.to_string())?;
-                Event::decode(plain.reveal().as_bytes()).map_err(|error| error.to_string())
-            }
-            Err(_) => Event::decode(bytes).map_err(|error| error.to_string()),
+        decode(Some(&self.keys), (&plan.name, run), bytes)
+    }
+}
+
+/// The event of a run of a pathway that was stored as `bytes`.
+pub(super) fn decode(
+    keys: Option<&SealKeys>,
+    (pathway, run): (&str, &str),
+    bytes: &[u8],
+) -> Result<Event, String> {
+    match serde_json::from_slice::<Sealed>(bytes) {
+        Ok(Sealed { sealed }) => {
+            let keys = keys.ok_or("it is sealed, and the key is not here")?;
+            let plain = keys.open(&sealed, &["event", pathway, run]).map_err(|error| error.to_string())?;
+            Event::decode(plain.reveal().as_bytes()).map_err(|error| error.to_string())
         }
+        Err(_) => Event::decode(bytes).map_err(|error| error.to_string()),
     }
 }
 

@@ -224,6 +224,8 @@ pub struct Append {
     pub taken: Vec<Take>,
     /// What the run becomes. One that is not ready then has no claims any more.
     pub status: Option<StatusChange>,
+    /// The definition that it is pinned to from now on, if that is another one.
+    pub definition: Option<String>,
 }
 
 impl Append {
@@ -242,6 +244,7 @@ impl Append {
             released: Vec::new(),
             taken: Vec::new(),
             status: None,
+            definition: None,
         }
     }
 }

@@ -217,3 +217,85 @@ return: "{{ steps.wrong }}"
     assert_eq!(world.upstream.keys("first").len(), 1);
     world.app.stop().await;
 }
+
+#[tokio::test]
+async fn a_parked_run_goes_on_by_the_current_definition_and_stays_with_it() {
+    let world = World::start(PATHWAY).await;
+    world.upstream.breaks("second");
+    world.publish("t", r#"{"k": 1}"#).await;
+    let id = world.one("parked").await;
+    let before = world.get(&format!("/runs/{id}")).await["digest"].clone();
+    let mended = PATHWAY.replace("/{{ input.second | default('second') }}", "/mended");
+    let mended = mended.replace("get: /third", "get: /slow");
+    let world = world.restart_with(&mended).await;
+    let redrive =
+        async |world: &World, how| world.ask(Method::POST, &format!("/runs/{id}/redrive"), Some(how)).await.0;
+    assert_eq!(redrive(&world, json!({ "definition": "pinned" })).await, 202);
+    world.until("parked", 1).await;
+    assert_eq!(world.upstream.keys("second").len(), 2, "it is asked as it was");
+    assert_eq!(world.get(&format!("/runs/{id}")).await["digest"], before);
+
+    assert_eq!(redrive(&world, json!({ "definition": "current" })).await, 202);
+    world.called().await;
+    let after = world.get(&format!("/runs/{id}")).await["digest"].clone();
+    assert_ne!(before, after);
+    // A restart takes it up with what it goes on by, whatever is served then.
+    let world = world.restart_with("pathway: p\non: { topic: t }\nreturn: 1\n").await;
+    world.called().await;
+    world.upstream.go.notify_waiters();
+    world.until("succeeded", 1).await;
+    assert_eq!(world.get(&format!("/runs/{id}")).await["digest"], after);
+    let counts = ["first", "beside", "second", "mended", "slow"].map(|path| world.upstream.keys(path).len());
+    assert_eq!(counts, [1, 1, 2, 1, 2]);
+    assert_eq!(world.upstream.keys("mended")[0], world.upstream.keys("second")[0], "it is the same step");
+    assert_eq!(world.records("replies").await.len(), 1, "no second reply");
+    let run = world.app.store.run(&id).await.unwrap().unwrap();
+    assert_eq!(run.outcome.as_deref(), Some(&br#"{"answer":"got slow, 3"}"#[..]));
+    world.app.stop().await;
+}
+
+#[tokio::test]
+async fn where_its_journal_does_not_agree_with_the_current_definition_it_stays_parked() {
+    let world = World::start(PATHWAY).await;
+    world.upstream.breaks("second");
+    world.publish("t", r#"{"k": 1}"#).await;
+    let id = world.one("parked").await;
+    world.upstream.works();
+    let world = world.restart_with(&PATHWAY.replace("get: /first", "get: /other")).await;
+    let why = "it cannot go on by the current definition: `first` would ask for something else than it did; \
+               run it again instead (`pathway runs rerun`)";
+    let current = json!({ "definition": "current" });
+    let (status, said) = world.ask(Method::POST, &format!("/runs/{id}/redrive"), Some(current)).await;
+    assert_eq!((status, said["detail"].as_str()), (409, Some(why)));
+    let dry = json!({ "definition": "current", "dry_run": true });
+    let (_, said) = world.ask(Method::POST, "/dlq/redrive", Some(dry)).await;
+    assert_eq!(said["skipped"], json!([{ "id": id, "why": why }]));
+    assert_eq!(world.until("parked", 1).await.len(), 1);
+    assert_eq!(world.upstream.keys("other").len(), 0);
+    // By its own it goes on.
+    assert_eq!(world.post(&format!("/runs/{id}/redrive")).await.0, 202);
+    world.until("succeeded", 1).await;
+    world.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_holds_its_lane_gives_it_up_also_if_the_current_definition_holds_none() {
+    let pathway = r#"
+pathway: p
+on: { topic: t, key: input.k, park: hold }
+steps: { a: { http: { service: api, get: "/{{ input.to }}" } } }
+"#;
+    let world = World::start(pathway).await;
+    world.upstream.breaks("bad");
+    world.publish("t", r#"{"k": 1, "to": "bad"}"#).await;
+    let id = world.one("parked").await;
+    world.publish("t", r#"{"k": 1, "to": "good"}"#).await;
+    world.upstream.works();
+    let world = world.restart_with(&pathway.replace(", park: hold", "")).await;
+    // The next one went on.
+    world.until("succeeded", 1).await;
+    let current = json!({ "definition": "current" });
+    assert_eq!(world.ask(Method::POST, &format!("/runs/{id}/redrive"), Some(current)).await.0, 202);
+    world.until("succeeded", 2).await;
+    world.app.stop().await;
+}

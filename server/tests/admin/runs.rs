@@ -71,6 +71,35 @@ return: "{{ steps.ok.by }}"
 }
 
 #[tokio::test]
+async fn a_journal_is_given_as_it_is_stored_with_its_secrets_sealed() {
+    let pathway = r#"
+pathway: p
+on: { topic: t }
+steps:
+  hidden: { secret: true, http: { service: api, get: /hidden } }
+  open: { needs: hidden, http: { service: api, get: /open } }
+return: 1
+"#;
+    let world = World::start(pathway).await;
+    world.publish("t", r#"{"n": 7}"#).await;
+    let id = world.one("succeeded").await;
+    let journal = world.get(&format!("/runs/{id}/journal")).await;
+    let events = journal["events"].as_array().unwrap();
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["started", "performed", "performed"]);
+    assert!(events[0]["payload"].as_str().unwrap().contains(r#""input":{"n":7}"#), "{journal}");
+    assert!(events[1]["payload"].as_str().unwrap().starts_with(r#"{"sealed":"#), "{journal}");
+    assert!(!journal.to_string().contains("got hidden") && journal.to_string().contains("got open"));
+    assert_eq!(
+        (&journal["id"], &journal["digest"]),
+        (&json!(id), &world.get(&format!("/runs/{id}")).await["digest"])
+    );
+    assert!(journal["definition"]["files"]["pathways/p.yaml"].as_str().unwrap().contains("pathway: p"));
+    assert_eq!(world.ask(Method::GET, "/runs/x/journal", None).await.0, 404);
+    world.app.stop().await;
+}
+
+#[tokio::test]
 async fn a_run_is_called_off() {
     let pathway = "pathway: p\non: { topic: t }\nsteps: { a: { http: { service: api, get: /slow } } }\n";
     let world = World::start(pathway).await;

@@ -18,6 +18,7 @@ on_each! {
     an_append_is_all_or_nothing
     a_conflict_spoils_nothing_for_others
     a_parked_run_goes_on
+    a_run_can_be_pinned_anew
     a_run_can_end_where_it_begins
     children_belong_to_their_parent
     reruns_are_found_by_what_they_run_again
@@ -263,6 +264,26 @@ async fn a_parked_run_goes_on(store: Arc<dyn Store>) {
     store.append(Append { events, status: Some(redriven), ..Append::new(run, 1) }).await.unwrap();
     let ready = store.run("id-0").await.unwrap().unwrap();
     assert_eq!((ready.status, ready.outcome, ready.wake_at), (Status::Ready, None, Some(3_000)));
+}
+
+async fn a_run_can_be_pinned_anew(store: Arc<dyn Store>) {
+    store.define("newer", "text").await.unwrap();
+    let run = admitted(&*store, new_run(0)).await;
+    let other = admitted(&*store, new_run(1)).await;
+    let pin = |digest: &str| Append {
+        events: vec![event("redriven")],
+        definition: Some(digest.into()),
+        ..Append::new(run, 1)
+    };
+    let refused = conflict(store.append(pin("unheard")).await);
+    assert_eq!(refused, Conflict::UnknownDefinition("unheard".into()));
+    assert_eq!(store.events(run).await.unwrap().len(), 1, "nothing of it was written");
+    store.append(pin("newer")).await.unwrap();
+    assert_eq!(store.run("id-0").await.unwrap().unwrap().digest, "newer");
+    store.append(Append { events: vec![event("1")], ..Append::new(run, 2) }).await.unwrap();
+    let digests: Vec<_> =
+        store.unfinished(None, 10).await.unwrap().into_iter().map(|run| (run.id, run.digest)).collect();
+    assert_eq!(digests, [(run, "newer".into()), (other, DIGEST.into())]);
 }
 
 async fn a_run_can_end_where_it_begins(store: Arc<dyn Store>) {

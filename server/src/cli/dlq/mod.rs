@@ -4,12 +4,14 @@ use std::num::NonZeroU32;
 
 use pathway_engine::vm::Class;
 use reqwest::Method;
+use serde_json::json;
 
 use super::operator::{Operator, block_on};
 use super::runs::{self, Which};
 use super::terminal::counted;
 use super::{Exit, Failure, Outcome, Session};
 use crate::operations::{Redriven, Selection};
+use crate::runner::Version;
 use crate::store::Status;
 
 /// Looks after parked runs: redrives them, or gives them up
@@ -61,6 +63,9 @@ struct Redrive {
     /// Only those admitted so many seconds ago, or longer
     #[arg(long, requires = "all", value_name = "SECONDS")]
     older_than: Option<u32>,
+    /// By the definition that is served now, where what was recorded agrees with it
+    #[arg(long)]
+    current: bool,
     /// At most so many a second
     #[arg(long, requires = "all", value_name = "N")]
     rate: Option<NonZeroU32>,
@@ -87,18 +92,28 @@ impl Dlq {
                 Command::List { which } => runs::list(session, &operator, Some(Status::Parked), which).await,
                 Command::Show { id, json } => runs::show(session, &operator, id, *json).await,
                 Command::Redrive(redrive) if redrive.all => redrive.all(session, &operator).await,
-                Command::Redrive(redrive) => each(session, &operator, &redrive.ids, "redrive").await,
-                Command::Drop { ids } => each(session, &operator, ids, "drop").await,
+                Command::Redrive(redrive) => {
+                    let definition = redrive.definition();
+                    let how = redrive.current.then(|| json!({ "definition": definition }).to_string());
+                    each(session, &operator, &redrive.ids, "redrive", how).await
+                }
+                Command::Drop { ids } => each(session, &operator, ids, "drop", None).await,
             }
         })
     }
 }
 
 /// Has the same done to some runs; tells of each that does not allow it.
-async fn each(session: &Session, operator: &Operator, ids: &[String], what: &str) -> Outcome {
+async fn each(
+    session: &Session,
+    operator: &Operator,
+    ids: &[String],
+    what: &str,
+    how: Option<String>,
+) -> Outcome {
     let mut exit = Exit::Success;
     for id in ids {
-        if let Err(failure) = operator.tell(id, what, None).await {
+        if let Err(failure) = operator.tell(id, what, how.clone()).await {
             if failure.exit() != Exit::Failure {
                 return Err(failure);
             }
@@ -110,12 +125,17 @@ async fn each(session: &Session, operator: &Operator, ids: &[String], what: &str
 }
 
 impl Redrive {
+    fn definition(&self) -> Version {
+        if self.current { Version::Current } else { Version::Pinned }
+    }
+
     async fn all(&self, session: &Session, operator: &Operator) -> Outcome {
         let mut selection = Selection {
             pathway: self.pathway.clone(),
             class: self.class,
             older_than: self.older_than,
             rate: self.rate,
+            definition: self.definition(),
             dry_run: self.dry_run,
             ..Selection::default()
         };

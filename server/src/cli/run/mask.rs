@@ -4,10 +4,12 @@
 //! may echo them.
 
 use pathway_engine::Value;
+use pathway_engine::compile::Plan;
 use pathway_engine::value::to_serde;
 use serde_json::Value as Json;
 
 use super::super::target::Target;
+use crate::config::Config;
 
 const MASK: &str = "********";
 /// Shorter secrets are masked as whole values only: they would stand in anything.
@@ -15,24 +17,31 @@ const SHORTEST: usize = 4;
 
 /// What must not be shown.
 #[derive(Debug, Default)]
-pub(super) struct Mask {
+pub(in crate::cli) struct Mask {
     secrets: Vec<String>,
 }
 
 impl Mask {
     /// The secrets of the project and of the input.
     pub(super) fn new(target: &Target, input: &Value) -> Self {
+        Self::of(&target.config, &target.plan, input)
+    }
+
+    /// The secrets of a project and of the input of one of its pathways.
+    pub(in crate::cli) fn of(config: &Config, plan: &Plan, input: &Value) -> Self {
         let mut mask = Self::default();
-        let variables = &target.config.variables;
+        let variables = &config.variables;
         for variable in variables.names().filter_map(|name| variables.get(name)).filter(|it| it.secret) {
             mask.add(variable.value.clone());
         }
-        for var in target.config.project.vars.values().filter(|var| var.secret) {
+        for var in config.project.vars.values().filter(|var| var.secret) {
             mask.learn(&var.value);
         }
-        if let Some(schema) = &target.plan.input {
+        if let Some(schema) = &plan.input {
             let mut secrets = Vec::new();
-            schema.replace_secrets(input, &mut |secret| {
+            // With what the schema fills in.
+            let input = schema.check(input).unwrap_or_else(|_| input.clone());
+            schema.replace_secrets(&input, &mut |secret| {
                 secrets.push(secret.clone());
                 secret.clone()
             });
@@ -42,7 +51,7 @@ impl Mask {
     }
 
     /// All that is in a secret value is secret.
-    pub(super) fn learn(&mut self, value: &Value) {
+    pub(in crate::cli) fn learn(&mut self, value: &Value) {
         self.learn_json(&to_serde(value));
     }
 
@@ -65,7 +74,7 @@ impl Mask {
     }
 
     /// A text without secrets.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(in crate::cli) fn text(&self, text: &str) -> String {
         if self.secrets.iter().any(|secret| secret == text) {
             return MASK.to_owned();
         }
@@ -74,7 +83,7 @@ impl Mask {
     }
 
     /// A value without secrets.
-    pub(super) fn value(&self, value: &Value) -> Json {
+    pub(in crate::cli) fn value(&self, value: &Value) -> Json {
         self.json(to_serde(value))
     }
 

@@ -4,6 +4,7 @@
 //! nobody, the pathways that it calls do run. Progress goes to standard error, the result to
 //! standard output.
 
+mod asked;
 mod drive;
 mod events;
 mod input;
@@ -18,11 +19,13 @@ use std::path::PathBuf;
 
 use pathway_engine::journal::Principal;
 
+pub(super) use self::asked::asked;
 use self::drive::{Ended, Lone};
 use self::events::Events;
-use self::mask::Mask;
+pub(super) use self::mask::Mask;
 use self::report::Report;
 use self::screen::Screen;
+pub(super) use self::style::line;
 use super::target::{Settings, Target};
 use super::{Exit, Failure, Outcome, Session};
 

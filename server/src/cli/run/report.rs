@@ -4,11 +4,11 @@ use std::io;
 
 use pathway_engine::compile::Plan;
 use pathway_engine::diagnostic::{Code, Diagnostic};
-use pathway_engine::vm::{Body, Class, Effect, Failure, HttpRequest};
-use serde_json::{Map, Value as Json, json};
+use pathway_engine::vm::{Class, Failure};
 
 use super::super::target::Target;
 use super::super::{Form, Terminal};
+use super::asked::asked;
 use super::mask::Mask;
 use super::seen::Seen;
 use super::style::line;
@@ -17,7 +17,6 @@ use super::style::line;
 const WIDEST: usize = 2000;
 /// Violations that are listed.
 const VIOLATIONS: usize = 20;
-const MASKED: &str = "********";
 
 /// What a report is made of.
 pub(super) struct Report<'a> {
@@ -44,7 +43,7 @@ impl Report<'_> {
             };
             facts.push(("step", format!("`{step}`{pathway}{}", attempts(failure.attempts))));
             if let Some(effect) = self.seen.asked(run, step) {
-                facts.extend(self.request(effect));
+                facts.extend(asked(effect, self.mask));
             }
         }
         // The message says the first.
@@ -60,7 +59,7 @@ impl Report<'_> {
             facts.push(("code", code.clone()));
         }
         if let Some(details) = &failure.details {
-            facts.push(("details", shown(&self.mask.value(details))));
+            facts.push(("details", self.mask.value(details).to_string()));
         }
         facts.push(("server", after(failure, parked)));
         facts.push(("again", rerun()));
@@ -90,61 +89,6 @@ impl Report<'_> {
         }
         diagnostic
     }
-
-    /// What the step asked for, its templates filled in.
-    fn request(&self, effect: &Effect) -> Vec<(&'static str, String)> {
-        let value = |value: &pathway_engine::Value| shown(&self.mask.value(value));
-        match effect {
-            Effect::Http { request, .. } => self.http(request),
-            Effect::Publish { topic, key, value: record, .. } => {
-                let key =
-                    key.as_deref().map_or_else(String::new, |key| format!(", key `{}`", self.mask.text(key)));
-                vec![("publish", format!("to `{topic}`{key}")), ("value", value(record))]
-            }
-            Effect::Child { pathway, input, .. } => {
-                vec![("call", format!("`{pathway}`")), ("input", value(input))]
-            }
-            Effect::Emit { value: emitted, .. } => vec![("emit", value(emitted))],
-            Effect::Await { name, .. } => vec![("wait", format!("for the signal `{name}`"))],
-            Effect::Claim { key, .. } => vec![("once", format!("for `{key}`"))],
-            Effect::Release { .. } | Effect::Timer { .. } | Effect::Abandon { .. } | Effect::Ended { .. } => {
-                Vec::new()
-            }
-        }
-    }
-
-    fn http(&self, request: &HttpRequest) -> Vec<(&'static str, String)> {
-        let method = json!(request.method);
-        let method = method.as_str().unwrap_or_default();
-        let mut facts =
-            vec![("request", format!("{method} {} of `{}`", self.mask.text(&request.path), request.service))];
-        if !request.query.is_empty() {
-            facts.push(("query", self.pairs(&request.query)));
-        }
-        if !request.headers.is_empty() {
-            let headers: Map<String, Json> =
-                request.headers.iter().map(|(name, _)| (name.clone(), MASKED.into())).collect();
-            facts.push(("headers", shown(&Json::Object(headers))));
-        }
-        match &request.body {
-            Body::Empty => {}
-            Body::Json(value) => facts.push(("json", shown(&self.mask.value(value)))),
-            Body::Form(pairs) => facts.push(("form", self.pairs(pairs))),
-            Body::Multipart(pairs) => facts.push(("multipart", self.pairs(pairs))),
-            Body::Text(text) => facts.push(("body", self.mask.text(text))),
-        }
-        facts
-    }
-
-    fn pairs(&self, pairs: &[(String, String)]) -> String {
-        let pairs: Vec<String> =
-            pairs.iter().map(|(name, value)| format!("{name}={}", self.mask.text(value))).collect();
-        pairs.join(" & ")
-    }
-}
-
-fn shown(value: &Json) -> String {
-    value.to_string()
 }
 
 fn attempts(count: u32) -> String {

@@ -55,7 +55,7 @@ pub(super) fn duration(time: Duration) -> String {
 }
 
 /// One line that a terminal shows and never obeys, of at most `width` characters.
-pub(super) fn line(text: &str, width: usize) -> String {
+pub(in crate::cli) fn line(text: &str, width: usize) -> String {
     let mut line: String = text.chars().map(visible).take(width).collect();
     if text.chars().nth(width).is_some() {
         line.push('…');

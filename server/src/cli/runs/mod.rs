@@ -77,7 +77,7 @@ pub(super) struct Which {
     json: bool,
 }
 
-fn status(name: &str) -> Result<Status, String> {
+pub(super) fn status(name: &str) -> Result<Status, String> {
     Status::from_name(name).ok_or_else(|| {
         let names = Status::ALL.map(Status::name).join(", ");
         format!("there is no such status; there are {names}")

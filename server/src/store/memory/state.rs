@@ -113,17 +113,24 @@ impl State {
             released,
             taken,
             status,
+            definition,
         } = change;
         self.topics.expect_owner(proof.as_deref())?;
         let run = self.expect_run(id)?;
         run.expect_next(expected_seq)?;
         run.expect_new_rows(&stream)?;
         self.expect_insertable(&children)?;
+        if let Some(digest) = definition.as_ref().filter(|digest| !self.definitions.contains_key(*digest)) {
+            return Err(Conflict::UnknownDefinition(digest.clone()).into());
+        }
         let run = self.expect_run(id)?;
         if status.is_some() || !stream.is_empty() {
             changed.push(Subject::Run(run.run.public_id.clone()));
         }
         let home = run.run.home.clone();
+        if let Some(digest) = definition {
+            run.run.digest = digest;
+        }
         run.append(events);
         run.add_rows(stream);
         released.into_iter().for_each(|release| self.claims.release(id, release, changed));

@@ -159,6 +159,7 @@ impl<'a> Wanted<'a> {
                 self.heads.push(append.run.0);
                 self.proof(&append.proof);
                 append.children.iter().for_each(|child| self.run(child, None, outlet));
+                self.digests.extend(append.definition.as_deref());
                 self.topics(&append.records, outlet);
                 self.pieces(append.run, &append.stream);
                 self.claims.append(append);
@@ -253,8 +254,10 @@ impl Known {
         }
         if *runs > 0 {
             calls.push((Call::new(NUMBERS, vec![runs]), Self::number));
-            calls.push((Call::new(DEFINITIONS, vec![&digests]), Self::definition));
             calls.push((Call::new(BY_ID, vec![ids]), Self::twin));
+        }
+        if !digests.is_empty() {
+            calls.push((Call::new(DEFINITIONS, vec![&digests]), Self::definition));
         }
         if !heads.is_empty() {
             calls.push((Call::new(HEADS, vec![heads]), Self::head));

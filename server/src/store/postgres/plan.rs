@@ -106,6 +106,7 @@ impl<'a> Plan<'a> {
     fn append(&mut self, append: &'a Append) -> Result<Appended, StoreError> {
         self.expect_owner(append.proof.as_deref())?;
         let definitions = self.definitions(&append.children)?;
+        let pinned = append.definition.as_deref().map(|digest| self.definition(digest)).transpose()?;
         self.free(append.run, &append.stream)?;
         let head = self.known.heads.get_mut(&append.run).ok_or(Conflict::UnknownRun(append.run))?;
         if head.next != append.expected_seq {
@@ -126,6 +127,9 @@ impl<'a> Plan<'a> {
             if change.status != Status::Ready {
                 claims.release_all(append.run, &mut self.changed);
             }
+        }
+        if let Some(definition) = pinned {
+            self.rows.pin(append.run, definition);
         }
         if append.status.is_some() || !append.stream.is_empty() {
             self.changed.push(Subject::Run(head.public_id.clone()));
@@ -186,11 +190,12 @@ impl<'a> Plan<'a> {
 
     /// The definitions of runs, all of which must be kept.
     fn definitions(&self, runs: &[NewRun]) -> Result<Vec<i64>, Conflict> {
-        let id = |run: &NewRun| {
-            let id = self.known.definitions.get(&run.digest).copied();
-            id.ok_or_else(|| Conflict::UnknownDefinition(run.digest.clone()))
-        };
-        runs.iter().map(id).collect()
+        runs.iter().map(|run| self.definition(&run.digest)).collect()
+    }
+
+    fn definition(&self, digest: &str) -> Result<i64, Conflict> {
+        let id = self.known.definitions.get(digest).copied();
+        id.ok_or_else(|| Conflict::UnknownDefinition(digest.to_owned()))
     }
 
     /// Inserts a run unless it is there.

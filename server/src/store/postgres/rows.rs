@@ -30,6 +30,8 @@ const STATES: &str =
         outcome = new.outcome, outcome_blob = new.outcome_blob
     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])
         AS new(id, status, wake_at, finished_at, outcome, outcome_blob) WHERE run.id = new.id";
+const PINS: &str = "UPDATE run SET definition = new.definition
+    FROM unnest($1::bigint[], $2::bigint[]) AS new(id, definition) WHERE run.id = new.id";
 const RECORDS: &str = r#"INSERT INTO record (source, "offset", time, "key", headers, value, value_blob)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[],
         $7::bytea[])"#;
@@ -142,6 +144,9 @@ pub(super) struct Rows<'a> {
     pieces: (Vec<i64>, Vec<i64>, Vec<i64>, Payloads<'a>),
     last_status: BTreeMap<i64, &'a StatusChange>,
     states: States<'a>,
+    /// Runs, and the definitions that they are pinned to from now on.
+    last_pin: BTreeMap<i64, i64>,
+    pins: (Vec<i64>, Vec<i64>),
     records: Records<'a>,
     outbox: Records<'a>,
     last_position: BTreeMap<i64, Offset>,
@@ -181,6 +186,10 @@ impl<'a> Rows<'a> {
 
     pub(super) fn status(&mut self, run: RunId, change: &'a StatusChange) {
         self.last_status.insert(run.0, change);
+    }
+
+    pub(super) fn pin(&mut self, run: RunId, definition: i64) {
+        self.last_pin.insert(run.0, definition);
     }
 
     pub(super) fn record(&mut self, source: i64, offset: Offset, record: &'a NewRecord) {
@@ -233,6 +242,7 @@ impl<'a> Rows<'a> {
             self.states.finished_at.push(change.status.is_final().then_some(change.at));
             self.states.outcome.put(&mut self.blobs, change.outcome.as_deref());
         }
+        self.pins = std::mem::take(&mut self.last_pin).into_iter().unzip();
         self.positions = std::mem::take(&mut self.last_position).into_iter().unzip();
     }
 
@@ -240,7 +250,7 @@ impl<'a> Rows<'a> {
     pub(super) fn calls(&mut self) -> Vec<Call<'_>> {
         self.finish();
         let Self { blobs, runs, states, records, outbox, positions, sent, refused, released, .. } = &*self;
-        let (event, piece) = (&self.events, &self.pieces);
+        let (event, piece, pins) = (&self.events, &self.pieces, &self.pins);
         let state: Given<'_> = vec![
             &states.run,
             &states.status,
@@ -254,12 +264,13 @@ impl<'a> Rows<'a> {
         let mut outgoing: Given<'_> = vec![&self.outbox_sources, &outbox.topic];
         outgoing.extend(outbox.given());
         let (messages, received) = (&self.messages, &self.received);
-        let all: [(&'static str, usize, Given<'_>); 14] = [
+        let all: [(&'static str, usize, Given<'_>); 15] = [
             (BLOBS, blobs.hash.len(), vec![&blobs.hash, &blobs.bytes]),
             (RUNS, runs.id.len(), runs.given()),
             (EVENTS, event.0.len(), vec![&event.0, &event.1, &event.2, &event.3.inline, &event.3.blob]),
             (PIECES, piece.0.len(), vec![&piece.0, &piece.1, &piece.2, &piece.3.inline, &piece.3.blob]),
             (STATES, states.run.len(), state),
+            (PINS, pins.0.len(), vec![&pins.0, &pins.1]),
             (RECORDS, records.source.len(), record),
             (OUTBOX, outbox.topic.len(), outgoing),
             (POSITIONS, positions.0.len(), vec![&positions.0, &positions.1]),

@@ -28,6 +28,9 @@ impl Change for Append {
                 claims::release_all(context, self.run)?;
             }
         }
+        if let Some(digest) = &self.definition {
+            pin(context.connection, self.run, digest)?;
+        }
         inbox::delete(context.connection, &self.received)?;
         if self.status.is_some() || !self.stream.is_empty() {
             let news = match &self.status {
@@ -171,6 +174,19 @@ fn update_status(
             outcome.blob(),
         ])?;
     blob::release(connection, replaced)
+}
+
+fn pin(connection: &Connection, run: RunId, digest: &str) -> Result<(), StoreError> {
+    let pinned = connection
+        .prepare_cached(
+            "UPDATE run SET definition = (SELECT id FROM definition WHERE digest = ?2)
+             WHERE id = ?1 AND EXISTS (SELECT 1 FROM definition WHERE digest = ?2)",
+        )?
+        .execute(params![run.0, digest])?;
+    if pinned == 0 {
+        return Err(Conflict::UnknownDefinition(digest.to_owned()).into());
+    }
+    Ok(())
 }
 
 fn outcome_blob(connection: &Connection, run: RunId) -> rusqlite::Result<Option<i64>> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pathway_engine::Value;
 use pathway_server::operations::{Error, Operations};
+use pathway_server::runner::Version;
 use pathway_server::store::Status;
 use tokio::time::sleep;
 
@@ -51,7 +52,7 @@ async fn act(outside: &Outside, running: &Running, deed: Operation, run: &str, n
         match deed {
             Operation::Signal => operations.signal(run, SIGNAL, Value::from_pairs([("by", n)])).await,
             Operation::Cancel => operations.cancel(run).await,
-            Operation::Redrive => operations.redrive(run).await,
+            Operation::Redrive => operations.redrive(run, Version::Pinned).await,
             _ => operations.drop_parked(run).await,
         }
     };
