@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::auth::Caller;
-use super::{Gateway, Problem, capacity, outcome};
+use super::{Gateway, Problem, answer, capacity, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
 use crate::facts::Facts;
-use crate::store::{Run, Store, StoreError, Watch};
+use crate::store::{News, Run, Store, StoreError, Watch};
 use axum::http::StatusCode;
+use axum::response::Response;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
@@ -129,24 +130,33 @@ impl Asked {
         plan: &Plan,
     ) -> Result<Run, Problem> {
         let store = &gateway.parts.store;
-        // Not marked as read: that it was dropped may have been told of already.
-        if let Some(run) = store.run(&followed.id).await? {
-            return Ok(run);
-        }
-        // It is told of once: when it is admitted, or dropped for a duplicate.
-        followed.changed().await?;
-        if let Some(run) = followed.read_now(&**store).await? {
-            return Ok(run);
-        }
-        match self.known(gateway, plan).await? {
-            Some(run) => {
+        let mut news = None;
+        loop {
+            // Not marked as read: that it was dropped may have been told of already.
+            if let Some(run) = store.run(&followed.id).await? {
+                return Ok(run);
+            }
+            if news.is_some()
+                && let Some(run) = self.known(gateway, plan).await?
+            {
                 *followed = Followed::new(&**store, run.public_id.clone());
-                Ok(run)
+                return Ok(run);
             }
-            None => {
+            // It is told of once: when it is admitted, or dropped for a duplicate.
+            if news == Some(News::Changed) {
                 let detail = "there was a run of this already";
-                Err(Problem::of(&Failure::new(Class::Conflict, detail)))
+                return Err(Problem::of(&Failure::new(Class::Conflict, detail)));
             }
+            news = Some(followed.changed().await?);
+        }
+    }
+
+    /// What is answered while its record is safe and its run is not there: which run answers a key is
+    /// not known yet.
+    pub(super) fn taken(&self) -> Result<Response, Problem> {
+        match self.idempotency_key {
+            Some(_) => Err(answer::not_taken_up()),
+            None => Ok(answer::accepted(&self.id)),
         }
     }
 }
@@ -162,7 +172,7 @@ impl Followed {
         store.run(&self.id).await
     }
 
-    pub(super) async fn changed(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn changed(&mut self) -> Result<News, StoreError> {
         self.watch.changed().await
     }
 

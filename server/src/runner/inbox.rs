@@ -140,7 +140,7 @@ impl Inner {
                 self.deliver_all().await?;
                 tokio::select! {
                     biased;
-                    changed = watch.changed() => changed?,
+                    changed = watch.changed() => { changed?; }
                     () = self.inbox.wake.notified() => {}
                     // It lives as long as we do.
                     _ = holdings.changed() => {}

@@ -37,7 +37,7 @@ pub use postgres::{PostgresOptions, PostgresStore, PostgresUrlError};
 pub use sharing::{Epoch, Home, Message, Proof, Tenure};
 pub use sqlite::SqliteStore;
 pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
-pub use watch::Watch;
+pub use watch::{News, Watch};
 
 /// Milliseconds since 1970, UTC.
 pub type Millis = i64;

@@ -32,7 +32,8 @@ struct Watched {
 
 #[derive(Debug)]
 struct Entry {
-    sender: watch::Sender<()>,
+    /// How often it was named.
+    sender: watch::Sender<u64>,
     watches: usize,
 }
 
@@ -50,23 +51,24 @@ impl Hub {
     pub(super) fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
         let mut watched = self.watched();
         if watched.closed.is_some() {
-            let (_, receiver) = watch::channel(());
-            return Watch { hub: Arc::clone(self), subject, receiver };
+            let (_, receiver) = watch::channel(0);
+            return Watch { hub: Arc::clone(self), subject, receiver, named: 0 };
         }
         let entry = watched
             .entries
             .entry(subject.clone())
-            .or_insert_with(|| Entry { sender: watch::channel(()).0, watches: 0 });
+            .or_insert_with(|| Entry { sender: watch::channel(0).0, watches: 0 });
         entry.watches += 1;
         let receiver = entry.sender.subscribe();
-        Watch { hub: Arc::clone(self), subject, receiver }
+        let named = *receiver.borrow();
+        Watch { hub: Arc::clone(self), subject, receiver, named }
     }
 
     pub(super) fn notify(&self, subjects: impl IntoIterator<Item = Subject>) {
         let watched = self.watched();
         for subject in subjects {
             if let Some(entry) = watched.entries.get(&subject) {
-                entry.sender.send_replace(());
+                entry.sender.send_modify(|named| *named = named.wrapping_add(1));
             }
         }
     }
@@ -74,7 +76,7 @@ impl Hub {
     /// Anything may have happened.
     pub(super) fn notify_all(&self) {
         for entry in self.watched().entries.values() {
-            entry.sender.send_replace(());
+            entry.sender.send_modify(|_| {});
         }
     }
 
@@ -98,21 +100,35 @@ impl Hub {
 pub struct Watch {
     hub: Arc<Hub>,
     subject: Subject,
-    receiver: watch::Receiver<()>,
+    receiver: watch::Receiver<u64>,
+    /// How often it had been named when it was looked at last.
+    named: u64,
+}
+
+/// What a watch tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// What is watched changed.
+    Changed,
+    /// It may have: for a while changes were not told of, or there were too many to tell each.
+    Perhaps,
 }
 
 impl Watch {
     /// Says that what is committed by now will be read.
     pub fn mark(&mut self) {
-        self.receiver.mark_unchanged();
+        self.named = *self.receiver.borrow_and_update();
     }
 
     /// Waits for a change that was committed after the last mark. Safe to cancel.
     ///
     /// # Errors
     /// [`StoreError::Stopped`] when there will be no more changes.
-    pub async fn changed(&mut self) -> Result<(), StoreError> {
-        self.receiver.changed().await.map_err(|_closed| StoreError::Stopped(self.hub.reason()))
+    pub async fn changed(&mut self) -> Result<News, StoreError> {
+        let changed = self.receiver.changed().await;
+        changed.map_err(|_closed| StoreError::Stopped(self.hub.reason()))?;
+        let before = std::mem::replace(&mut self.named, *self.receiver.borrow_and_update());
+        Ok(if self.named == before { News::Perhaps } else { News::Changed })
     }
 }
 
@@ -145,5 +161,21 @@ mod tests {
         drop(second);
         hub.notify([topic()]);
         assert_eq!(hub.watched().entries.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_named_is_told_from_what_may_be() {
+        let hub = Arc::<Hub>::default();
+        let run = || Subject::Run("run".into());
+        let mut watch = hub.watch(run());
+        hub.notify_all();
+        assert_eq!(watch.changed().await.unwrap(), News::Perhaps);
+        hub.notify([run()]);
+        hub.notify_all();
+        assert_eq!(watch.changed().await.unwrap(), News::Changed);
+        hub.notify([run()]);
+        watch.mark();
+        hub.notify_all();
+        assert_eq!(watch.changed().await.unwrap(), News::Perhaps);
     }
 }
