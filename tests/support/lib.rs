@@ -5,10 +5,12 @@
 
 mod binary;
 pub mod browser;
+mod chance;
 pub mod events;
 pub mod finance;
 pub mod issuer;
 pub mod kafka;
+mod kept;
 mod leash;
 mod log;
 pub mod model;
@@ -21,6 +23,8 @@ pub mod wire;
 use std::time::Duration;
 
 pub use binary::binary;
+pub use chance::Chance;
+pub use kept::{Address, Kept, Post};
 pub use log::Log;
 pub use server::Server;
 

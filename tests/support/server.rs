@@ -17,6 +17,8 @@ const LISTENING: &str = "  listening ";
 pub struct Server {
     child: Child,
     log: Log,
+    /// The line from which on it speaks.
+    from: usize,
     /// Ready when it has said all.
     said: Vec<JoinHandle<()>>,
     url: String,
@@ -57,13 +59,11 @@ impl Server {
         environment: impl IntoIterator<Item = (N, V)>,
         log: &Log,
     ) -> Self {
-        let from = log.here();
         let mut server = Self::spawn(role, folder, environment, log);
-        let line = tokio::select! {
-            line = log.says(from, LISTENING) => line,
+        server.url = tokio::select! {
+            url = server.listens() => url,
             status = server.child.wait() => panic!("the server ended ({status:?}):\n{}", log.text()),
         };
-        server.url = line.split_once(LISTENING).map(|(_, url)| url.trim().to_owned()).unwrap_or_default();
         server
     }
 
@@ -77,6 +77,7 @@ impl Server {
         environment: impl IntoIterator<Item = (N, V)>,
         log: &Log,
     ) -> Self {
+        let from = log.here();
         let mut command = Command::new(binary());
         command
             .args([role, "--color", "never"])
@@ -93,7 +94,21 @@ impl Server {
         let Ok(mut child) = command.spawn() else { panic!("the server does not start") };
         let said = child.stdout.take().map(|output| log.keep(output));
         let said = said.into_iter().chain(child.stderr.take().map(|output| log.keep(output))).collect();
-        Self { child, log: log.clone(), said, url: String::new() }
+        Self { child, log: log.clone(), from, said, url: String::new() }
+    }
+
+    /// Ready with its URL when it serves.
+    pub(crate) fn listens(&self) -> impl Future<Output = String> + use<> {
+        let (log, from) = (self.log.clone(), self.from);
+        async move {
+            let line = log.says(from, LISTENING).await;
+            line.split_once(LISTENING).map(|(_, url)| url.trim().to_owned()).unwrap_or_default()
+        }
+    }
+
+    /// Ready when it has ended.
+    pub(crate) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        self.child.wait().await
     }
 
     /// The URL of a path.
@@ -127,9 +142,18 @@ impl Server {
     /// # Panics
     /// If it has ended already.
     pub async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Sends it a signal, by its name.
+    ///
+    /// # Panics
+    /// If it has ended already.
+    pub async fn signal(&self, name: &str) {
+        // Until it is waited for, its number is no other's.
         let Some(id) = self.child.id() else { panic!("the server has ended") };
-        let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
-        assert!(asked.is_ok_and(|status| status.success()), "the server was not asked to stop");
+        let sent = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().await;
+        assert!(sent.is_ok_and(|status| status.success()), "the server was not sent {name}");
     }
 
     /// How it ends, and all that it said.

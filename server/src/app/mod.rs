@@ -166,7 +166,13 @@ impl App {
         let for_operators = listen("admin", for_operators).await?;
         let address = address_of(&listener, "listen", project.listen)?;
         let admin_address = address_of(&for_operators, "admin", project.admin)?;
-        tell_address(&data, admin_address)?;
+        match tell_address(&data, admin_address) {
+            // Nothing else has to be in a folder then, so it may be one that cannot be written to.
+            Err(error) if matches!(project.store, StoreKind::Postgres(_)) => {
+                tracing::warn!(%error, "commands of a terminal will not find this process");
+            }
+            told => told?,
+        }
         let clock = Clock::system();
         let bus = open_bus(&project, &store)?;
         let project = Arc::new(project);
@@ -280,6 +286,7 @@ fn address_of(
 
 /// Leaves word for the command line where operators are listened to.
 fn tell_address(data: &Path, address: SocketAddr) -> Result<(), AppError> {
+    make_private(data)?;
     let path = data.join(ADMIN_ADDRESS);
     secret_file::write(&path, &address.to_string())
         .map_err(|error| AppError::Runner(format!("cannot write `{}`: {error}", path.display())))

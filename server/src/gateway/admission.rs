@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::auth::Caller;
-use super::{Gateway, Problem, capacity, outcome};
+use super::{Gateway, Problem, answer, capacity, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
 use crate::facts::Facts;
 use crate::store::{News, Run, Store, StoreError, Watch};
 use axum::http::StatusCode;
+use axum::response::Response;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
@@ -130,28 +131,34 @@ impl Asked {
         gateway: &Gateway,
         plan: &Plan,
     ) -> Result<(), Problem> {
-        if followed.is_there {
-            return Ok(());
-        }
         let store = &gateway.parts.store;
-        // It is told of once: when it is admitted, or dropped for a duplicate.
-        followed.changed().await?;
-        followed.is_there = match followed.watch.news() {
-            News::GoesOn | News::Ended(_) => true,
-            News::Something => store.run(&followed.id).await?.is_some(),
-        };
-        if followed.is_there {
-            return Ok(());
-        }
-        match self.known(gateway, plan).await? {
-            Some(run) => {
+        while !followed.is_there {
+            // It is told of once: when it is admitted, or dropped for a duplicate.
+            followed.changed().await?;
+            let news = followed.watch.news();
+            followed.is_there = match news {
+                News::GoesOn | News::Ended(_) => true,
+                News::Something | News::Perhaps => store.run(&followed.id).await?.is_some(),
+            };
+            if followed.is_there {
+                break;
+            }
+            if let Some(run) = self.known(gateway, plan).await? {
                 *followed = Followed::there(&**store, run.public_id);
-                Ok(())
-            }
-            None => {
+            } else if matches!(news, News::Something) {
                 let detail = "there was a run of this already";
-                Err(Problem::of(&Failure::new(Class::Conflict, detail)))
+                return Err(Problem::of(&Failure::new(Class::Conflict, detail)));
             }
+        }
+        Ok(())
+    }
+
+    /// What is answered while its record is safe and its run is not there: which run answers a key is
+    /// not known yet.
+    pub(super) fn taken(&self) -> Result<Response, Problem> {
+        match self.idempotency_key {
+            Some(_) => Err(answer::not_taken_up()),
+            None => Ok(answer::accepted(&self.id)),
         }
     }
 }
@@ -184,7 +191,7 @@ impl Followed {
             match self.watch.news() {
                 News::Ended(ended) => return Ok(outcome::told(&ended)),
                 News::GoesOn => {}
-                News::Something => {
+                News::Something | News::Perhaps => {
                     let run = store.run(&self.id).await?.ok_or_else(Problem::no_run)?;
                     if let Some(outcome) = outcome::of(&run) {
                         return Ok(outcome);

@@ -37,6 +37,12 @@ pub(super) fn accepted(id: &str) -> Response {
     response
 }
 
+/// Which run answers the key is not known yet.
+pub(super) fn not_taken_up() -> Problem {
+    let detail = "the request is not taken up yet; ask again with the same `Idempotency-Key`";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, Class::Outage, detail)
+}
+
 /// The door's time is over; the run's is not.
 pub(super) fn late(id: &str) -> Problem {
     let detail = format!("run `{id}` has not ended in time; it goes on");

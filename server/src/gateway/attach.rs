@@ -47,7 +47,7 @@ async fn appears(gateway: &Gateway, plan: &Plan, caller: &Caller, id: &str) -> R
         }
         let stopped = gateway.parts.stop.cancelled();
         tokio::select! {
-            changed = watch.changed() => changed?,
+            changed = watch.changed() => { changed?; }
             () = stopped => return Err(stopping()),
         }
     }

@@ -10,7 +10,7 @@ use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::document::{HttpDoor, Mode};
 use pathway_engine::value;
-use pathway_engine::vm::{Class, Method};
+use pathway_engine::vm::Method;
 use uuid::Uuid;
 
 use super::admission::{Asked, Followed};
@@ -118,14 +118,17 @@ async fn wait(
     if bound == Duration::ZERO {
         return accept(gateway, plan, asked, followed).await;
     }
+    let mut is_admitted = false;
     let ended = async {
         asked.admitted(followed, gateway, plan).await?;
+        is_admitted = true;
         followed.ended(&*gateway.parts.store).await
     };
     match tokio::time::timeout(bound, ended).await {
         Ok(ended) => answer::finished(plan, &followed.id, ended?),
-        Err(_elapsed) if prefer.is_given() => Ok(answer::accepted(&followed.id)),
-        Err(_elapsed) => Err(answer::late(&followed.id)),
+        Err(_elapsed) if !prefer.is_given() => Err(answer::late(&followed.id)),
+        Err(_elapsed) if is_admitted => Ok(answer::accepted(&followed.id)),
+        Err(_elapsed) => asked.taken(),
     }
 }
 
@@ -139,12 +142,6 @@ async fn accept(
     let bound = gateway.parts.limits.admission;
     match tokio::time::timeout(bound, asked.admitted(followed, gateway, plan)).await {
         Ok(admitted) => admitted.map(|()| answer::accepted(&followed.id)),
-        // Which run answers the key is not known yet; the record is safe.
-        Err(_elapsed) if asked.idempotency_key.is_some() => {
-            let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-            let detail = "the request is not taken up yet; ask again with the same `Idempotency-Key`";
-            Err(Problem::new(status, Class::Outage, detail))
-        }
-        Err(_elapsed) => Ok(answer::accepted(&followed.id)),
+        Err(_elapsed) => asked.taken(),
     }
 }

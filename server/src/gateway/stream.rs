@@ -179,7 +179,7 @@ impl Telling {
                 biased;
                 () = parts.stop.cancelled() => {}
                 () = self.expiry.reached() => {}
-                changed = self.followed.changed() => changed?,
+                changed = self.followed.changed() => { changed?; }
                 () = tokio::time::sleep(parts.limits.keep_alive) => return Ok(sse::comment("")),
             }
         }

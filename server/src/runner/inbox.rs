@@ -143,7 +143,7 @@ impl Inner {
                 self.deliver_all().await?;
                 tokio::select! {
                     biased;
-                    changed = watch.changed() => changed?,
+                    changed = watch.changed() => { changed?; }
                     () = self.inbox.wake.notified() => {}
                 }
             }

@@ -46,7 +46,7 @@ impl Inner {
             let Some(last) = page.last() else {
                 tokio::select! {
                     biased;
-                    changed = watch.changed() => changed?,
+                    changed = watch.changed() => { changed?; }
                     // It lives as long as we do.
                     _ = holdings.changed() => after = 0,
                     () = self.flush.cancelled() => return Ok(()),

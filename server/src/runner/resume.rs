@@ -171,7 +171,7 @@ pub(super) async fn outcome_of(store: &dyn Store, mut watch: Watch, public_id: &
         match watch.news() {
             News::Ended(ended) => return read(ended.outcome.as_deref()),
             News::GoesOn => {}
-            News::Something => match store.run(public_id).await {
+            News::Something | News::Perhaps => match store.run(public_id).await {
                 Ok(Some(run)) if run.status != Status::Ready => return read(run.outcome.as_deref()),
                 Ok(_) => {}
                 Err(error) => return Outcome::Failure(Failure::new(Class::Outage, error.to_string())),

@@ -29,8 +29,11 @@ pub enum Subject {
 /// What the last change was.
 #[derive(Debug, Clone, Default)]
 pub enum News {
-    /// The store knows.
+    /// Something may have happened: for a while changes were not told of, or there were too many to tell
+    /// each.
     #[default]
+    Perhaps,
+    /// The store knows.
     Something,
     /// The run is there, and is not over.
     GoesOn,
@@ -105,13 +108,13 @@ impl Hub {
     pub fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
         let mut watched = self.watched();
         if watched.closed.is_some() {
-            let (_, receiver) = watch::channel(News::Something);
+            let (_, receiver) = watch::channel(News::Perhaps);
             return Watch { hub: Arc::clone(self), subject, receiver };
         }
         let entry = watched
             .entries
             .entry(subject.clone())
-            .or_insert_with(|| Entry { sender: watch::channel(News::Something).0, watches: 0 });
+            .or_insert_with(|| Entry { sender: watch::channel(News::Perhaps).0, watches: 0 });
         entry.watches += 1;
         let receiver = entry.sender.subscribe();
         Watch { hub: Arc::clone(self), subject, receiver }
@@ -130,7 +133,12 @@ impl Hub {
     /// Anything may have happened.
     pub fn notify_all(&self) {
         for entry in self.watched().entries.values() {
-            entry.sender.send_replace(News::Something);
+            // What happened for sure and is not read yet is not taken back.
+            entry.sender.send_modify(|news| {
+                if !matches!(news, News::Something) {
+                    *news = News::Perhaps;
+                }
+            });
         }
     }
 
@@ -206,5 +214,19 @@ mod tests {
         drop(second);
         hub.notify([topic()]);
         assert_eq!(hub.watched().entries.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_happened_is_told_from_what_may_have() {
+        let hub = Arc::<Hub>::default();
+        let run = || Subject::Run("run".into());
+        let mut watch = hub.watch(run());
+        hub.notify_all();
+        watch.changed().await.unwrap();
+        assert!(matches!(watch.news(), News::Perhaps));
+        hub.notify([run()]);
+        hub.notify_all();
+        watch.changed().await.unwrap();
+        assert!(matches!(watch.news(), News::Something), "what is for sure is not taken back");
     }
 }

@@ -57,7 +57,16 @@ impl Reader {
     /// # Panics
     /// If none comes.
     pub async fn next(&mut self) -> Record {
-        match soon(&self.what, self.records.recv()).await {
+        let what = self.what.clone();
+        soon(&what, self.coming()).await
+    }
+
+    /// The next record, however long it takes. Safe to cancel.
+    ///
+    /// # Panics
+    /// If none can come.
+    pub async fn coming(&mut self) -> Record {
+        match self.records.recv().await {
             Some(record) => record,
             None => panic!("the reader has ended"),
         }

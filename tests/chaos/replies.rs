@@ -1,0 +1,72 @@
+//! What the shop says on the topics of its replies, as somebody hears it who reads all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use pathway_tests::kafka::{Kafka, Reader, Record};
+use serde_json::Value;
+
+use crate::load::Asked;
+
+const TOPICS: [&str; 3] = ["answers", "deliveries", "approvals"];
+
+/// All replies so far.
+#[derive(Debug)]
+pub(crate) struct Replies {
+    reader: Reader,
+    /// By topic and key.
+    heard: BTreeMap<(String, String), Vec<Record>>,
+}
+
+impl Replies {
+    pub(crate) async fn listen(kafka: &Kafka) -> Self {
+        Self { reader: Reader::from_start(kafka, &TOPICS).await, heard: BTreeMap::new() }
+    }
+
+    /// Listens until everything has a reply that was asked for.
+    pub(crate) async fn all(&mut self, asked: &Asked, patience: Duration) {
+        let mut missing: BTreeSet<(String, String)> = BTreeSet::new();
+        for number in asked.orders() {
+            missing.insert(("answers".to_owned(), number.to_string()));
+            missing.insert(("deliveries".to_owned(), format!("order {number}")));
+        }
+        missing.extend(asked.approvals.iter().map(|number| ("approvals".to_owned(), number.to_string())));
+        self.heard.values().flatten().for_each(|record| {
+            missing.remove(&about(record));
+        });
+        let heard = async {
+            while !missing.is_empty() {
+                let record = self.reader.coming().await;
+                missing.remove(&about(&record));
+                self.heard.entry((record.topic.clone(), record.key())).or_default().push(record);
+            }
+        };
+        let in_time = tokio::time::timeout(patience, heard).await.is_ok();
+        assert!(in_time, "{} replies are missing: {missing:?}", missing.len());
+    }
+
+    /// What each run said at last on a topic; all that it said has to be the same.
+    pub(crate) fn of(&self, topic: &str) -> Vec<Value> {
+        let runs = self.heard.iter().filter(|((other, _), _)| other == topic);
+        let said = runs.map(|((_, run), records)| {
+            let first = records.first().unwrap();
+            for other in records {
+                let same = other.value == first.value && other.headers == first.headers;
+                assert!(same, "{topic} of {run}: {first:?}, then {other:?}");
+            }
+            first.json()
+        });
+        said.collect()
+    }
+}
+
+/// What a reply is about: its topic, and the number of an order or an approval, or the order that a
+/// parcel is of.
+fn about(record: &Record) -> (String, String) {
+    let said = record.json();
+    let about = match &said["order"] {
+        Value::String(order) => order.clone(),
+        _ => said["number"].to_string(),
+    };
+    (record.topic.clone(), about)
+}
