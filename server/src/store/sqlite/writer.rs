@@ -1,7 +1,7 @@
 //! The one thread that writes.
 //!
-//! It takes all changes that are queued, applies each in a savepoint of one transaction, commits,
-//! and only then answers. A change that conflicts fails alone. Anything else that goes wrong
+//! It takes all changes that are queued, applies them in one transaction, commits, and only then
+//! answers. A change that conflicts fails alone. Anything else that goes wrong
 //! stops the writer for good: after a failed commit or `fsync` the truth is on the disk alone.
 
 use std::sync::Arc;
@@ -34,12 +34,18 @@ pub(super) trait Change: Send + 'static {
     type Output: Send + 'static;
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError>;
+
+    /// Whether it can be applied again when what it did was rolled back.
+    fn can_repeat(&self) -> bool {
+        true
+    }
 }
 
 /// A change with who waits for it.
 trait Job: Send {
     /// Applies the change and keeps its answer. Fails if the whole transaction has to.
     fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError>;
+    fn can_repeat(&self) -> bool;
     fn is_refused(&self) -> bool;
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
@@ -59,6 +65,10 @@ impl<C: Change> Job for Waiting<C> {
                 Ok(())
             }
         }
+    }
+
+    fn can_repeat(&self) -> bool {
+        self.change.can_repeat()
     }
 
     fn is_refused(&self) -> bool {
@@ -161,24 +171,23 @@ fn write(
     hub.close("it was closed".into());
 }
 
+/// Applies all changes and commits them. Few are ever refused, and most of these before they have
+/// written anything; only where one has, all are applied again, each with a savepoint.
 fn transact(
     connection: &Connection,
     outlet: Outlet,
     batch: &mut [Box<dyn Job>],
     changed: &mut Vec<Notice>,
 ) -> Result<(), StoreError> {
-    execute(connection, "BEGIN IMMEDIATE")?;
-    let outcome = batch.iter_mut().try_for_each(|job| {
-        let before = changed.len();
-        execute(connection, "SAVEPOINT change")?;
-        job.apply(&mut Context { connection, outlet, changed })?;
-        if job.is_refused() {
-            changed.truncate(before);
-            execute(connection, "ROLLBACK TO change")?;
-        }
-        execute(connection, "RELEASE change")
-    });
-    match outcome.and_then(|()| execute(connection, "COMMIT")) {
+    let can_repeat = batch.iter().all(|job| job.can_repeat());
+    let mut applied = Ok(Applied::Torn);
+    if can_repeat {
+        applied = apply(connection, outlet, batch, changed);
+    }
+    if matches!(applied, Ok(Applied::Torn)) {
+        applied = apply_apart(connection, outlet, batch, changed);
+    }
+    match applied.and_then(|_whole| execute(connection, "COMMIT")) {
         Ok(()) => Ok(()),
         Err(error) => {
             changed.clear();
@@ -187,6 +196,58 @@ fn transact(
             Err(error)
         }
     }
+}
+
+/// What is in a transaction.
+enum Applied {
+    /// Every change that was not refused, in full.
+    Whole,
+    /// A part of one that was refused; or nothing was begun.
+    Torn,
+}
+
+/// Begins a transaction and applies changes in it; it is rolled back if it is torn.
+fn apply(
+    connection: &Connection,
+    outlet: Outlet,
+    batch: &mut [Box<dyn Job>],
+    changed: &mut Vec<Notice>,
+) -> Result<Applied, StoreError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for job in batch {
+        let (told, written) = (changed.len(), connection.total_changes());
+        job.apply(&mut Context { connection, outlet, changed })?;
+        if job.is_refused() {
+            changed.truncate(told);
+            if connection.total_changes() != written {
+                changed.clear();
+                execute(connection, "ROLLBACK")?;
+                return Ok(Applied::Torn);
+            }
+        }
+    }
+    Ok(Applied::Whole)
+}
+
+/// The same, where what a change has written is undone if it is refused.
+fn apply_apart(
+    connection: &Connection,
+    outlet: Outlet,
+    batch: &mut [Box<dyn Job>],
+    changed: &mut Vec<Notice>,
+) -> Result<Applied, StoreError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for job in batch {
+        let told = changed.len();
+        execute(connection, "SAVEPOINT change")?;
+        job.apply(&mut Context { connection, outlet, changed })?;
+        if job.is_refused() {
+            changed.truncate(told);
+            execute(connection, "ROLLBACK TO change")?;
+        }
+        execute(connection, "RELEASE change")?;
+    }
+    Ok(Applied::Whole)
 }
 
 fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
