@@ -107,7 +107,7 @@ impl Actor {
     fn new(inner: Arc<Inner>, run: Admitted, mailbox: mpsc::Sender<Message>) -> Result<Box<Self>, String> {
         let plan = run.plan.clone();
         let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
-        let limits = vec![Limit::Server, Limit::Pathway(plan.name.clone())];
+        let limits = [Limit::Server, Limit::Pathway(plan.name.clone())];
         let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label));
         let token = started(&run.events).and_then(|started| {
             let sealed = inner.open(started.sealed.as_deref()?, &plan, &run.public_id).ok()?;
