@@ -314,7 +314,8 @@ pub(super) fn child_id(run: &str, instance: &str, attempt: u32) -> String {
 
 fn idempotency_key(run: &str, instance: &str) -> String {
     let digest = Sha256::digest(format!("{run}/{instance}").as_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let digits = digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn principal_of(event: &Event) -> Option<String> {
