@@ -53,6 +53,16 @@ impl fmt::Display for Limit {
     }
 }
 
+/// Limits in their order, each once; made ahead where the same are asked for again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits(Arc<[Limit]>);
+
+impl<L: IntoIterator<Item = Limit>> From<L> for Limits {
+    fn from(limits: L) -> Self {
+        Self(limits.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
+    }
+}
+
 /// A request, by age: later requests have higher tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
@@ -122,7 +132,6 @@ impl Slots {
 
 #[derive(Debug)]
 struct Request {
-    /// In order, each once.
     limits: Arc<[Limit]>,
     label: Arc<str>,
     /// How many limits, counted from the first, it has no slot of: 0 once it is granted.
@@ -159,11 +168,10 @@ impl Ledger {
 
     /// Asks for a slot of each of `limits` at once. A limit whose capacity was never set has
     /// room for all. `label` says who asks: `run ID step X`.
-    pub fn request(&mut self, limits: impl IntoIterator<Item = Limit>, label: impl Into<Arc<str>>) -> Answer {
-        let limits: BTreeSet<Limit> = limits.into_iter().collect();
+    pub fn request(&mut self, limits: impl Into<Limits>, label: impl Into<Arc<str>>) -> Answer {
         self.last += 1;
         let ticket = Ticket(self.last);
-        let limits: Arc<[Limit]> = limits.into_iter().collect();
+        let Limits(limits) = limits.into();
         self.requests.insert(ticket, Request { lacks: limits.len(), limits, label: label.into() });
         Answer { ticket, granted: self.advance(ticket, &BTreeSet::new()) }
     }
@@ -172,18 +180,22 @@ impl Ledger {
     /// ticket changes nothing.
     pub fn release(&mut self, ticket: Ticket) -> Vec<Ticket> {
         let Some(request) = self.requests.remove(&ticket) else { return Vec::new() };
-        let mut freed = BTreeSet::new();
+        let (mut freed, mut is_waited_for) = (Vec::with_capacity(request.limits.len()), false);
         for (n, limit) in request.limits.iter().enumerate() {
             let Some(slots) = self.slots.get_mut(limit) else { continue };
             if n + 1 == request.lacks {
                 slots.queue.remove(&ticket);
             }
             if slots.in_use.remove(&ticket) || slots.set_aside.remove(&ticket) {
-                freed.insert(limit.clone());
+                is_waited_for |= !slots.queue.is_empty();
+                freed.push(limit);
             }
             self.forget_if_idle(limit);
         }
-        self.serve(freed)
+        match is_waited_for {
+            true => self.serve(freed.into_iter().cloned().collect()),
+            false => Vec::new(),
+        }
     }
 
     /// Whether the request may run.

@@ -8,5 +8,5 @@ mod ledger;
 mod rate;
 
 pub use circuit::{Circuit, Outcome, Permit, Refused, Settings, Snapshot, State};
-pub use ledger::{Answer, Ledger, Limit, Ticket, Usage, Waiter};
+pub use ledger::{Answer, Ledger, Limit, Limits, Ticket, Usage, Waiter};
 pub use rate::Rate;

@@ -24,19 +24,19 @@ use crate::store::{Conflict, Status, StatusChange, StoreError};
 /// Messages that may wait for a run.
 pub(super) const MAILBOX: usize = 256;
 
-/// What a run is told.
+/// What a run is told. It is small, since every mailbox has places for many.
 #[derive(Debug)]
 pub(super) enum Message {
     /// An effect is over.
-    Performed(Performed),
+    Performed(Box<Performed>),
     /// A piece of a stream arrived.
     Emitted { instance: Instance, attempt: u32, value: Value },
     /// Something was left for it in the store.
-    Told { id: i64, order: Order },
+    Told { id: i64, order: Box<Order> },
     /// A claim may be had now that was waited for.
     Ask(Instance),
     /// Whoever called it goes on without it.
-    Cancel(Failure),
+    Cancel(Box<Failure>),
 }
 
 /// A run under way.
@@ -108,10 +108,10 @@ impl Inner {
 }
 
 impl Actor {
-    fn new(inner: Arc<Inner>, run: Admitted, mailbox: mpsc::Sender<Message>) -> Result<Self, String> {
+    fn new(inner: Arc<Inner>, run: Admitted, mailbox: mpsc::Sender<Message>) -> Result<Box<Self>, String> {
         let plan = run.plan.clone();
         let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
-        let limits = vec![Limit::Server, Limit::Pathway(plan.name.clone())];
+        let limits = [Limit::Server, Limit::Pathway(plan.name.clone())];
         let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label));
         let token = started(&run.events).and_then(|started| {
             let sealed = inner.open(started.sealed.as_deref()?, &plan, &run.public_id).ok()?;
@@ -126,7 +126,7 @@ impl Actor {
             // It was observed when it happened.
             drop(vm.take_trace());
         }
-        Ok(Self {
+        Ok(Box::new(Self {
             seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
             rows: 0,
             inner,
@@ -142,15 +142,32 @@ impl Actor {
             heard: BTreeSet::new(),
             cut_off: BTreeSet::new(),
             change: Change::default(),
-        })
+        }))
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
         &self.run.plan
     }
 
-    /// Runs to the end; tells whether the run was parked.
-    async fn work(mut self, mut messages: mpsc::Receiver<Message>) -> Result<bool, StoreError> {
+    /// Runs to the end; tells whether the run was parked. What it does between two waits is boxed, so
+    /// that a run that waits takes little room.
+    async fn work(mut self: Box<Self>, mut messages: mpsc::Receiver<Message>) -> Result<bool, StoreError> {
+        let mut over = Box::pin(self.start()).await?;
+        loop {
+            if let Some(parked) = over {
+                return Ok(parked);
+            }
+            // None: timers came due, or what was emitted has waited long enough.
+            let mut batch = Vec::from_iter(self.next(&mut messages).await);
+            while let Ok(message) = messages.try_recv() {
+                batch.push(message);
+            }
+            over = Box::pin(self.turn(batch)).await?;
+        }
+    }
+
+    /// Begins, or goes on where it was; tells whether the run was parked, if it is over.
+    async fn start(&mut self) -> Result<Option<bool>, StoreError> {
         let share = self.slots.hold().await;
         self.run.queued = None;
         let run = self.run.public_id.clone();
@@ -164,6 +181,9 @@ impl Actor {
         }
         let is_taken_up = self.run.taken_up;
         let mut effects = if is_taken_up { self.again().await? } else { self.first() };
+        // From here on only how it started is asked for.
+        self.run.events.truncate(1);
+        self.run.events.shrink_to_fit();
         if let Some(reason) = self.run.called_off.take() {
             self.tell(Kind::Cancelled { reason }, &mut effects);
             forget_abandoned(&mut effects);
@@ -171,27 +191,8 @@ impl Actor {
         if is_taken_up {
             self.call_off_abandoned().await?;
         }
-        if let Some(parked) = self.follow(effects, &share).await? {
-            return Ok(parked);
-        }
-        // From here on what is under way holds the run's slots.
-        drop(share);
-        loop {
-            let Some(message) = self.next(&mut messages).await else {
-                // Only timers came due, or what was emitted has waited long enough.
-                if let Some(parked) = self.turn(Vec::new()).await? {
-                    return Ok(parked);
-                }
-                continue;
-            };
-            let mut batch = vec![message];
-            while let Ok(message) = messages.try_recv() {
-                batch.push(message);
-            }
-            if let Some(parked) = self.turn(batch).await? {
-                return Ok(parked);
-            }
-        }
+        // After that what is under way holds the run's slots.
+        self.follow(effects, &share).await
     }
 
     /// Tells the VM what came, commits it and begins what follows.
@@ -200,10 +201,10 @@ impl Actor {
         let mut effects = Vec::new();
         for message in messages {
             match message {
-                Message::Performed(performed) => self.tell(Kind::Performed(performed), &mut effects),
+                Message::Performed(performed) => self.tell(Kind::Performed(*performed), &mut effects),
                 Message::Told { id, order } => {
                     self.change.received.push(id);
-                    match order {
+                    match *order {
                         Order::Cancel(reason) => self.tell(Kind::Cancelled { reason }, &mut effects),
                         Order::Signal(signal) => self.tell(Kind::Signalled(signal), &mut effects),
                         // It is not parked.
@@ -211,7 +212,7 @@ impl Actor {
                     }
                 }
                 Message::Ask(instance) => self.ask_again(&instance, &mut effects),
-                Message::Cancel(reason) => self.tell(Kind::Cancelled { reason }, &mut effects),
+                Message::Cancel(reason) => self.tell(Kind::Cancelled { reason: *reason }, &mut effects),
                 Message::Emitted { instance, attempt, value } => self.emitted(&instance, attempt, value),
             }
         }

@@ -55,7 +55,7 @@ impl Actor {
             task.abort();
         }
         let Some(child) = self.called.remove(instance) else { return };
-        self.inner.tell(&child, Message::Cancel(orphans::reason())).await;
+        self.inner.tell(&child, Message::Cancel(Box::new(orphans::reason()))).await;
     }
 
     /// Records what a step publishes or emits; the answer is known at once.
@@ -101,7 +101,6 @@ impl Actor {
         hash: RequestHash,
         share: Arc<Share>,
     ) {
-        let (pieces, arriving) = mpsc::channel(PIECES);
         let emits = request.stream.emit;
         if emits && self.heard.remove(&*instance) {
             self.say(&instance, attempt, Said::Reset);
@@ -120,7 +119,7 @@ impl Actor {
         };
         let task = self.tasks.spawn(async move {
             if emits {
-                work.stream(&request, share, pieces, arriving).await;
+                work.stream(&request, share).await;
             } else {
                 let answer = work.send(&request, share, None).await;
                 work.report(answer, false).await;
@@ -200,7 +199,7 @@ impl Actor {
             let outcome = super::resume::outcome_of(&*store, watch, &child).await;
             let performed = Performed { instance, attempt, request: hash, outcome, emitted: false };
             // A run that is over listens no more.
-            let _over = mailbox.send(Message::Performed(performed)).await;
+            let _over = mailbox.send(Message::Performed(Box::new(performed))).await;
         });
         drop(task);
         self.begin_child(&public_id).await
@@ -267,13 +266,8 @@ impl Work {
     }
 
     /// Sends, and passes on what arrives meanwhile, in order.
-    async fn stream(
-        &self,
-        request: &HttpRequest,
-        share: Arc<Share>,
-        pieces: mpsc::Sender<Value>,
-        mut arriving: mpsc::Receiver<Value>,
-    ) {
+    async fn stream(&self, request: &HttpRequest, share: Arc<Share>) {
+        let (pieces, mut arriving) = mpsc::channel(PIECES);
         let mut emitted = false;
         let sending = self.send(request, share, Some(pieces));
         tokio::pin!(sending);
@@ -311,7 +305,7 @@ impl Work {
             outcome,
             emitted,
         };
-        let _over = self.mailbox.send(Message::Performed(performed)).await;
+        let _over = self.mailbox.send(Message::Performed(Box::new(performed))).await;
     }
 }
 
@@ -325,7 +319,8 @@ pub(super) fn child_id(run: &str, instance: &str, attempt: u32) -> String {
 
 fn idempotency_key(run: &str, instance: &str) -> String {
     let digest = Sha256::digest(format!("{run}/{instance}").as_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let digits = digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn principal_of(event: &Event) -> Option<String> {

@@ -104,7 +104,7 @@ impl Runner {
             return self.inner.order(&known, Status::Ready, &Order::Cancel(reason)).await;
         }
         // A run without a journal.
-        Ok(self.inner.tell(run, Message::Cancel(reason)).await)
+        Ok(self.inner.tell(run, Message::Cancel(Box::new(reason))).await)
     }
 
     /// Sends a signal to a run, wherever it is worked on; false where it is over or parked. Ready when
@@ -169,11 +169,11 @@ impl Inner {
                 }
                 let useful = match serde_json::from_slice(&message.payload) {
                     Ok(Order::Cancel(reason)) => {
-                        let told = Message::Told { id: message.id, order: Order::Cancel(reason) };
+                        let told = Message::Told { id: message.id, order: Box::new(Order::Cancel(reason)) };
                         self.give(message.run, &message.public_id, message.id, told).await?
                     }
                     Ok(Order::Signal(signal)) => {
-                        let told = Message::Told { id: message.id, order: Order::Signal(signal) };
+                        let told = Message::Told { id: message.id, order: Box::new(Order::Signal(signal)) };
                         self.give(message.run, &message.public_id, message.id, told).await?
                     }
                     Ok(order) => !self.carry_out(&message.public_id, &order).await?,

@@ -445,7 +445,7 @@ impl Inner {
         let inner = self.clone();
         self.tasks.spawn(async move {
             let (id, public_id, holding) = (run.id, run.public_id.clone(), run.holding.clone());
-            let driving = inner.clone().drive(run, (mailbox.clone(), messages));
+            let driving = Box::pin(inner.clone().drive(run, (mailbox.clone(), messages)));
             let driving = async {
                 match &holding {
                     Some(holding) => drop(holding.work(driving).await),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use pathway_engine::limits::{Ledger, Limit, Ticket, Usage, Waiter};
+use pathway_engine::limits::{Ledger, Limit, Limits, Ticket, Usage, Waiter};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -36,7 +36,7 @@ impl Slots {
     }
 
     /// Waits for a slot of each of `limits`; `label` tells others who holds them.
-    pub async fn acquire(&self, limits: Vec<Limit>, label: Arc<str>) -> Held {
+    pub async fn acquire(&self, limits: impl Into<Limits>, label: Arc<str>) -> Held {
         let (held, waker) = {
             let mut state = self.lock();
             let answer = state.ledger.request(limits, label);
@@ -97,7 +97,7 @@ impl Drop for Held {
 #[derive(Debug)]
 pub struct RunSlots {
     slots: Slots,
-    limits: Vec<Limit>,
+    limits: Limits,
     label: Arc<str>,
     present: tokio::sync::Mutex<Weak<Share>>,
     used: Arc<Mutex<Used>>,
@@ -119,7 +119,8 @@ pub struct Share {
 impl RunSlots {
     /// Of a run called `label`.
     #[must_use]
-    pub fn new(slots: Slots, limits: Vec<Limit>, label: Arc<str>) -> Self {
+    pub fn new(slots: Slots, limits: impl Into<Limits>, label: Arc<str>) -> Self {
+        let limits = limits.into();
         Self { slots, limits, label, present: tokio::sync::Mutex::new(Weak::new()), used: Arc::default() }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::expression::{Now, Scope, Slot};
-use pathway_engine::limits::{Circuit, Limit, Outcome, Permit, Rate, Settings, Snapshot};
+use pathway_engine::limits::{Circuit, Limit, Limits as Slotted, Outcome, Permit, Rate, Settings, Snapshot};
 use pathway_engine::project::{Project, Service};
 use pathway_engine::vm::{Class, Failure, HttpRequest};
 use reqwest::Url;
@@ -30,14 +30,23 @@ pub struct Upstreams {
     transport: Arc<dyn Transport>,
     clock: Clock,
     slots: Slots,
-    services: HashMap<String, Service>,
+    services: HashMap<String, Known>,
     gates: HashMap<String, Gate>,
+}
+
+/// A service, with its URL if that can be read.
+#[derive(Debug)]
+struct Known {
+    service: Service,
+    url: Option<Url>,
 }
 
 /// What services that are `like` each other share.
 #[derive(Debug)]
 struct Gate {
     limit: Limit,
+    /// What a call needs slots of.
+    slotted: Slotted,
     rate: Option<Mutex<Rate>>,
     circuit: Option<Mutex<Circuit>>,
     /// Told when a call is over: a half-open circuit may admit another probe then.
@@ -90,6 +99,7 @@ impl Upstreams {
                 })
             });
             let gate = Gate {
+                slotted: Slotted::from([Limit::ServerSteps, limit.clone()]),
                 limit,
                 rate: rate.map(Mutex::new),
                 circuit: circuit.map(Mutex::new),
@@ -99,8 +109,10 @@ impl Upstreams {
             };
             gates.insert(name.clone(), gate);
         }
+        let known =
+            |service: &Service| Known { service: service.clone(), url: Url::parse(&service.url.value).ok() };
         let services =
-            project.services.iter().map(|(name, service)| (name.clone(), service.clone())).collect();
+            project.services.iter().map(|(name, service)| (name.clone(), known(service))).collect();
         Self { transport, clock, slots, services, gates }
     }
 
@@ -126,10 +138,10 @@ impl Upstreams {
     /// not. Without a token another service may be called instead, which must be out of order too.
     #[must_use]
     pub fn opens_after(&self, service: &str) -> Option<Duration> {
-        let service = self.services.get(service)?;
+        let Known { service, .. } = self.services.get(service)?;
         let own = self.gates.get(&service.limits_of)?.opens_after()?;
         let Some(other) = &service.without_token else { return Some(own) };
-        let other = self.services.get(other)?;
+        let Known { service: other, .. } = self.services.get(other)?;
         Some(own.min(self.gates.get(&other.limits_of)?.opens_after()?))
     }
 
@@ -144,8 +156,9 @@ impl Upstreams {
         share: Arc<Share>,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
-        let service = self.service(call)?;
-        let target = target(service, call.token, self.clock.now())?;
+        let known = self.known(call)?;
+        let target = target(known, call.token, self.clock.now())?;
+        let service = &known.service;
         let Some(gate) = self.gates.get(&service.limits_of) else {
             return Err(Failure::new(Class::Bug, format!("service `{}` has no gate", service.name.value)));
         };
@@ -160,8 +173,7 @@ impl Upstreams {
                 Some(share) => share,
                 None => call.run.hold().await,
             };
-            let limits = vec![Limit::ServerSteps, gate.limit.clone()];
-            let held = self.slots.acquire(limits, call.label.clone()).await;
+            let held = self.slots.acquire(gate.slotted.clone(), call.label.clone()).await;
             let settled = gate.settled.notified();
             let Some(permit) = gate.permit() else {
                 // It opened meanwhile, or has all the probes that it admits.
@@ -197,13 +209,13 @@ impl Upstreams {
         }
     }
 
-    fn service(&self, call: &Call<'_>) -> Result<&Service, Failure> {
+    fn known(&self, call: &Call<'_>) -> Result<&Known, Failure> {
         let name = &*call.request.service;
         let unknown = || Failure::new(Class::Bug, format!("the project has no service `{name}`"));
-        let service = self.services.get(name).ok_or_else(unknown)?;
-        match (&service.without_token, call.token) {
+        let known = self.services.get(name).ok_or_else(unknown)?;
+        match (&known.service.without_token, call.token) {
             (Some(other), None) => self.services.get(other).ok_or_else(unknown),
-            _ => Ok(service),
+            _ => Ok(known),
         }
     }
 }
@@ -258,13 +270,14 @@ impl Drop for Probe<'_> {
 }
 
 /// The service's URL, headers and limits for one attempt.
-fn target(service: &Service, token: Option<&Secret>, now: Timestamp) -> Result<Target, Failure> {
+fn target(known: &Known, token: Option<&Secret>, now: Timestamp) -> Result<Target, Failure> {
+    let Known { service, url } = known;
     let name = &service.name.value;
     if service.url.value.is_empty() {
         return Err(Failure::new(Class::Outage, format!("service `{name}` has no URL")));
     }
     let bad = |what: &str| Failure::new(Class::Bug, format!("{what} of service `{name}` cannot be used"));
-    let url = Url::parse(&service.url.value).map_err(|_| bad("the URL"))?;
+    let url = url.clone().ok_or_else(|| bad("the URL"))?;
     let scope = Token { token, now };
     let mut as_caller = false;
     let mut headers = Vec::with_capacity(service.headers.len());

@@ -78,6 +78,14 @@ pub struct Record {
     pub time: Millis,
 }
 
+impl Record {
+    /// The bytes of what it says.
+    pub(super) fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        headers + self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
 /// A record that is on its way to a bus outside of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {

@@ -120,6 +120,11 @@ impl Hub {
         Watch { hub: Arc::clone(self), subject, receiver }
     }
 
+    /// Whether anybody watches it.
+    pub(super) fn is_watched(&self, subject: &Subject) -> bool {
+        self.watched().entries.contains_key(subject)
+    }
+
     /// Tells of what was committed.
     pub fn notify<N: Into<Notice>>(&self, notices: impl IntoIterator<Item = N>) {
         let watched = self.watched();

@@ -7,6 +7,7 @@ use pathway_server::store::*;
 use crate::support::*;
 
 on_each! {
+    who_watches_a_topic_reads_what_all_others_read
     each_topic_counts_for_itself
     bytes_are_kept_as_they_are
     a_read_is_bounded
@@ -65,4 +66,30 @@ async fn a_read_is_bounded(store: Arc<dyn Store>) {
     assert_eq!(read(10, 10, 10_000).await, [] as [Offset; 0]);
     assert_eq!(store.records("nothing", 0, 0, 1, 1).await.unwrap(), []);
     assert_eq!(store.records("topic", 1, 0, 1, 1).await.unwrap(), []);
+}
+
+async fn who_watches_a_topic_reads_what_all_others_read(store: Arc<dyn Store>) {
+    let mut watch = None;
+    let mut published = 0;
+    // Many at once, few large ones, and a time in which nobody watches.
+    for (step, (count, bytes)) in
+        [(3, 10), (1500, 10), (40, 50_000), (2, 10), (1, 2_000_000), (5, 10)].into_iter().enumerate()
+    {
+        watch = (step != 3).then(|| watch.take().unwrap_or_else(|| store.watch_topic("watched")));
+        for topic in ["watched", "other"] {
+            let value = |n: usize| [format!("{step}/{n}/").into_bytes(), vec![b'.'; bytes]].concat();
+            store.publish((0..count).map(|n| record(topic, value(n))).collect()).await.unwrap();
+        }
+        published += i64::try_from(count).unwrap();
+        for from in
+            [0, 1, published - 1100, published - 45, published - 3, published - 1, published, published + 1]
+        {
+            for (limit, most) in [(1, usize::MAX), (512, usize::MAX), (2000, 4 << 20), (2000, 100), (10, 0)] {
+                let [watched, other] =
+                    ["watched", "other"].map(|topic| store.records(topic, 0, from, limit, most));
+                let (watched, other) = (watched.await.unwrap(), other.await.unwrap());
+                assert!(watched == other, "{step}: from {from}, {limit} of {most} bytes");
+            }
+        }
+    }
 }

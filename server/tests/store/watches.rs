@@ -10,6 +10,7 @@ on_each! {
     a_topic_wakes_its_watchers
     a_run_wakes_its_watchers
     a_correlation_id_wakes_who_waits_for_its_run
+    what_is_told_of_a_run_is_what_the_store_has
     what_was_marked_is_not_told_again
     the_end_of_the_store_ends_the_watch
 }
@@ -47,6 +48,40 @@ async fn a_correlation_id_wakes_who_waits_for_its_run(store: Arc<dyn Store>) {
     admitted(&*store, NewRun { correlation: Some("theirs".into()), ..new_run(0) }).await;
     watch.changed().await.unwrap();
     assert!(store.run_by_correlation(None, "theirs").await.unwrap().is_some());
+}
+
+/// A store need not tell what happened, but what it tells is so.
+async fn what_is_told_of_a_run_is_what_the_store_has(store: Arc<dyn Store>) {
+    let mut watch = store.watch_run("id-0");
+    let run = admitted(&*store, new_run(0)).await;
+    told_right(&*store, &mut watch, "id-0").await;
+    let redriven = Append { events: vec![event("redriven")], ..Append::new(run, 1) };
+    for change in [
+        Append { status: status(Status::Parked, Some(b"failed")), ..Append::new(run, 1) },
+        Append { status: status(Status::Ready, None), ..redriven },
+        Append { status: status(Status::Succeeded, Some(b"done")), ..Append::new(run, 2) },
+    ] {
+        store.append(change).await.unwrap();
+        told_right(&*store, &mut watch, "id-0").await;
+    }
+    let mut at_once = store.watch_run("at-once");
+    let ended = NewRun { status: Status::Failed, outcome: Some(b"refused".to_vec()), ..new_run(1) };
+    // It goes by the id of the other one too, of which that says nothing.
+    let ended = NewRun { public_id: "at-once".into(), correlation: Some("id-0".into()), ..ended };
+    admitted(&*store, ended).await;
+    told_right(&*store, &mut at_once, "at-once").await;
+    told_right(&*store, &mut watch, "id-0").await;
+}
+
+async fn told_right(store: &dyn Store, watch: &mut Watch, run: &str) {
+    watch.changed().await.unwrap();
+    let told = match watch.news() {
+        News::Something => return,
+        News::GoesOn => (Status::Ready, None),
+        News::Ended(ended) => (ended.status, ended.outcome.clone()),
+    };
+    let run = store.run(run).await.unwrap().unwrap();
+    assert_eq!(told, (run.status, run.outcome));
 }
 
 async fn what_was_marked_is_not_told_again(store: Arc<dyn Store>) {

@@ -14,6 +14,10 @@ use super::body::{Encoded, encode_body};
 use super::headers::{headers, method};
 use super::{Context, Target, answer, failure, stream};
 
+/// Connections to a service that are kept open: as many calls as there are at once in a server that
+/// says nothing else, so that none is closed only to be opened again.
+const KEPT: usize = 256;
+
 /// Calls all services over one pool of connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
@@ -33,7 +37,7 @@ impl HttpClient {
             .retry(reqwest::retry::never())
             .no_proxy()
             .connect_timeout(Duration::from_secs(10))
-            .pool_max_idle_per_host(64)
+            .pool_max_idle_per_host(KEPT)
             .pool_idle_timeout(Duration::from_secs(30))
             .build()?;
         Ok(Self { client })

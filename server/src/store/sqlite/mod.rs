@@ -16,6 +16,7 @@ mod records;
 mod runs;
 mod schedule;
 mod source;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -35,6 +36,7 @@ use self::inbox::{Discard, Post, TakeOver};
 use self::publish::Publish;
 use self::reader::Pool;
 use self::schedule::SetLastTick;
+use self::tail::Tail;
 use self::writer::Writer;
 use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
@@ -43,6 +45,7 @@ use super::{
     NewRecord, Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
     StreamRow, Tick,
 };
+use crate::bus::EMBEDDED_PARTITION;
 
 /// How long to wait for a lock that another tool holds on the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,6 +60,7 @@ pub struct SqliteStore {
     /// None: in memory.
     pool: Option<Arc<Pool>>,
     hub: Arc<Hub>,
+    tail: Arc<Tail>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -112,9 +116,10 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let hub = Arc::<Hub>::default();
         let id = migrate::store_id(&connection).map_err(|source| cannot_open(place, source))?;
-        let writer = Writer::start(connection, outlet, folder, Arc::clone(&hub))
+        let tail = Arc::<Tail>::default();
+        let writer = Writer::start(connection, outlet, folder, Arc::clone(&hub), Arc::clone(&tail))
             .map_err(|source| cannot_open(place, source))?;
-        Ok(Self { id, writer, pool: pool.map(Arc::new), hub })
+        Ok(Self { id, writer, pool: pool.map(Arc::new), hub, tail })
     }
 
     fn read<T: Send + 'static>(
@@ -272,6 +277,11 @@ impl Store for SqliteStore {
         limit: u32,
         max_bytes: usize,
     ) -> Answer<'_, Vec<Record>> {
+        if partition == EMBEDDED_PARTITION
+            && let Some(newest) = self.tail.read(topic, from, limit, max_bytes)
+        {
+            return Box::pin(std::future::ready(Ok(newest)));
+        }
         let topic = topic.to_owned();
         self.read(move |connection| records::from(connection, (&topic, partition), from, limit, max_bytes))
     }

@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::blob::Stored;
 use super::outbox;
 use super::source;
+use super::tail::Published;
 use super::writer::{Change, Context};
 use crate::bus::EMBEDDED_PARTITION;
 use crate::store::watch::Subject;
@@ -59,7 +60,10 @@ fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result<Vec<Offset
             ])?;
             offsets.push(offset);
         }
-        context.changed.push(Subject::Topic(first.topic.clone()).into());
+        let subject = Subject::Topic(first.topic.clone());
+        let records = context.hub.is_watched(&subject).then(|| run.to_vec());
+        context.published.push(Published { topic: first.topic.clone(), from: end, records });
+        context.changed.push(subject.into());
     }
     Ok(offsets)
 }

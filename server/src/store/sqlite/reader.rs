@@ -82,6 +82,10 @@ where
         let query = self.0.take().ok_or_else(|| StoreError::Stopped("a read was repeated".into()))?;
         query(context.connection).map_err(|error| StoreError::Read(Arc::new(error)))
     }
+
+    fn can_repeat(&self) -> bool {
+        false
+    }
 }
 
 /// Reads through the writer.

@@ -23,7 +23,7 @@ pub(super) fn from(
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
         let record = record(row)?;
-        bytes += size(&record);
+        bytes += record.size();
         if bytes > max_bytes && !records.is_empty() {
             break;
         }
@@ -40,11 +40,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         headers: headers::read(row, 3)?,
         value: row.get(4)?,
     })
-}
-
-fn size(record: &Record) -> usize {
-    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    headers + record.key.as_ref().map_or(0, Vec::len) + record.value.as_ref().map_or(0, Vec::len)
 }
 
 pub(super) fn end_offset(connection: &Connection, topic: &str, partition: i32) -> rusqlite::Result<Offset> {

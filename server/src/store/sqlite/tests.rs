@@ -8,7 +8,9 @@ use rusqlite::Connection;
 
 use super::writer::{Change, Context};
 use super::{SqliteStore, Store, StoreError};
-use crate::store::{Admit, Append, NewEvent, NewRecord, NewRun, Prune, RunId, Status, StatusChange};
+use crate::store::{
+    Admit, Append, Conflict, NewEvent, NewRecord, NewRun, Prune, RunId, Status, StatusChange,
+};
 
 /// Something done on the writer's connection.
 struct Do<F>(F);
@@ -127,6 +129,43 @@ async fn what_is_queued_is_one_transaction() {
     assert!(failing.await.is_err());
     drop(store);
     assert_eq!(open(folder.path()).end_offset("out", 0).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_nothing_and_takes_nobody_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let (open_gate, gate) = mpsc::channel::<()>();
+    let mut open = false;
+    let mut held = store.writer.submit(Do(move |_: &Connection| {
+        open = open || gate.recv().is_ok();
+        Ok(())
+    }));
+    assert!((&mut held).now_or_never().is_none());
+    let refused = || StoreError::from(Conflict::UnknownRun(RunId(7)));
+    let mut answers = Vec::new();
+    for value in 0..3 {
+        answers.push(store.publish(vec![record(vec![value])]));
+        // Once before it has written anything, and once after.
+        let mut unwritten = store.writer.submit(Do(move |_: &Connection| Err::<(), _>(refused())));
+        let mut written = store.writer.submit(Do(move |connection: &Connection| {
+            connection.execute("INSERT INTO definition (digest, text) VALUES ('torn', '')", [])?;
+            Err::<(), _>(refused())
+        }));
+        assert!(answers.last_mut().unwrap().now_or_never().is_none());
+        assert!((&mut unwritten).now_or_never().is_none() && (&mut written).now_or_never().is_none());
+        answers.push(Box::pin(async { Err(unwritten.await.unwrap_err()) }));
+        answers.push(Box::pin(async { Err(written.await.unwrap_err()) }));
+    }
+    open_gate.send(()).unwrap();
+    held.await.unwrap();
+    let answers = futures_util::future::join_all(answers).await;
+    let kept: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().ok()).collect();
+    assert_eq!(kept, [&[0], &[1], &[2]]);
+    let refused = answers.iter().filter(|answer| matches!(answer, Err(StoreError::Conflict(_)))).count();
+    assert_eq!(refused, 6);
+    assert_eq!(store.end_offset("out", 0).await.unwrap(), 3);
+    assert_eq!(ask(&store, "SELECT count(*) FROM definition").await, 0);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The one thread that writes.
 //!
-//! It takes all changes that are queued, applies each in a savepoint of one transaction, commits,
-//! and only then answers. A change that conflicts fails alone. Anything else that goes wrong
+//! It takes all changes that are queued, applies them in one transaction, commits, and only then
+//! answers. A change that conflicts fails alone. Anything else that goes wrong
 //! stops the writer for good: after a failed commit or `fsync` the truth is on the disk alone.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::tail::{Published, Tail};
 use crate::store::folder::Folder;
 use crate::store::stop::{Stop, Stopped};
 use crate::store::watch::{Hub, Notice};
@@ -25,8 +26,12 @@ pub(super) struct Context<'a> {
     pub(super) connection: &'a Connection,
     /// Where the records go that runs send.
     pub(super) outlet: Outlet,
+    /// Who watches what.
+    pub(super) hub: &'a Hub,
     /// What to notify if it is committed.
     pub(super) changed: &'a mut Vec<Notice>,
+    /// What it has published on topics.
+    pub(super) published: &'a mut Vec<Published>,
 }
 
 /// Something to do in the writer's transaction.
@@ -34,12 +39,18 @@ pub(super) trait Change: Send + 'static {
     type Output: Send + 'static;
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError>;
+
+    /// Whether it can be applied again when what it did was rolled back.
+    fn can_repeat(&self) -> bool {
+        true
+    }
 }
 
 /// A change with who waits for it.
 trait Job: Send {
     /// Applies the change and keeps its answer. Fails if the whole transaction has to.
     fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError>;
+    fn can_repeat(&self) -> bool;
     fn is_refused(&self) -> bool;
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
@@ -59,6 +70,10 @@ impl<C: Change> Job for Waiting<C> {
                 Ok(())
             }
         }
+    }
+
+    fn can_repeat(&self) -> bool {
+        self.change.can_repeat()
     }
 
     fn is_refused(&self) -> bool {
@@ -91,11 +106,14 @@ impl Writer {
         outlet: Outlet,
         folder: Option<Folder>,
         hub: Arc<Hub>,
+        tail: Arc<Tail>,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (stop, stopped) = Stopped::new();
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || {
-            write(&connection, outlet, jobs, &hub, &stop);
+            let (changed, published) = (Vec::new(), Vec::new());
+            let writing = Writing { connection: &connection, outlet, hub: &hub, changed, published };
+            write(writing, jobs, &tail, &stop);
             drop(connection);
             drop(folder);
         })?;
@@ -134,58 +152,121 @@ impl Drop for Writer {
     }
 }
 
-fn write(
-    connection: &Connection,
+/// The thread's work, and what is told of a transaction once it is committed.
+struct Writing<'a> {
+    connection: &'a Connection,
     outlet: Outlet,
-    mut jobs: mpsc::Receiver<Box<dyn Job>>,
-    hub: &Hub,
-    stop: &Stop,
-) {
+    hub: &'a Hub,
+    changed: Vec<Notice>,
+    published: Vec<Published>,
+}
+
+/// What is in a transaction.
+enum Applied {
+    /// Every change that was not refused, in full.
+    Whole,
+    /// A part of one that was refused.
+    Torn,
+}
+
+fn write(mut writing: Writing<'_>, mut jobs: mpsc::Receiver<Box<dyn Job>>, tail: &Tail, stop: &Stop) {
     let mut batch = Vec::with_capacity(BATCH);
-    let mut changed = Vec::new();
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let committed = transact(connection, outlet, &mut batch, &mut changed);
+        let committed = writing.transact(&mut batch);
         if let Err(StoreError::Stopped(reason)) = &committed {
             stop.send_replace(Some(Arc::clone(reason)));
             jobs.close();
             while let Ok(job) = jobs.try_recv() {
                 batch.push(job);
             }
-            hub.close(Arc::clone(reason));
+            writing.hub.close(Arc::clone(reason));
         }
+        tail.extend(writing.published.drain(..));
         for job in batch.drain(..) {
             job.answer(committed.clone());
         }
-        hub.notify(changed.drain(..));
+        writing.hub.notify(writing.changed.drain(..));
     }
-    hub.close("it was closed".into());
+    writing.hub.close("it was closed".into());
 }
 
-fn transact(
-    connection: &Connection,
-    outlet: Outlet,
-    batch: &mut [Box<dyn Job>],
-    changed: &mut Vec<Notice>,
-) -> Result<(), StoreError> {
-    execute(connection, "BEGIN IMMEDIATE")?;
-    let outcome = batch.iter_mut().try_for_each(|job| {
-        let before = changed.len();
-        execute(connection, "SAVEPOINT change")?;
-        job.apply(&mut Context { connection, outlet, changed })?;
-        if job.is_refused() {
-            changed.truncate(before);
-            execute(connection, "ROLLBACK TO change")?;
+impl Writing<'_> {
+    /// Applies all changes and commits them. Few are ever refused, and most of these before they have
+    /// written anything; only where one has, all are applied again, each with a savepoint.
+    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let applied = match batch.iter().all(|job| job.can_repeat()) {
+            true => self.apply(batch).and_then(|applied| match applied {
+                Applied::Whole => Ok(()),
+                Applied::Torn => {
+                    self.forget((0, 0));
+                    execute(self.connection, "ROLLBACK")?;
+                    self.apply_apart(batch)
+                }
+            }),
+            false => self.apply_apart(batch),
+        };
+        match applied.and_then(|()| execute(self.connection, "COMMIT")) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.forget((0, 0));
+                // It may be rolled back already, and the connection is not used again.
+                drop(execute(self.connection, "ROLLBACK"));
+                Err(error)
+            }
         }
-        execute(connection, "RELEASE change")
-    });
-    match outcome.and_then(|()| execute(connection, "COMMIT")) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            changed.clear();
-            // It may be rolled back already, and the connection is not used again.
-            drop(execute(connection, "ROLLBACK"));
-            Err(error)
+    }
+
+    /// Applies changes in a new transaction, up to one that tears it.
+    fn apply(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Applied, StoreError> {
+        execute(self.connection, "BEGIN IMMEDIATE")?;
+        for job in batch {
+            let (told, written) = (self.told(), self.connection.total_changes());
+            job.apply(&mut self.context())?;
+            if job.is_refused() {
+                self.forget(told);
+                if self.connection.total_changes() != written {
+                    return Ok(Applied::Torn);
+                }
+            }
         }
+        Ok(Applied::Whole)
+    }
+
+    /// The same, where what a change has written is undone if it is refused.
+    fn apply_apart(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        execute(self.connection, "BEGIN IMMEDIATE")?;
+        for job in batch {
+            let told = self.told();
+            execute(self.connection, "SAVEPOINT change")?;
+            job.apply(&mut self.context())?;
+            if job.is_refused() {
+                self.forget(told);
+                execute(self.connection, "ROLLBACK TO change")?;
+            }
+            execute(self.connection, "RELEASE change")?;
+        }
+        Ok(())
+    }
+
+    fn context(&mut self) -> Context<'_> {
+        Context {
+            connection: self.connection,
+            outlet: self.outlet,
+            hub: self.hub,
+            changed: &mut self.changed,
+            published: &mut self.published,
+        }
+    }
+
+    /// How much there is to tell.
+    fn told(&self) -> (usize, usize) {
+        (self.changed.len(), self.published.len())
+    }
+
+    /// Tells no more than this.
+    fn forget(&mut self, (changed, published): (usize, usize)) {
+        self.changed.truncate(changed);
+        self.published.truncate(published);
     }
 }
 
