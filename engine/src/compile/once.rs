@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::check::{Checker, secret_out};
 use super::{Plan, Program, Step};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::Compensate;
 use crate::expression::Expression;
 use crate::steps::{Place, Visitor};
 
@@ -36,32 +37,40 @@ pub(super) fn check(program: &Program, diagnostics: &mut Diagnostics) {
     for plan in program.pathways.values() {
         let steps = plan.blocks.iter().flat_map(|block| &block.steps);
         for step in steps.filter(|step| step.once.is_some()) {
-            let Some(called) = calls_of(plan, step).find(|called| leads_to(program, called, &plan.name))
+            let mut calls = calls_meanwhile(plan, step);
+            let Some((caller, called)) = calls.find(|(_, called)| leads_to(program, called, &plan.name))
             else {
                 continue;
             };
-            let message = format!("step `{}` would wait for itself, as it calls `{called}`", step.path);
+            let leads_back = match *called == *plan.name {
+                true => "calls its own pathway meanwhile".to_owned(),
+                false => format!("calls `{called}` meanwhile, which leads back to `{}`", plan.name),
+            };
+            let message = format!("step `{}` would wait for itself", step.path);
             let mut diagnostic = Diagnostic::error(WAITS_FOR_ITSELF, message)
                 .help("put the `call` into a step of its own, beside the one with `once`");
-            if let Some(place) = plan.place(&step.path) {
-                let label = match *called == *plan.name {
-                    true => "done once, and inside of it once more".to_owned(),
-                    false => format!("`{called}` calls `{}` again", plan.name),
-                };
-                diagnostic = diagnostic.at(place, label);
+            for (step, label) in [(step, "it is done once"), (caller, &leads_back)] {
+                if let Some(place) = plan.place(&step.path) {
+                    diagnostic = diagnostic.at(place, label);
+                }
             }
             diagnostics.push(diagnostic);
         }
     }
 }
 
-/// The pathways that a step calls, and those inside of it.
-fn calls_of<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = &'a str> {
+/// Steps that may call a pathway while a run is at `step`: those inside of it, and what undoes others,
+/// which runs before what has failed is given back.
+fn calls_meanwhile<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = (&'a Step, &'a str)> {
     let inside = format!("{}.", step.path);
     let steps = plan.blocks.iter().flat_map(|block| &block.steps);
-    let calls = steps.filter(|other| other.verb == "call");
-    let calls = calls.filter(move |other| *other.path == *step.path || other.path.starts_with(&inside));
-    calls.filter_map(|step| step.action.target())
+    let meanwhile = steps.filter(move |other| {
+        *other.path == *step.path
+            || other.path.starts_with(&inside)
+            || other.path.split('.').any(|name| name == Compensate::NAME)
+    });
+    let calls = meanwhile.filter(|other| other.verb == "call");
+    calls.filter_map(|caller| Some((caller, caller.action.target()?)))
 }
 
 /// Whether a run of `from` may call one of `to`, or is one.

@@ -172,14 +172,14 @@ impl Vm {
     /// A task is over and gives its claim back, if it has one: as done, or for others.
     pub(super) fn leave_claim(&mut self, key: Key<Task>, done: bool) {
         let claim = self.tasks.get(key).and_then(|task| task.claim.as_deref());
-        let Some(Claim { instance, .. }) = claim else { return };
-        if let Some(Pending { effect, .. }) = self.pending.remove(&instance.clone()) {
+        let Some(instance) = claim.map(|claim| claim.instance.clone()) else { return };
+        if let Some(Pending { effect, .. }) = self.pending.remove(&instance) {
             self.abandon(key, &effect);
         }
         self.own(key);
         let Some(task) = self.tasks.get_mut(key) else { return };
         let Some(claim) = task.claim.take() else { return };
-        let Claim { instance, step, key: claimed, .. } = *claim;
+        let Claim { step, key: claimed, .. } = *claim;
         // What it has done is undone before others do it.
         let keeps = !done && task.trail.has_anything_done();
         if done || keeps {

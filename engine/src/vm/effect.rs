@@ -12,9 +12,8 @@ use crate::journal::Signal;
 
 /// One execution of a step inside a run: the step's path with the attempt number of each
 /// enclosing retried block (`#2`), the iteration of each `each` (`[3]`) and `while` (`~4`), and
-/// a `!` where an `on_error` was entered; not the step's own attempt. A `?` at the end is the claim
-/// of its `once`. Its hash with the run's id
-/// is the `Idempotency-Key`.
+/// a `!` where an `on_error` was entered; not the step's own attempt. Its hash with the run's id
+/// is the `Idempotency-Key`. With a `?` at the end it is the claim of the step's `once`.
 pub type Instance = Arc<str>;
 
 /// HTTP methods that a step may use.

@@ -22,10 +22,11 @@ pub(in crate::cli) fn asked(effect: &Effect, mask: &Mask) -> Vec<(&'static str, 
         }
         Effect::Emit { value: emitted, .. } => vec![("emit", value(emitted))],
         Effect::Await { name, .. } => vec![("wait", format!("for the signal `{name}`"))],
-        Effect::Claim { key, .. } => vec![("once", format!("for `{key}`"))],
-        Effect::Release { .. } | Effect::Timer { .. } | Effect::Abandon { .. } | Effect::Ended { .. } => {
-            Vec::new()
-        }
+        Effect::Claim { .. }
+        | Effect::Release { .. }
+        | Effect::Timer { .. }
+        | Effect::Abandon { .. }
+        | Effect::Ended { .. } => Vec::new(),
     }
 }
 

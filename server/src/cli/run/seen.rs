@@ -32,7 +32,8 @@ impl Seen {
                 }
             }
             Observed::Asked { run, effect } => {
-                if let Some(instance) = effect.instance() {
+                if let Some(instance) = effect.instance().filter(|_| !matches!(effect, Effect::Claim { .. }))
+                {
                     self.asked.insert((run.clone(), instance.to_string()), effect.clone());
                 }
             }
