@@ -170,6 +170,7 @@ async fn admit(store: &dyn Store) -> Result<Vec<RunId>, String> {
         correlation: None,
         dedupe_id: None,
         idempotency: None,
+        rerun_of: None,
         at: 0,
         started: payload(0, n),
         status: Status::Ready,

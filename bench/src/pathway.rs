@@ -77,6 +77,7 @@ pub(crate) fn run(plan: &Arc<Plan>, id: &str, input: Value) -> Result<Value, Str
         refused: None,
         trace: None,
         caller: None,
+        rerun: None,
     };
     let event = Event { at: Now::UNIX_EPOCH, kind: Kind::Started(started) };
     let mut effects = Vec::new();

@@ -163,6 +163,7 @@ fn new_run(offset: Offset, payload: usize) -> NewRun {
         correlation: None,
         dedupe_id: None,
         idempotency: None,
+        rerun_of: None,
         at: offset,
         started: varied(payload, offset),
         status: Status::Ready,

@@ -25,6 +25,9 @@ const FAILS: &str = "pathway: fails\non: { http: { post: /fails, auth: none } }\
                      steps: { a: { http: { service: away, get: /a } } }\nreturn: 1\n";
 const WAITS: &str = "pathway: waits\non: { http: { post: /waits, auth: none } }\n\
                      steps: { ok: { wait: { signal: approved } } }\nreturn: \"{{ steps.ok.by }}\"\n";
+const ONCE: &str = "pathway: once\non: { http: { post: /once, auth: none } }\n\
+                    steps: { ok: { once: \"'k'\", wait: { signal: approved } } }\n\
+                    return: \"{{ steps.ok.by if steps.ok else 'skipped' }}\"\n";
 
 fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -32,6 +35,7 @@ fn folder() -> TempDir {
     fs::create_dir(folder.path().join("pathways")).unwrap();
     fs::write(folder.path().join("pathways/fails.yaml"), FAILS).unwrap();
     fs::write(folder.path().join("pathways/waits.yaml"), WAITS).unwrap();
+    fs::write(folder.path().join("pathways/once.yaml"), ONCE).unwrap();
     folder
 }
 
@@ -128,6 +132,37 @@ async fn parked_runs_are_redriven_and_dropped_beside_a_server() {
 }
 
 #[tokio::test]
+async fn a_run_is_run_again_beside_a_server() {
+    let folder = folder();
+    let folder = folder.path();
+    let (mut server, url) = serve(folder).await;
+    let old = start(&format!("{url}/fails")).await;
+    assert_eq!(ended(&url, &old).await["status"], "parked");
+    let (code, new, notes) = run(folder, &["runs", "rerun", &old]).await;
+    assert_eq!(code, 0, "{notes}");
+    assert_eq!(notes.trim(), format!("`{old}` stays parked until it is dropped: pathway dlq drop {old}"));
+    let new = new.trim();
+    assert_eq!(ended(&url, new).await["status"], "parked");
+    let (_, text, _) = run(folder, &["runs", "show", new]).await;
+    assert!(text.contains(&format!("\nagain     what {old} did\n")), "{text}");
+    let (_, text, _) = run(folder, &["runs", "show", &old]).await;
+    assert!(text.contains(&format!("\nrerun     as {new}\n")), "{text}");
+
+    let wrong = ["runs", "rerun", &old, "--from", "aa", "--current"];
+    let (code, _, error) = run(folder, &wrong).await;
+    assert_eq!((code, error.trim()), (1, "error: there is no step `aa`: the pathway has `a`"));
+    assert_eq!(run(folder, &["runs", "rerun", &old, "--from", "a", "--only", "a"]).await.0, 2);
+    let only = json(folder, &["runs", "rerun", &old, "--only", "a"]).await;
+    assert_eq!((&only["rerun_of"], &only["kept"]), (&json!(old), &json!([])));
+    ended(&url, only["id"].as_str().unwrap()).await;
+
+    server.kill().await.unwrap();
+    assert_eq!(json(folder, &["runs", "show", &old]).await["reruns"].as_array().unwrap().len(), 2);
+    let (code, _, error) = run(folder, &["runs", "rerun", &old]).await;
+    assert_eq!(code, 75, "{error}");
+}
+
+#[tokio::test]
 async fn a_run_that_waits_says_why_and_is_told() {
     let folder = folder();
     let folder = folder.path();
@@ -149,6 +184,38 @@ async fn a_run_that_waits_says_why_and_is_told() {
     for (arguments, code) in [(&["runs", "list", "--status", "odd"][..], 2), (&["dlq", "redrive"], 2)] {
         assert_eq!(run(folder, arguments).await.0, code, "{arguments:?}");
     }
+}
+
+/// What a run waits for, once it waits for something.
+async fn why(folder: &Path, id: &str) -> String {
+    let why = async {
+        loop {
+            let (_, why, _) = run(folder, &["runs", "why", id]).await;
+            if !why.contains("waits for nothing") {
+                return why;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, why).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_run_that_waits_until_another_has_done_it_says_which() {
+    let folder = folder();
+    let folder = folder.path();
+    let (_server, url) = serve(folder).await;
+    let first = start(&format!("{url}/once")).await;
+    assert_eq!(why(folder, &first).await, "it waits for the signal `approved`, in step `ok`\n");
+    let second = start(&format!("{url}/once")).await;
+    let expected = format!("it waits for its claim to `k`, in step `ok`; held by once {first} ok\n");
+    assert_eq!(why(folder, &second).await, expected);
+    let waits = json(folder, &["runs", "why", &second]).await;
+    let holders = [format!("once {first} ok")];
+    assert_eq!(waits, json!([{ "for": "claim", "name": "k", "step": "ok", "holders": holders }]));
+    let signal = ["runs", "signal", &first, "approved", "--data", r#"{"by": "ops"}"#];
+    assert_eq!(run(folder, &signal).await.0, 0);
+    assert_eq!(ended(&url, &first).await["result"], "ops");
+    assert_eq!(ended(&url, &second).await["result"], "skipped");
 }
 
 #[tokio::test]

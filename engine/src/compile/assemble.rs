@@ -20,6 +20,8 @@ pub(super) fn assemble(
     let mut assembler = Assembler { project, max_parallel, blocks: Vec::new(), places: BTreeMap::new() };
     let root = assembler.block(pathway.body, "");
     let on_error = pathway.on_error.map(|block| assembler.block(block, "on_error."));
+    let vars = pathway.vars.into_iter().filter_map(|(name, tree)| Some((name.value.into(), tree?)));
+    let (var_names, vars) = vars.unzip();
     Plan {
         name: pathway.name.value.as_str().into(),
         summary: pathway.summary,
@@ -32,7 +34,8 @@ pub(super) fn assemble(
         max_queue: pathway.max_queue.unwrap_or(project.pathway.max_queue),
         timeout: pathway.timeout.unwrap_or(project.pathway.timeout),
         without_journal: pathway.without_journal,
-        vars: pathway.vars.into_iter().filter_map(|(_, tree)| tree).collect(),
+        vars,
+        var_names,
         constants: constants.clone(),
         blocks: assembler.blocks,
         root,
@@ -95,12 +98,14 @@ impl Assembler<'_> {
             wakes: wakes.into_boxed_slice(),
             when: step.when,
             plain: each.is_none()
+                && step.once.is_none()
                 && on_error.is_none()
                 && repeat.is_none()
                 && !binds_error
                 && step.timeout.is_none()
                 && compensate.is_none(),
             each,
+            once: step.once,
             on_error,
             repeat,
             retry,

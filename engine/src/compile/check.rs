@@ -254,6 +254,9 @@ impl<'a> Checker<'a> {
             self.expression(filter, Place::Condition);
             self.facts.extend(filter.proves(true));
         }
+        if let Some(once) = &mut step.once {
+            self.once(once);
+        }
         let mut shape = step.action.check(self);
         self.names.locals.clear();
         if let Some(repeat) = &mut step.repeat {
@@ -278,6 +281,9 @@ impl<'a> Checker<'a> {
         }
         if let Some(level) = self.names.levels.last_mut() {
             level.binds = Binds::default();
+        }
+        if step.once.is_some() {
+            shape = shape.optional();
         }
         if let Some(each) = &step.each {
             let item = if each.keep_going { shape.optional() } else { shape };
@@ -371,11 +377,7 @@ impl Visitor for Checker<'_> {
             Some(bound)
         });
         if let (Some(span), Place::Open(place)) = (secret, place) {
-            self.diagnostics.push(
-                Diagnostic::error(SECRET_OUT, format!("a secret would become part of {place}"))
-                    .at(span, "secret")
-                    .help("leave it out, or say that it may be seen: `reveal(…)`"),
-            );
+            self.diagnostics.push(secret_out(span, place));
         }
         if secret.is_some() { shape.secret() } else { shape }
     }
@@ -441,6 +443,13 @@ impl Visitor for Checker<'_> {
     }
 }
 
+/// A secret would get out at that place.
+pub(super) fn secret_out(span: Span, place: &str) -> Diagnostic {
+    Diagnostic::error(SECRET_OUT, format!("a secret would become part of {place}"))
+        .at(span, "secret")
+        .help("leave it out, or say that it may be seen: `reveal(…)`")
+}
+
 /// Whether a guard without a condition ends the block.
 fn ends_always(block: &Block) -> bool {
     block.steps.iter().any(|step| step.action.is_guard() && step.when.is_none())
@@ -453,9 +462,10 @@ fn fails_always(block: &Block) -> bool {
 
 /// Where a step has what may leave it without an output.
 fn left_out(step: &Step) -> Option<Span> {
-    match (&step.when, &step.on_error) {
-        (Some(when), _) if !step.action.is_guard() => Some(when.span()),
-        (_, Some(OnError::Continue)) => Some(step.name.span),
+    match (&step.when, &step.once, &step.on_error) {
+        (Some(when), ..) if !step.action.is_guard() => Some(when.span()),
+        (_, Some(once), _) => Some(once.span()),
+        (.., Some(OnError::Continue)) => Some(step.name.span),
         _ => None,
     }
 }

@@ -41,6 +41,7 @@ fn needs(plan: &Plan) -> Vec<(String, Span)> {
         let what = match step.verb {
             verb @ ("wait" | "call") => format!("`{verb}`"),
             _ if step.at_most_once => "`at_most_once`".to_owned(),
+            _ if step.once.is_some() => "`once`".to_owned(),
             _ if step.compensate.is_some() => "`compensate`".to_owned(),
             _ => return None,
         };

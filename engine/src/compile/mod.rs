@@ -1,5 +1,6 @@
 //! Documents → plans: names, dependencies, order, all problems at once.
 
+mod address;
 mod assemble;
 mod check;
 mod compensate;
@@ -8,6 +9,7 @@ mod digest;
 mod durability;
 mod feed;
 mod guards;
+mod once;
 mod order;
 mod plan;
 mod routes;
@@ -21,6 +23,7 @@ use digest::Recorder;
 use indexmap::IndexMap;
 use routes::Route;
 
+pub(crate) use address::{Address, Place};
 pub(crate) use order::Order;
 pub use plan::{Block, BlockId, Plan, Step, step_path};
 pub(crate) use plan::{Edge, OnError, Reason};
@@ -119,6 +122,7 @@ pub fn compile(
         diagnostics.extend(found);
     }
     durability::check(&program, project, diagnostics);
+    once::check(&program, diagnostics);
     program
 }
 

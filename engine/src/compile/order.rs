@@ -219,6 +219,9 @@ impl Collector {
                 self.read(filter);
             }
         }
+        if let Some(once) = &step.once {
+            self.read(once);
+        }
         step.action.check(self);
         if let Some(repeat) = &step.repeat {
             self.read(&repeat.test);

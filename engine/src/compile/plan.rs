@@ -43,6 +43,8 @@ pub struct Plan {
     pub(crate) without_journal: Option<Span>,
     /// Computed once per run, in order; [`crate::expression::Slot::Var`] counts these first.
     pub(crate) vars: Vec<Tree>,
+    /// Their names.
+    pub(crate) var_names: Vec<Arc<str>>,
     /// The project's variables, which follow.
     pub(crate) constants: Arc<[Value]>,
     pub(crate) blocks: Vec<Block>,
@@ -95,6 +97,7 @@ pub struct Step {
     pub(crate) wakes: Box<[u32]>,
     pub(crate) when: Option<Expression>,
     pub(crate) each: Option<Each>,
+    pub(crate) once: Option<Expression>,
     pub(crate) on_error: Option<OnError>,
     pub(crate) repeat: Option<Repeat>,
     pub(crate) retry: Option<Retry>,
@@ -193,7 +196,7 @@ impl Plan {
     /// recorded: no step waits for anything outside.
     #[must_use]
     pub fn may_end_at_once(&self) -> bool {
-        let waits = |step: &Step| matches!(step.verb, "http" | "call" | "wait");
+        let waits = |step: &Step| step.once.is_some() || matches!(step.verb, "http" | "call" | "wait");
         !self.blocks.iter().flat_map(|block| &block.steps).any(waits)
     }
 
@@ -210,8 +213,9 @@ impl Plan {
         let steps = root.into_iter().flat_map(|block| &block.steps);
         // What stands after a guard may not run.
         let certain = steps.take_while(|step| !step.action.is_guard());
-        let plain =
-            certain.filter(|step| step.when.is_none() && step.each.is_none() && step.on_error.is_none());
+        let plain = certain.filter(|step| {
+            step.when.is_none() && step.each.is_none() && step.once.is_none() && step.on_error.is_none()
+        });
         plain.filter_map(|step| step.action.service())
     }
 
@@ -239,7 +243,7 @@ pub fn step_path(instance: &str) -> String {
         match c {
             '!' if path.is_empty() => path.push_str("on_error"),
             '!' => path.push_str(".on_error"),
-            '[' | '#' | '~' => skipping = true,
+            '[' | '#' | '~' | '?' => skipping = true,
             '.' => {
                 skipping = false;
                 path.push('.');

@@ -16,6 +16,7 @@ impl Step {
             needs: Vec::new(),
             when: None,
             each: None,
+            once: None,
             on_error: None,
             repeat: None,
             retry: None,

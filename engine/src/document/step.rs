@@ -12,7 +12,6 @@ use crate::steps::{self, Action};
 
 const NO_VERB: Code = Code("PW0210");
 const TWO_VERBS: Code = Code("PW0211");
-const NOT_YET: Code = Code("PW0212");
 const MODIFIER_WITHOUT: Code = Code("PW0213");
 const RESERVED_NAME: Code = Code("PW0216");
 const GUARD_MODIFIER: Code = Code("PW0214");
@@ -28,6 +27,8 @@ pub struct Step {
     pub when: Option<Expression>,
     /// Runs once per item.
     pub each: Option<Each>,
+    /// The key for which one run does it, of all runs of the pathway; where it is none, each does.
+    pub once: Option<Expression>,
     /// What catches its failure.
     pub on_error: Option<OnError>,
     /// Runs again while a condition holds.
@@ -89,6 +90,7 @@ const MODIFIERS: [&str; 16] = [
     "where",
     "max_parallel",
     "keep_going",
+    "once",
     "on_error",
     "while",
     "limit",
@@ -96,7 +98,6 @@ const MODIFIERS: [&str; 16] = [
     "timeout",
     "at_most_once",
     "secret",
-    "once",
     "compensate",
 ];
 
@@ -126,6 +127,7 @@ impl Step {
             needs: modifiers.needs,
             when: modifiers.when,
             each: modifiers.each,
+            once: modifiers.once,
             on_error: modifiers.on_error,
             repeat: modifiers.repeat,
             retry: modifiers.retry,
@@ -214,6 +216,7 @@ struct Modifiers {
     needs: Vec<Spanned<String>>,
     when: Option<Expression>,
     each: Option<Each>,
+    once: Option<Expression>,
     on_error: Option<OnError>,
     repeat: Option<Repeat>,
     retry: Option<Retry>,
@@ -225,9 +228,6 @@ struct Modifiers {
 
 impl Modifiers {
     fn parse(fields: &mut Fields<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
-        if let Some(entry) = fields.take_entry("once") {
-            reader.diagnostics.push(not_yet(&entry.key));
-        }
         let needs = match fields.take("needs") {
             None => Some(Vec::new()),
             Some(node) => needs(node, reader),
@@ -237,6 +237,10 @@ impl Modifiers {
             Some(node) => reader.condition(node, "`when`").map(Some),
         };
         let each = Each::parse(fields, reader);
+        let once = match fields.take("once") {
+            None => Some(None),
+            Some(node) => reader.optional(node, "`once`").map(Some),
+        };
         let on_error = match fields.take("on_error") {
             None => Some(None),
             Some(node) => on_error(node, reader).map(Some),
@@ -263,6 +267,7 @@ impl Modifiers {
             needs: needs?,
             when: when?,
             each: each?,
+            once: once?,
             on_error: on_error?,
             repeat: repeat?,
             retry: retry?,
@@ -276,6 +281,7 @@ impl Modifiers {
     /// A guard ends its block, so only `when` and `needs` make sense on it.
     fn only_when(&self, what: &str, span: Span, reader: &mut Reader<'_>) -> Option<()> {
         let bare = self.each.is_none()
+            && self.once.is_none()
             && self.on_error.is_none()
             && self.repeat.is_none()
             && self.retry.is_none()
@@ -293,13 +299,6 @@ impl Modifiers {
         }
         bare.then_some(())
     }
-}
-
-/// An entry of the language that this version does not have.
-pub(super) fn not_yet(key: &Spanned<String>) -> Diagnostic {
-    Diagnostic::error(NOT_YET, format!("`{}` is not supported by this version", key.value))
-        .at(key.span, "not supported yet")
-        .help("leave it out")
 }
 
 fn needs(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Spanned<String>>> {

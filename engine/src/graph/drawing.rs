@@ -94,6 +94,9 @@ fn label(plan: &Plan, step: &Step) -> Vec<String> {
     if let Some(each) = &step.each {
         marks.push(format!("each, {} at once", each.max_parallel));
     }
+    if step.once.is_some() {
+        marks.push("once".to_owned());
+    }
     if let Some(OnError::Continue) = step.on_error {
         marks.push("on_error: continue".to_owned());
     }

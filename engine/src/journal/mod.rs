@@ -3,6 +3,8 @@
 //! A run's state is the fold of its events. They are stored as JSON; fields are added, never
 //! changed, and a new meaning of an old one raises [`SEMANTICS`].
 
+mod rerun;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::Value;
 use crate::expression::Now;
 use crate::vm::{Failure, RequestHash};
+
+pub use rerun::{Kept, Rerun};
 
 /// Raised whenever an expression, a filter or the scheduling of steps comes out differently: an
 /// engine leaves runs that began under another number alone.
@@ -58,6 +62,9 @@ pub enum Kind {
         /// Whether that event is undone, as a failed call is, which is made again; else it stays,
         /// and what failed because of it is tried again.
         undo: bool,
+        /// The definition that it goes on with, where that is another one than before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        onto: Option<Box<Onto>>,
     },
 }
 
@@ -93,6 +100,9 @@ pub struct Started {
     /// The HTTP door's caller, of a run that came through one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Caller>,
+    /// The run that it runs again, and what it keeps of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Box<Rerun>>,
 }
 
 /// Whoever waits at an HTTP door.
@@ -138,6 +148,22 @@ impl Principal {
             ("has_token", Value::from(self.has_token)),
         ])
     }
+}
+
+/// Another definition that a run goes on with. All that counts of its journal happens by that one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Onto {
+    /// Its digest.
+    pub definition: Arc<str>,
+    /// The execution of a step that failed and begins anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Arc<str>>,
+    /// How many attempts that had.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// What happened to it, which counts no more: places in the journal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<u32>,
 }
 
 /// An effect was performed, or could not be.

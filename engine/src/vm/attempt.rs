@@ -30,9 +30,13 @@ impl Vm {
         let Some(step) = self.step_of(plan, key) else { return };
         self.budget = self.budget.saturating_sub(1);
         let now = self.now;
+        let made = self.made_before(key);
         let Some(task) = self.tasks.get_mut(key) else { return };
+        if let Some(made) = made {
+            (task.before, task.attempt) = (made, made + 1);
+        }
         let attempt = task.attempt;
-        if attempt == 1 {
+        if attempt == task.before + 1 {
             task.since = now;
         }
         self.note(|vm| vm.instance_of(key), Change::Begun { attempt });
@@ -95,7 +99,7 @@ impl Vm {
         } else {
             self.enter_phase(key, Phase::Suspended(instance.clone()));
         }
-        self.effects.push(effect.clone());
+        self.push(key, effect.clone());
         self.pending.insert(instance, Pending { task: key, effect, sent: false });
     }
 
@@ -109,7 +113,7 @@ impl Vm {
         let timer = self.next_timer;
         self.next_timer += 1;
         self.timers.insert(timer, Timer { task, alarm, at });
-        self.effects.push(Effect::Timer { timer, at });
+        self.push(task, Effect::Timer { timer, at });
         timer
     }
 
@@ -121,7 +125,7 @@ impl Vm {
         }
     }
 
-    fn clear_deadline(&mut self, key: Key<Task>) {
+    pub(super) fn clear_deadline(&mut self, key: Key<Task>) {
         if let Some(timer) = self.tasks.get_mut(key).and_then(|task| task.deadline.take()) {
             self.timers.remove(&timer);
         }
@@ -161,6 +165,7 @@ impl Vm {
 
     /// The task is over with an output.
     pub(super) fn conclude(&mut self, plan: &Plan, key: Key<Task>, output: Value) {
+        self.leave_claim(key, true);
         if let Some(task) = self.tasks.get(key)
             && task.fan.is_some()
         {
@@ -253,12 +258,15 @@ impl Vm {
             }
             self.enter(plan, block, key, Phase::Handling);
         } else {
+            // Nothing has made up for it.
+            self.leave_claim(key, false);
             self.conclude(plan, key, Value::from(()));
         }
     }
 
     /// The task has failed.
     pub(super) fn give_up(&mut self, plan: &Plan, key: Key<Task>, failure: Failure) {
+        self.leave_claim(key, false);
         if self.tasks.get(key).is_some_and(|task| task.fan.is_some()) {
             return self.fail_item(plan, key, failure);
         }

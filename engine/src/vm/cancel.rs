@@ -2,7 +2,7 @@
 
 use super::arena::Key;
 use super::state::{Frame, Phase, Task};
-use super::{Change, Effect, Failure, Vm};
+use super::{Change, Failure, Pending, Vm};
 use crate::compile::Plan;
 
 impl Vm {
@@ -18,6 +18,7 @@ impl Vm {
     pub(super) fn cancel_task(&mut self, key: Key<Task>) {
         self.note(|vm| vm.instance_of(key), Change::Cancelled);
         self.stop_attempt(key);
+        self.leave_claim(key, false);
         if let Some(task) = self.remove_task(key) {
             if let Some(timer) = task.deadline {
                 self.timers.remove(&timer);
@@ -39,8 +40,9 @@ impl Vm {
         }
         match self.release(key) {
             Phase::Performing(instance) | Phase::Suspended(instance) => {
-                self.pending.remove(&instance);
-                self.effects.push(Effect::Abandon { instance });
+                if let Some(Pending { effect, .. }) = self.pending.remove(&instance) {
+                    self.abandon(key, &effect);
+                }
             }
             Phase::Sleeping(timer) => {
                 self.timers.remove(&timer);

@@ -12,7 +12,8 @@ use crate::journal::Signal;
 
 /// One execution of a step inside a run: the step's path with the attempt number of each
 /// enclosing retried block (`#2`), the iteration of each `each` (`[3]`) and `while` (`~4`), and
-/// a `!` where an `on_error` was entered; not the step's own attempt. Its hash with the run's id
+/// a `!` where an `on_error` was entered; not the step's own attempt. A `?` at the end is the claim
+/// of its `once`. Its hash with the run's id
 /// is the `Idempotency-Key`.
 pub type Instance = Arc<str>;
 
@@ -162,6 +163,29 @@ pub enum Effect {
         /// The subject who may send it; none: anyone who may see the run.
         from: Option<String>,
     },
+    /// Claim what a step with `once` does, for its key, of all runs of the pathway; answered by
+    /// `Performed` with a [`super::ClaimAnswer`], once nobody has it who is not finished.
+    Claim {
+        /// Which execution of which step, with a `?`.
+        instance: Instance,
+        /// 1, 2, …
+        attempt: u32,
+        /// The path of the step.
+        step: Arc<str>,
+        /// The key.
+        key: Arc<str>,
+    },
+    /// Be over with a claim, in the commit that records why.
+    Release {
+        /// What asked for it.
+        instance: Instance,
+        /// The path of the step.
+        step: Arc<str>,
+        /// The key.
+        key: Arc<str>,
+        /// Whether it is done; else others may do it.
+        done: bool,
+    },
     /// Wake the run at a time; answered by `Fired`.
     Timer {
         /// Its number in this run.
@@ -191,8 +215,9 @@ impl Effect {
             | Self::Emit { instance, .. }
             | Self::Child { instance, .. }
             | Self::Await { instance, .. }
+            | Self::Claim { instance, .. }
             | Self::Abandon { instance } => Some(instance),
-            Self::Timer { .. } | Self::Ended { .. } => None,
+            Self::Release { .. } | Self::Timer { .. } | Self::Ended { .. } => None,
         }
     }
 
@@ -204,8 +229,9 @@ impl Effect {
             | Self::Publish { attempt, .. }
             | Self::Emit { attempt, .. }
             | Self::Child { attempt, .. }
-            | Self::Await { attempt, .. } => Some(*attempt),
-            Self::Abandon { .. } | Self::Timer { .. } | Self::Ended { .. } => None,
+            | Self::Await { attempt, .. }
+            | Self::Claim { attempt, .. } => Some(*attempt),
+            Self::Release { .. } | Self::Abandon { .. } | Self::Timer { .. } | Self::Ended { .. } => None,
         }
     }
 

@@ -67,7 +67,7 @@ impl Vm {
                 Some(filter) => filter.test(&self.view_of(task)),
             };
             match wanted {
-                Ok(true) => self.begin(plan, task),
+                Ok(true) => self.claim(plan, task),
                 Ok(false) => self.leave_out(key, task),
                 Err(error) => self.fail_item(plan, task, error.into()),
             }

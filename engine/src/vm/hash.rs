@@ -120,7 +120,15 @@ impl Effect {
                 hasher.text(from.as_deref().unwrap_or_default());
                 hasher
             }
-            Self::Timer { .. } | Self::Abandon { .. } | Self::Ended { .. } => return None,
+            Self::Claim { step, key, .. } => {
+                let mut hasher = Hasher::new("claim");
+                hasher.text(step);
+                hasher.text(key);
+                hasher
+            }
+            Self::Release { .. } | Self::Timer { .. } | Self::Abandon { .. } | Self::Ended { .. } => {
+                return None;
+            }
         };
         Some(hasher.finish())
     }
@@ -276,6 +284,10 @@ mod tests {
         Effect::Publish { instance: "a".into(), attempt: 1, topic: "t".into(), key, value, headers: vec![] }
     }
 
+    fn claim(step: &str, key: &str) -> Effect {
+        Effect::Claim { instance: "a?".into(), attempt: 1, step: step.into(), key: key.into() }
+    }
+
     #[test]
     fn every_part_of_a_request_counts() {
         let changes: [fn(&mut HttpRequest); 11] = [
@@ -331,6 +343,9 @@ mod tests {
             Effect::Emit { instance: "a".into(), attempt: 1, value: value() }.hash(),
             Effect::Child { instance: "a".into(), attempt: 1, pathway: "t".into(), input: value() }.hash(),
             Effect::Await { instance: "a".into(), attempt: 1, name: "t".into(), from: None }.hash(),
+            claim("t", "").hash(),
+            claim("t", "k").hash(),
+            claim("", "t").hash(),
         ];
         for (index, hash) in hashes.iter().enumerate() {
             assert!(hash.is_some());

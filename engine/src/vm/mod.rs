@@ -11,17 +11,23 @@
 mod arena;
 mod attempt;
 mod cancel;
+mod claim;
 mod compensation;
 mod effect;
 mod failure;
 mod fan;
 mod hash;
 mod instance;
+mod kept;
+mod onto;
+mod portion;
+mod recorded;
 mod redrive;
 mod replay;
 mod schedule;
 mod start;
 mod state;
+mod target;
 mod trace;
 mod trail;
 mod undo;
@@ -34,10 +40,14 @@ use std::time::Duration;
 use arena::{Arena, Key};
 use state::{Fan, Frame, Phase, Task, Undoing};
 
+pub use claim::Answer as ClaimAnswer;
 pub use compensation::{Compensation, NotUndone};
 pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
 pub use hash::RequestHash;
+pub use onto::Departure;
+pub use portion::{Portion, PortionError};
+pub use recorded::Recorded;
 pub use replay::Mismatch;
 pub use state::Status;
 pub use trace::{Change, Trace};
@@ -81,14 +91,22 @@ pub struct Vm {
     /// Effects without an outcome.
     pending: BTreeMap<Instance, Pending>,
     timers: BTreeMap<u64, Timer>,
+    /// Claims that are asked for again: what is under way of their tasks rests.
+    asking_again: u32,
+    /// What rested and goes on.
+    released: Vec<Unfinished>,
     next_timer: u64,
     signals: VecDeque<Signal>,
+    /// The step that runs alone, if one does.
+    only: Option<(Key<Frame>, u32)>,
     /// What the pathway's `on_error` handles.
     failure: Option<Arc<Failure>>,
     /// Whether the last event was a failure that nothing handled: a redrive undoes it.
     undo: bool,
     /// Where the run failed, if it was replayed.
     failed_at: Option<redrive::Point>,
+    /// Attempts that executions had by another definition, and which count no more.
+    made: BTreeMap<Arc<str>, u32>,
     ended: Option<Result<Value, Failure>>,
     effects: Vec<Effect>,
     /// Executions that may still be begun before the next event.
@@ -119,6 +137,12 @@ struct Timer {
     task: Key<Task>,
     alarm: Alarm,
     at: Now,
+}
+
+impl Timer {
+    fn effect(&self, timer: u64) -> Effect {
+        Effect::Timer { timer, at: self.at }
+    }
 }
 
 /// What a timer is for.
@@ -166,11 +190,15 @@ impl Vm {
             in_flight: 0,
             pending: BTreeMap::new(),
             timers: BTreeMap::new(),
+            asking_again: 0,
+            released: Vec::new(),
             next_timer: 0,
             signals: VecDeque::new(),
+            only: None,
             failure: None,
             undo: false,
             failed_at: None,
+            made: BTreeMap::new(),
             ended: None,
             effects: Vec::new(),
             budget: EXECUTIONS,
@@ -231,12 +259,10 @@ impl Vm {
     /// Effects that have no outcome yet: what is to be done after a replay.
     #[must_use]
     pub fn in_flight(&self) -> Vec<Unfinished> {
-        let pending = self.pending.values().map(|it| Unfinished { effect: it.effect.clone(), sent: it.sent });
-        let timers = self.timers.iter().map(|(timer, state)| Unfinished {
-            effect: Effect::Timer { timer: *timer, at: state.at },
-            sent: false,
-        });
-        pending.chain(timers).collect()
+        let pending = self.pending.values().map(|it| (it.task, it.effect.clone(), it.sent));
+        let timers = self.timers.iter().map(|(timer, it)| (it.task, it.effect(*timer), false));
+        let all = pending.chain(timers).filter(|(task, effect, _)| !self.rests(*task, effect));
+        all.map(|(_, effect, sent)| Unfinished { effect, sent }).collect()
     }
 
     /// The effect that `instance` waits for.
@@ -268,8 +294,14 @@ impl Vm {
         if effect.attempt() != Some(performed.attempt) {
             return Applied::Ignored;
         }
-        let key = *task;
+        let (key, is_claim) = (*task, matches!(effect, Effect::Claim { .. }));
         self.pending.remove(&performed.instance);
+        if is_claim {
+            self.claimed(plan, key, &performed.outcome);
+            // Whatever follows from it: a redrive asks again.
+            self.undo = self.has_failed();
+            return Applied::Yes;
+        }
         self.release(key);
         let Some(step) = self.step_of(plan, key) else { return Applied::Ignored };
         let completed = match &performed.outcome {
@@ -320,18 +352,22 @@ impl Vm {
 
     fn signalled(&mut self, plan: &Plan, signal: &Signal) -> Applied {
         let waiting = self.pending.iter().find_map(|(instance, pending)| {
-            pending.effect.admits(signal).then(|| (instance.clone(), pending.task))
+            let is_awake = pending.effect.admits(signal) && !self.rests(pending.task, &pending.effect);
+            is_awake.then(|| instance.clone())
         });
         match waiting {
-            Some((instance, key)) => {
-                self.pending.remove(&instance);
-                self.release(key);
-                self.succeeded(plan, key, signal.payload.clone());
-            }
+            Some(instance) => self.awaited(plan, &instance, signal.payload.clone()),
             None if self.signals.len() < MAILBOX => self.signals.push_back(signal.clone()),
             None => return Applied::Ignored,
         }
         Applied::Yes
+    }
+
+    /// What an execution waits for has come.
+    fn awaited(&mut self, plan: &Plan, instance: &str, payload: Value) {
+        let Some(Pending { task, .. }) = self.pending.remove(instance) else { return };
+        self.release(task);
+        self.succeeded(plan, task, payload);
     }
 
     fn cancelled(&mut self, plan: &Plan, reason: &Failure) -> Applied {

@@ -3,25 +3,34 @@
 //! It is a matter of the journal: see `replay.rs` for what counts of it. What was under way when the
 //! run failed is under way again; the execution that failed has all its attempts again, numbered on.
 
+use std::sync::Arc;
+
 use super::arena::Key;
 use super::state::{Phase, Task};
-use super::{Alarm, Change, Effect, Vm};
+use super::{Alarm, Change, Effect, Pending, Vm};
 use crate::expression::Now;
-use crate::journal::{Event, Kind};
+use crate::journal::{Event, Kind, Onto};
 
 /// Where a run failed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Point {
-    end: u32,
-    undo: bool,
+    pub(super) end: u32,
+    pub(super) undo: bool,
+    /// The execution of a step that failed, and how many attempts it had.
+    pub(super) step: Option<(Arc<str>, u32)>,
 }
 
 impl Vm {
     /// What redrives the run; none where it has not failed, or was not replayed.
     #[must_use]
     pub fn redriven(&self) -> Option<Kind> {
-        let Point { end, undo } = self.failed_at.filter(|_| matches!(self.ended, Some(Err(_))))?;
-        Some(Kind::Redriven { end, undo })
+        let Point { end, undo, .. } = self.failed_point()?;
+        Some(Kind::Redriven { end: *end, undo: *undo, onto: None })
+    }
+
+    /// Where the run failed, if it did, and was replayed.
+    pub(super) fn failed_point(&self) -> Option<&Point> {
+        self.failed_at.as_ref().filter(|_| matches!(self.ended, Some(Err(_))))
     }
 
     /// Whether the run has failed, also if the pathway's `on_error` still handles that.
@@ -35,12 +44,15 @@ impl Vm {
             && self.has_failed()
             && let Ok(end) = u32::try_from(index)
         {
-            self.failed_at = Some(Point { end, undo: self.undo });
+            let ended = self.ended.as_ref().and_then(|ended| ended.as_ref().err());
+            let failure = self.failure.as_deref().or(ended);
+            let step = failure.and_then(|failure| Some((failure.step.as_deref()?.into(), failure.attempts)));
+            self.failed_at = Some(Point { end, undo: self.undo, step });
         }
     }
 
     /// Lets the run go on; `undone` is what it failed with, and was not told this time.
-    pub(super) fn redrive(&mut self, at: Now, undone: Option<&Event>) {
+    pub(super) fn redrive(&mut self, at: Now, undone: Option<&Event>, onto: Option<&Onto>) {
         self.now = self.now.max(at);
         self.context.redriven();
         // While it was parked no time passed for what is under way.
@@ -50,24 +62,36 @@ impl Vm {
                 timer.at = now.checked_add(span).unwrap_or(Now::MAX);
             }
         }
+        let is_claim = |pending: &Pending| matches!(pending.effect, Effect::Claim { .. });
         let failed = match undone.map(|event| &event.kind) {
-            Some(Kind::Performed(performed)) => self.pending.get(&performed.instance).map(|it| it.task),
+            Some(Kind::Performed(performed)) => {
+                self.pending.get(&performed.instance).filter(|it| !is_claim(it)).map(|it| it.task)
+            }
             Some(Kind::Fired { timer }) => self.timers.get(timer).map(|timer| timer.task),
             _ => None,
         };
         if let Some(key) = failed {
-            self.attempt_anew(key);
+            let made = self.tasks.get(key).map_or(0, |task| task.attempt);
+            self.attempt_anew(key, made);
         }
+        if let Some(Onto { step: Some(step), attempts, .. }) = onto {
+            match self.pending.get(step).map(|pending| pending.task) {
+                Some(key) => self.attempt_anew(key, *attempts),
+                // It may wait for something else by now.
+                None => drop(self.made.insert(step.clone(), *attempts)),
+            }
+        }
+        self.ask_again();
     }
 
-    /// Asks for a task's effect once more, as the first of new attempts.
-    fn attempt_anew(&mut self, key: Key<Task>) {
+    /// Asks for a task's effect once more, as the first of new attempts after so many.
+    fn attempt_anew(&mut self, key: Key<Task>, made: u32) {
         let now = self.now;
         let Some(task) = self.tasks.get_mut(key) else { return };
         let (Phase::Performing(instance) | Phase::Suspended(instance)) = &task.phase else { return };
         let Some(pending) = self.pending.get_mut(instance) else { return };
-        task.before = task.attempt;
-        task.attempt += 1;
+        task.before = made;
+        task.attempt = made + 1;
         task.since = now;
         pending.sent = false;
         let attempt = task.attempt;
@@ -83,8 +107,9 @@ impl Effect {
             | Self::Publish { attempt, .. }
             | Self::Emit { attempt, .. }
             | Self::Child { attempt, .. }
-            | Self::Await { attempt, .. } => *attempt = to,
-            Self::Timer { .. } | Self::Abandon { .. } | Self::Ended { .. } => {}
+            | Self::Await { attempt, .. }
+            | Self::Claim { attempt, .. } => *attempt = to,
+            Self::Release { .. } | Self::Timer { .. } | Self::Abandon { .. } | Self::Ended { .. } => {}
         }
     }
 }

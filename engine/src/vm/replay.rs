@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Applied, Vm};
 use crate::compile::Plan;
 use crate::expression::Now;
-use crate::journal::{Event, Kind, SEMANTICS};
+use crate::journal::{Event, Kind, Onto, SEMANTICS};
 
 /// A recorded event that the plan does not explain: the run must not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,8 +38,8 @@ pub enum Mismatch {
 enum Counted<'a> {
     /// What happened, and its place.
     Event(usize, &'a Event),
-    /// The run was redriven; with the event that this undid.
-    Redrive { index: usize, at: Now, undone: Option<&'a Event> },
+    /// The run was redriven; with the event that this undid, and what it went on with.
+    Redrive { index: usize, at: Now, undone: Option<&'a Event>, onto: Option<&'a Onto> },
 }
 
 impl Vm {
@@ -58,25 +58,36 @@ impl Vm {
     /// # Errors
     /// As [`Vm::replay`]; the state is that before the event.
     pub fn follow(&mut self, events: &[Event]) -> Result<(), Mismatch> {
+        self.follow_seen(events, |_, _, _| Ok(()))
+    }
+
+    /// As [`Vm::follow`]; `see` is shown each event that counts, with its place, before the run is told.
+    pub(super) fn follow_seen<E: From<Mismatch>>(
+        &mut self,
+        events: &[Event],
+        mut see: impl FnMut(&Self, usize, &Event) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut effects = Vec::new();
         for counted in counted(events)? {
             match counted {
-                Counted::Redrive { at, undone, .. } => self.redrive(at, undone),
+                Counted::Redrive { at, undone, onto, .. } => self.redrive(at, undone, onto),
                 Counted::Event(index, event) => {
+                    see(self, index, event)?;
                     self.check(event)?;
                     if self.apply(event, &mut effects) == Applied::Ignored {
-                        return Err(Mismatch::Unexpected { index, name: event.name() });
+                        return Err(Mismatch::Unexpected { index, name: event.name() }.into());
                     }
                     self.note_failure(index);
                     effects.clear();
                 }
             }
+            self.released.clear();
         }
         Ok(())
     }
 
     /// Whether the run can be told of a recorded event.
-    fn check(&self, event: &Event) -> Result<(), Mismatch> {
+    pub(super) fn check(&self, event: &Event) -> Result<(), Mismatch> {
         match &event.kind {
             Kind::Started(started) if started.semantics != SEMANTICS => {
                 Err(Mismatch::Semantics { found: started.semantics, own: SEMANTICS })
@@ -98,11 +109,11 @@ impl Vm {
 fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
     let mut counted: Vec<Counted<'_>> = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
-        let Kind::Redriven { end, undo } = event.kind else {
+        let Kind::Redriven { end, undo, onto } = &event.kind else {
             counted.push(Counted::Event(index, event));
             continue;
         };
-        let end = end as usize;
+        let (end, onto) = (*end as usize, onto.as_deref());
         let mut failed = None;
         while let Some(last) = counted.pop_if(|last| last.index() >= end && failed.is_none()) {
             if let Counted::Event(place, event) = last
@@ -112,9 +123,14 @@ fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
             }
         }
         let Some(failed) = failed else { return Err(Mismatch::Unexpected { index, name: event.name() }) };
-        counted.push(Counted::Redrive { index: end, at: event.at, undone: undo.then_some(failed) });
+        let undone = (*undo && onto.is_none()).then_some(failed);
+        counted.push(Counted::Redrive { index: end, at: event.at, undone, onto });
         if !undo {
             counted.push(Counted::Event(end, failed));
+        }
+        if let Some(onto) = onto {
+            let counts_no_more = |place: usize| onto.without.iter().any(|without| *without as usize == place);
+            counted.retain(|it| !matches!(it, Counted::Event(place, _) if counts_no_more(*place)));
         }
     }
     Ok(counted)

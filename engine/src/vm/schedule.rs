@@ -92,6 +92,9 @@ impl Vm {
     pub(super) fn start_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32) {
         let Some(block) = self.frames.get(frame).map(|frame| frame.block) else { return };
         let Some(step) = plan.step(block, index) else { return };
+        if let Some(kept) = self.kept(frame, index) {
+            return self.keep_step(plan, frame, index, kept);
+        }
         if let Some(when) = &step.when {
             match when.test(&self.view(frame, index)) {
                 Ok(true) => {}
@@ -109,7 +112,7 @@ impl Vm {
             self.run_plain(plan, step, frame, index);
         } else {
             let task = self.add_task(Task::new(frame, index, self.now));
-            self.begin(plan, task);
+            self.claim(plan, task);
         }
     }
 
@@ -142,7 +145,7 @@ impl Vm {
         }
     }
 
-    fn skip_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32) {
+    pub(super) fn skip_step(&mut self, plan: &Plan, frame: Key<Frame>, index: u32) {
         self.note(|vm| vm.instance(frame, index, None), Change::Skipped);
         self.settle_step(plan, frame, index, Status::Skipped, Value::from(()));
     }
@@ -155,7 +158,17 @@ impl Vm {
         self.settle_step(plan, frame, index, Status::Done, output);
     }
 
-    fn settle_step(&mut self, plan: &Plan, key: Key<Frame>, index: u32, status: Status, output: Value) {
+    pub(super) fn settle_step(
+        &mut self,
+        plan: &Plan,
+        key: Key<Frame>,
+        index: u32,
+        status: Status,
+        output: Value,
+    ) {
+        if self.is_only(key, index) {
+            return self.end_only(output);
+        }
         let Some(frame) = self.frames.get_mut(key) else { return };
         let Some(step) = plan.step(frame.block, index) else { return };
         if let Some(cell) = frame.cells.get_mut(index as usize) {
@@ -242,7 +255,11 @@ impl Vm {
             self.note(|_| instance.clone(), change);
         }
         failure.step.get_or_insert(instance);
-        self.fail_frame(plan, frame, failure);
+        match self.is_only(frame, index) {
+            // No step around it handles what it was not part of.
+            true => self.abort(plan, failure),
+            false => self.fail_frame(plan, frame, failure),
+        }
     }
 
     /// A block fails: what runs in it is cancelled, and the step around it has failed.
@@ -265,7 +282,7 @@ impl Vm {
     /// The run fails, unless the pathway's `on_error` handles it.
     pub(super) fn fail_run(&mut self, plan: &Plan, failure: Failure) {
         match plan.on_error {
-            Some(block) if self.failure.is_none() => {
+            Some(block) if self.failure.is_none() && self.only.is_none() => {
                 let told = failure.compensation.as_deref().cloned();
                 self.failure = Some(Arc::new(failure));
                 self.open_root(plan, block, told);

@@ -9,7 +9,7 @@ use super::{Applied, Class, Failure, Vm};
 use crate::Value;
 use crate::compile::Plan;
 use crate::expression::Now;
-use crate::journal::{Principal, Started};
+use crate::journal::{Principal, Rerun, Started};
 
 /// What is fixed when a run begins.
 #[derive(Debug)]
@@ -23,7 +23,9 @@ pub(super) struct Context {
     /// How often it was redriven.
     redriven: u32,
     started_at: Now,
-    vars: Vec<Value>,
+    pub(super) vars: Vec<Value>,
+    /// What it runs again.
+    pub(super) rerun: Option<Box<Rerun>>,
     auth: OnceLock<Value>,
     run: OnceLock<Value>,
 }
@@ -39,6 +41,7 @@ impl Default for Context {
             redriven: 0,
             started_at: Now::UNIX_EPOCH,
             vars: Vec::new(),
+            rerun: None,
             auth: OnceLock::new(),
             run: OnceLock::new(),
         }
@@ -95,6 +98,7 @@ impl Vm {
             attempt: started.attempt,
             redriven: self.context.redriven,
             started_at: self.now,
+            rerun: started.rerun.clone(),
             ..Context::default()
         };
         let prepared = match &started.refused {
@@ -102,10 +106,20 @@ impl Vm {
             None => self.prepare(plan),
         };
         match prepared {
-            Ok(()) => self.open_root(plan, plan.root, None),
+            Ok(()) => self.open_first(plan),
             Err(failure) => self.fail_run(plan, failure),
         }
         Applied::Yes
+    }
+
+    /// Opens the pathway's own block, or as much of it as there is to run.
+    fn open_first(&mut self, plan: &Plan) {
+        let only = self.context.rerun.as_ref().and_then(|rerun| rerun.only.clone());
+        let Some(only) = only else { return self.open_root(plan, plan.root, None) };
+        let address = plan.addresses().remove(&only);
+        if !address.is_some_and(|address| self.begin_only(plan, &address)) {
+            self.fail_run(plan, Failure::new(Class::Bug, format!("there is no step `{only}` to run")));
+        }
     }
 
     /// Checks the input and computes the pathway's `vars`.
@@ -116,8 +130,12 @@ impl Vm {
                 .map_err(|violations| Failure::violated(Class::Invalid, "the input", violations))?;
         }
         self.context.vars.reserve(plan.vars.len());
-        for (tree, n) in plan.vars.iter().zip(0..) {
-            let value = tree.eval(&self.view_of_var(n))?;
+        for ((tree, name), n) in plan.vars.iter().zip(&plan.var_names).zip(0..) {
+            let kept = self.context.rerun.as_ref().and_then(|rerun| rerun.vars.get(name).cloned());
+            let value = match kept {
+                Some(value) => value,
+                None => tree.eval(&self.view_of_var(n))?,
+            };
             self.context.vars.push(value);
         }
         Ok(())

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::arena::Key;
-use super::trail::{Done, Trail, Undoes};
+use super::claim::Claim;
+use super::trail::{Claims, Done, Trail, Undoes};
 use super::{Compensation, Failure, Instance};
 use crate::Value;
 use crate::compile::BlockId;
@@ -76,12 +77,14 @@ pub(super) struct Task {
     /// When the first attempt began.
     pub(super) since: Now,
     pub(super) phase: Phase,
+    /// What it has claimed, or asks for.
+    pub(super) claim: Option<Box<Claim>>,
     /// The timer that would end the present attempt.
     pub(super) deadline: Option<u64>,
     /// What was done in it.
     pub(super) trail: Trail,
-    /// How much of that was done before the present iteration.
-    pub(super) earlier: usize,
+    /// The number of the first of that that was done in the present iteration.
+    pub(super) earlier: u64,
 }
 
 /// What a task is doing.
@@ -111,6 +114,8 @@ pub(super) struct Undoing {
     /// One at a time, but for those that ran when their scope was stopped.
     pub(super) running: Vec<Key<Frame>>,
     pub(super) told: Compensation,
+    /// What was claimed in it.
+    pub(super) claims: Claims,
     pub(super) why: Arc<Failure>,
     pub(super) then: Then,
 }
@@ -172,6 +177,7 @@ impl Task {
             error: None,
             since: now,
             phase: Phase::Queued,
+            claim: None,
             deadline: None,
             trail: Trail::default(),
             earlier: 0,

@@ -37,6 +37,11 @@ pub enum Change {
         /// Its output.
         output: Value,
     },
+    /// It keeps what it came to in the run that this one runs again.
+    Kept {
+        /// Its output.
+        output: Value,
+    },
     /// It was left out.
     Skipped,
     /// It failed for good.

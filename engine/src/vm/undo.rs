@@ -40,14 +40,15 @@ impl Vm {
             task.trail.truncate(task.earlier);
             task.trail.push(Done { number, instance, block, kept });
         }
+        let next = self.finished;
         if let Some(task) = self.tasks.get_mut(key) {
-            task.earlier = task.trail.len();
+            task.earlier = next;
         }
     }
 
-    /// Undoes what a task has done since the first `count`, then goes on.
-    pub(super) fn undo_task(&mut self, plan: &Plan, key: Key<Task>, count: usize, why: Failure, then: Then) {
-        let trail = self.tasks.get_mut(key).map(|task| task.trail.split_off(count));
+    /// Undoes what a task has done from the number `first` on, then goes on.
+    pub(super) fn undo_task(&mut self, plan: &Plan, key: Key<Task>, first: u64, why: Failure, then: Then) {
+        let trail = self.tasks.get_mut(key).map(|task| task.trail.split_off(first));
         self.undo(plan, trail.unwrap_or_default(), why, then);
     }
 
@@ -56,11 +57,11 @@ impl Vm {
         if trail.is_empty() {
             return self.go_on(plan, then, why);
         }
-        let Marks { mut done, running, told } = trail.into_marks();
+        let Marks { mut done, running, told, claims } = trail.into_marks();
         done.sort_unstable_by_key(|done| done.number);
         let task = then.task();
         let why = Arc::new(why);
-        let key = self.undoings.insert(Undoing { left: done, running, told, why, then });
+        let key = self.undoings.insert(Undoing { left: done, running, told, claims, why, then });
         let adopted = self.undoings.get(key).map(|it| it.running.clone()).unwrap_or_default();
         for frame in adopted {
             if let Some(undoes) = self.frames.get_mut(frame).and_then(|frame| frame.undoes.as_mut()) {
@@ -111,6 +112,7 @@ impl Vm {
         let Undoes { done, undoing: key, .. } = undoes;
         let Some(undoing) = self.undoings.get_mut(key) else { return };
         undoing.running.retain(|running| *running != frame);
+        undoing.claims.compensated(&done.instance, failure.is_none());
         match failure {
             None => undoing.told.undone(done.instance),
             Some(failure) => undoing.told.not_undone(done.instance, failure),
@@ -120,7 +122,8 @@ impl Vm {
 
     /// All is undone, as far as it can be.
     fn undone(&mut self, plan: &Plan, undoing: Undoing) {
-        let Undoing { told, why, then, .. } = undoing;
+        let Undoing { told, claims, why, then, .. } = undoing;
+        self.forget_claims(claims);
         let mut why = Arc::unwrap_or_clone(why);
         why.compensation = (!told.is_empty()).then(|| Box::new(told.clone()));
         match then.task().and_then(|task| self.tasks.get_mut(task)) {
@@ -151,9 +154,9 @@ impl Vm {
 
     /// A task is stopped while what it did is being undone: that is its scope's affair now.
     pub(super) fn hand_over(&mut self, task: Key<Task>, key: Key<Undoing>) {
-        let Some(Undoing { left, running, told, .. }) = self.undoings.remove(key) else { return };
+        let Some(Undoing { left, running, told, claims, .. }) = self.undoings.remove(key) else { return };
         if let Some(task) = self.tasks.get_mut(task) {
-            task.trail.absorb(Trail::of(Marks { done: left, running, told }));
+            task.trail.absorb(Trail::of(Marks { done: left, running, told, claims }));
         }
     }
 

@@ -1,12 +1,12 @@
 //! What an example says of its own run, in the comments below it.
 //!
 //! `# input: …`, `# mocks: …` (by step path, as in a test of a pathway; a list has one per
-//! attempt), then `# returns: …` or `# fails: CLASS`, each a line of YAML.
+//! attempt), `# done: …` (steps with `once` that another run has done), then `# returns: …` or `# fails: CLASS`, each a line of YAML.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pathway_engine::journal::{Kind, Signal};
-use pathway_engine::vm::{Class, Effect, Failure};
+use pathway_engine::vm::{ClaimAnswer, Class, Effect, Failure};
 use serde_json::{Value as Json, json};
 
 use crate::support::Run;
@@ -16,6 +16,7 @@ use crate::support::Run;
 pub(crate) struct Script {
     pub(crate) input: Json,
     mocks: HashMap<String, Json>,
+    done: HashSet<String>,
     expected: Option<Expected>,
 }
 
@@ -39,6 +40,10 @@ impl Script {
                     let mocks = value.as_object().ok_or("`mocks` is no map")?;
                     script.mocks = mocks.iter().map(|(step, mock)| (step.clone(), mock.clone())).collect();
                 }
+                "done" => {
+                    let done = value.as_array().ok_or("`done` is no list")?;
+                    script.done = done.iter().filter_map(Json::as_str).map(str::to_owned).collect();
+                }
                 "returns" => script.expected = Some(Expected::Returns(value.to_string())),
                 "fails" => {
                     script.expected = Some(Expected::Fails(value.as_str().unwrap_or_default().to_owned()));
@@ -60,6 +65,10 @@ impl Script {
                 return self.judge(run);
             }
             let waiting = run.waiting();
+            if let Some((execution, answer)) = waiting.iter().find_map(|it| self.claim(it)) {
+                run.answer_claim(execution, &answer);
+                continue;
+            }
             let Some(instance) = waiting.iter().find(|it| self.answer(run, it, &asked).is_some()) else {
                 if run.fire() {
                     continue;
@@ -82,6 +91,16 @@ impl Script {
             }
         }
         Err("it does not end".to_owned())
+    }
+
+    /// What a claim is answered with, and whose it is.
+    fn claim<'a>(&self, instance: &'a str) -> Option<(&'a str, ClaimAnswer)> {
+        let execution = instance.strip_suffix('?')?;
+        let answer = match self.done.contains(&plain(execution)) {
+            true => ClaimAnswer::Done { by: None },
+            false => ClaimAnswer::Granted,
+        };
+        Some((execution, answer))
     }
 
     /// What the effect of `instance` is answered with; none where nothing is said of it.

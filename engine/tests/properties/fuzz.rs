@@ -218,7 +218,7 @@ fn play(run: &mut Run, seed: usize) {
                     1 => run.answer(&instance, r#"{"status": 404, "headers": {}, "body": null, "text": "{}", "chunks": []}"#),
                     _ => run.answer(
                         &instance,
-                        r#"{"status": 200, "headers": {}, "body": [{"sum": 90, "state": "ready"}], "text": "{\"food\": 1}", "chunks": [1], "id": "m", "ok": true}"#,
+                        r#"{"status": 200, "headers": {}, "body": [{"sum": 90, "state": "ready"}], "text": "{\"food\": 1}", "chunks": [1], "id": "m", "ok": true, "granted": true}"#,
                     ),
                 }
             }

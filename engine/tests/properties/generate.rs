@@ -1,7 +1,7 @@
 //! Pathways from a tape of random numbers: a shorter tape is a simpler pathway, so that failures
 //! shrink.
 
-use super::model::{Block, Each, OnError, Pathway, Read, Repeat, Step, Sum, Term, Test, Verb};
+use super::model::{Block, Each, OnError, Once, Pathway, Read, Repeat, Step, Sum, Term, Test, Verb};
 
 /// Numbers that decide; zeros once it has run out.
 #[derive(Debug)]
@@ -131,6 +131,7 @@ impl Generator {
             needs: Vec::new(),
             when: None,
             each: None,
+            once: None,
             on_error: None,
             repeat: None,
             retry: None,
@@ -167,6 +168,10 @@ impl Generator {
                 max_parallel: self.tape.chance(60).then(|| 1 + u32::from(self.tape.below(3))),
                 keep_going: self.tape.chance(30),
             });
+        }
+        if self.tape.chance(20) {
+            let context = Context { last: None, ..inside.clone() };
+            step.once = Some(Once { key: self.sum(&context), test: self.test(&context, 20) });
         }
         let may_repeat = self.tape.chance(25);
         let may_retry = self.tape.chance(30);

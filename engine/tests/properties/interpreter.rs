@@ -27,6 +27,11 @@ pub(crate) fn answer(seed: u64, instance: &str, attempt: u32) -> Result<i64, Fai
     }
 }
 
+/// Whether a claim is answered with that it is done.
+pub(crate) fn is_done(seed: u64, instance: &str) -> bool {
+    answer(seed, instance, 0).is_ok_and(|n| n % 3 == 0)
+}
+
 #[derive(Debug, Clone)]
 enum Output {
     None,
@@ -93,7 +98,12 @@ impl Interpreter {
     }
 
     fn each(&mut self, step: &Step, name: &str) -> Result<Output, Failed> {
-        let Some(each) = &step.each else { return self.caught(step, name, None) };
+        let Some(each) = &step.each else {
+            if self.is_passed_over(step, name, None) {
+                return Ok(Output::None);
+            }
+            return self.caught(step, name, None);
+        };
         let items: Vec<_> = each.items.iter().map(|item| self.sum(item)).collect();
         let mut outputs = Vec::new();
         for (n, item) in items.into_iter().enumerate() {
@@ -106,13 +116,27 @@ impl Interpreter {
                     continue;
                 }
             }
-            match self.caught(step, &format!("{name}[{n}]"), item) {
+            let name = format!("{name}[{n}]");
+            if self.is_passed_over(step, &name, item.clone()) {
+                outputs.push(Output::None);
+                continue;
+            }
+            match self.caught(step, &name, item) {
                 Ok(output) => outputs.push(output),
                 Err(_) if each.keep_going => outputs.push(Output::None),
                 Err(failed) => return Err(failed),
             }
         }
         Ok(Output::List(outputs))
+    }
+
+    /// Whether another run has done it.
+    fn is_passed_over(&mut self, step: &Step, name: &str, item: Option<(String, i64, i64)>) -> bool {
+        let Some(once) = &step.once else { return false };
+        self.levels.push(Level { item, last: None, has_error: false });
+        let claims = self.test(&once.test);
+        self.levels.pop();
+        claims && is_done(self.seed, &format!("{name}?"))
     }
 
     fn caught(

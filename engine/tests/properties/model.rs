@@ -29,6 +29,7 @@ pub(crate) struct Step {
     pub(crate) needs: Vec<String>,
     pub(crate) when: Option<Test>,
     pub(crate) each: Option<Each>,
+    pub(crate) once: Option<Once>,
     pub(crate) on_error: Option<OnError>,
     pub(crate) repeat: Option<Repeat>,
     /// Attempts of its own retry.
@@ -44,6 +45,13 @@ pub(crate) struct Each {
     pub(crate) filter: Option<Test>,
     pub(crate) max_parallel: Option<u32>,
     pub(crate) keep_going: bool,
+}
+
+/// The key of a claim; none where the test does not hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Once {
+    pub(crate) key: Sum,
+    pub(crate) test: Test,
 }
 
 #[derive(Debug, Clone)]
@@ -162,6 +170,7 @@ impl Step {
             sums.extend(&each.items);
             sums.extend(each.filter.as_ref().map(|test| &test.sum));
         }
+        sums.extend(self.once.iter().flat_map(|once| [&once.key, &once.test.sum]));
         sums.extend(self.repeat.as_ref().map(|repeat| &repeat.test.sum));
         sums.extend(&self.compensate);
         match &self.verb {

@@ -81,7 +81,7 @@ proptest! {
 }
 
 /// Makes every request another one.
-fn change(pathway: &mut Pathway) {
+pub(crate) fn change(pathway: &mut Pathway) {
     let mut blocks = vec![&mut pathway.body];
     blocks.extend(&mut pathway.on_error);
     blocks.into_iter().for_each(change_block);
@@ -97,6 +97,9 @@ fn change_block(block: &mut Block) {
         }
         if let Some(sum) = &mut step.compensate {
             sum.constant += 1;
+        }
+        if let Some(once) = &mut step.once {
+            once.key.constant += 1;
         }
         if let Some(OnError::Block(block)) = &mut step.on_error {
             change_block(block);

@@ -62,6 +62,9 @@ impl Step {
             }
             writeln!(out, "{pad}keep_going: {}", each.keep_going).unwrap();
         }
+        if let Some(once) = &self.once {
+            writeln!(out, "{pad}once: \"{} if {} else none\"", once.key.text(), once.test.text()).unwrap();
+        }
         if let Some(repeat) = &self.repeat {
             let test = repeat.test.text();
             writeln!(out, "{pad}while: \"{test}\"\n{pad}limit: {}", repeat.limit).unwrap();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use pathway_engine::Value;
 use pathway_engine::compile::{Plan, step_path};
-use pathway_engine::journal::{Event, Kind, Outcome, Performed, Signal};
-use pathway_engine::vm::{Applied, Change, Class, Effect, Failure, Vm};
+use pathway_engine::journal::{Event, Kind, Outcome, Performed, Signal, Started};
+use pathway_engine::vm::{Applied, Change, ClaimAnswer, Class, Effect, Failure, Vm};
 
-use super::interpreter::{Failed, answer};
+use super::interpreter::{Failed, answer, is_done};
 use super::model::{Pathway, Verb};
 use super::support::{compile_in, json, started};
 use super::text::{CHILD, PROJECT};
@@ -79,7 +79,24 @@ pub(crate) struct World {
     over: BTreeSet<String>,
     /// What finished, and what was undone, in this order.
     pub(crate) log: Vec<Mark>,
+    /// How each claim stands that was the run's, by the execution of its step.
+    pub(crate) claims: BTreeMap<String, Claim>,
+    /// Executions that finished, and those that failed.
+    pub(crate) finished: BTreeSet<String>,
+    pub(crate) failed: BTreeSet<String>,
     ended: bool,
+    redriven: bool,
+}
+
+/// How a claim stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It is the run's.
+    Held,
+    /// It was given back as done.
+    Done,
+    /// It was given back for others to have, and was done before or not.
+    Free { done: bool },
 }
 
 /// Something that matters to compensation.
@@ -96,22 +113,36 @@ pub(crate) enum Mark {
 impl World {
     /// Begins a run; `seed` decides what effects are answered with, `order` in which order.
     pub(crate) fn start(pathway: &Pathway, plan: &Arc<Plan>, seed: u64, order: u64) -> Self {
+        Self::start_with(pathway, plan, started(json("{}"), seed), order)
+    }
+
+    /// Begins a run so.
+    pub(crate) fn start_with(pathway: &Pathway, plan: &Arc<Plan>, started: Started, order: u64) -> Self {
+        let mut rules = Rules::of(pathway);
+        if started.rerun.as_ref().is_some_and(|rerun| rerun.only.is_some()) {
+            // What stands before a step that runs alone does not run.
+            rules.before.clear();
+        }
         let mut world = Self {
             vm: Vm::new(plan.clone()).traced(),
             events: Vec::new(),
             asked: Vec::new(),
             in_flight: Vec::new(),
-            seed,
+            seed: started.seed,
             dice: Dice(order),
             now: "2024-05-20T12:00:00Z".parse().unwrap(),
-            rules: Rules::of(pathway),
+            rules,
             open: BTreeMap::new(),
             begun: BTreeSet::new(),
             over: BTreeSet::new(),
             log: Vec::new(),
+            claims: BTreeMap::new(),
+            finished: BTreeSet::new(),
+            failed: BTreeSet::new(),
             ended: false,
+            redriven: false,
         };
-        world.tell(Kind::Started(started(json("{}"), seed)));
+        world.tell(Kind::Started(started));
         world
     }
 
@@ -150,6 +181,9 @@ impl World {
         if self.dice.below(8) == 0 {
             self.tell(Kind::Sent { instance: instance.clone(), attempt });
         }
+        if matches!(effect, Effect::Claim { .. }) {
+            return self.answer_claim(effect);
+        }
         let outcome = match answer(self.seed, &instance, attempt) {
             Ok(n) => Outcome::Answer(match effect {
                 Effect::Http { .. } => json(&format!(r#"{{"status": 200, "headers": {{}}, "body": {n}}}"#)),
@@ -163,6 +197,23 @@ impl World {
         self.tell(Kind::Performed(Performed { instance, attempt, request, outcome, emitted: false }));
     }
 
+    fn answer_claim(&mut self, effect: &Effect) {
+        let instance = effect.instance().unwrap().clone();
+        let answer = match is_done(self.seed, &instance) {
+            true => ClaimAnswer::Done { by: Some("another".to_owned()) },
+            false => ClaimAnswer::Granted,
+        };
+        if answer == ClaimAnswer::Granted {
+            let before = self.claims.insert(execution(&instance), Claim::Held);
+            // A run that was redriven asks again for what it gave back with the event that is undone.
+            let is_again = self.redriven && before != Some(Claim::Held);
+            assert!(before.is_none() || is_again, "{instance} is claimed twice");
+        }
+        let (attempt, request) = (effect.attempt().unwrap(), effect.hash().unwrap());
+        let outcome = Outcome::Answer(answer.to_value());
+        self.tell(Kind::Performed(Performed { instance, attempt, request, outcome, emitted: false }));
+    }
+
     /// Lets everything come back.
     pub(crate) fn finish(&mut self) {
         for _ in 0..20_000 {
@@ -172,6 +223,29 @@ impl World {
             }
         }
         panic!("the run does not end");
+    }
+
+    /// Lets the run go on, if it has failed and nothing of it was undone; false where it cannot.
+    pub(crate) fn redrive(&mut self) -> bool {
+        let Some(Err(failure)) = self.vm.outcome() else { return false };
+        if failure.compensation.is_some() {
+            return false;
+        }
+        let plan = self.vm.plan().clone();
+        let Some(kind) = Vm::replay(plan.clone(), &self.events).unwrap().redriven() else { return false };
+        self.events.push(Event { at: self.now, kind });
+        self.vm = Vm::new(plan).traced();
+        self.vm.follow(&self.events).unwrap();
+        (self.ended, self.redriven) = (self.vm.outcome().is_some(), true);
+        let open = self.vm.in_flight().into_iter().map(|unfinished| unfinished.effect);
+        self.open = open.filter_map(|it| Some((it.instance()?.to_string(), it.attempt()?))).collect();
+        for seen in [&mut self.over, &mut self.finished, &mut self.failed] {
+            seen.clear();
+        }
+        self.begun.clear();
+        self.log.clear();
+        self.check_trace();
+        true
     }
 
     /// Calls the run off, and lets it be undone.
@@ -187,13 +261,16 @@ impl World {
             Kind::Performed(performed) => Some(performed.instance.to_string()),
             _ => None,
         };
-        if let Kind::Performed(Performed { instance, outcome: Outcome::Answer(_), .. }) = &kind {
+        if let Kind::Performed(Performed { instance, outcome: Outcome::Answer(_), .. }) = &kind
+            && !instance.ends_with('?')
+        {
             self.log.push(Mark::Answered(instance.to_string()));
         }
         let signalled = matches!(kind, Kind::Signalled(_));
         let event = Event { at: self.now, kind };
         let mut effects = Vec::new();
         assert_eq!(self.vm.apply(&event, &mut effects), Applied::Yes, "{event:?}");
+        effects.extend(self.vm.take_released().into_iter().map(|unfinished| unfinished.effect));
         self.events.push(event);
         self.asked.push(effects.iter().map(|effect| format!("{effect:?}")).collect());
         self.in_flight.push(in_flight(&self.vm));
@@ -224,8 +301,10 @@ impl World {
                     assert!(self.open.remove(&**instance).is_some(), "{instance} was not in flight");
                 }
                 Effect::Ended { .. } => self.ended = true,
+                Effect::Release { instance, done, .. } => self.release(&execution(instance), *done),
                 _ => {
                     let instance = effect.instance().unwrap().to_string();
+                    self.check_claims(&instance);
                     let before = self.open.insert(instance.clone(), effect.attempt().unwrap());
                     assert_eq!(before, None, "{instance} is asked for twice");
                 }
@@ -243,6 +322,33 @@ impl World {
         });
         assert!(slots.count() <= self.rules.max_parallel);
         self.check_fans(&names);
+    }
+
+    /// What was claimed is given back once, and only what is done once more.
+    fn release(&mut self, execution: &str, done: bool) {
+        // One that was not answered is given back all the same.
+        let Some(claim) = self.claims.get_mut(execution) else { return assert!(!done) };
+        *claim = match (*claim, done) {
+            (Claim::Held, true) => Claim::Done,
+            (Claim::Held, false) => Claim::Free { done: false },
+            (Claim::Done, false) => Claim::Free { done: true },
+            // It was asked for again, and that was not answered.
+            (Claim::Free { .. }, false) if self.redriven => *claim,
+            other => panic!("{execution} is given back: {other:?}"),
+        };
+    }
+
+    /// Nothing is asked for in a step that is claimed, unless the claim is the run's.
+    fn check_claims(&self, instance: &str) {
+        if instance.ends_with(".compensate") {
+            return;
+        }
+        for (claimed, claim) in &self.claims {
+            let rest = instance.strip_prefix(claimed.as_str());
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '#', '~', '!'])) {
+                assert_eq!(*claim, Claim::Held, "{instance} is asked for");
+            }
+        }
     }
 
     /// Never are more items of an `each` in progress than its bound allows.
@@ -274,21 +380,33 @@ impl World {
                         continue;
                     }
                     let levels: Vec<_> = trace.instance.split('.').collect();
-                    for (depth, name) in &self.rules.before[path.rsplit('.').next().unwrap()] {
+                    let before = self.rules.before.get(path.rsplit('.').next().unwrap());
+                    for (depth, name) in before.into_iter().flatten() {
                         let around = levels[..*depth].iter().map(|level| format!("{level}."));
                         let other = around.collect::<String>() + name;
                         assert!(self.over.contains(&other), "{} begins before {other}", trace.instance);
                     }
                 }
-                Change::Finished { .. } | Change::Skipped => {
+                Change::Finished { .. } | Change::Kept { .. } | Change::Skipped => {
                     if matches!(trace.change, Change::Finished { .. }) {
                         self.log.push(Mark::Finished(trace.instance.clone()));
+                        self.finished.insert(execution(&trace.instance));
                     }
                     self.over.insert(trace.instance);
                 }
+                Change::Failed { .. } => drop(self.failed.insert(execution(&trace.instance))),
                 _ => {}
             }
         }
+    }
+}
+
+/// The execution of a step, without what marks its claim or its iteration.
+fn execution(instance: &str) -> String {
+    let instance = instance.trim_end_matches('?');
+    match instance.rsplit_once('~') {
+        Some((execution, n)) if n.chars().all(|c| c.is_ascii_digit()) => execution.to_owned(),
+        _ => instance.to_owned(),
     }
 }
 

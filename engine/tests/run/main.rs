@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pathway_engine::compile::Plan;
 use pathway_engine::journal::{Event, Kind, Principal, Signal};
 use pathway_engine::value::to_json;
-use pathway_engine::vm::{Body, Change, Class, Effect, Failure, HttpRequest, Vm};
+use pathway_engine::vm::{Body, Change, ClaimAnswer, Class, Effect, Failure, HttpRequest, Vm};
 
 use support::{Run, compile_files, fixture, json, started};
 
@@ -65,6 +65,12 @@ impl Story {
                 let failure = Failure { status, ..Failure::new(class, message) };
                 self.run().fail(name, failure);
             }
+            "grant" => self.run().answer_claim(name, &ClaimAnswer::Granted),
+            "done" => {
+                let by = Some(argument.to_owned()).filter(|by| !by.is_empty());
+                self.run().answer_claim(name, &ClaimAnswer::Done { by });
+            }
+            "redrive" => self.run().redrive(),
             "fire" => assert!(self.run().fire(), "no timer is set"),
             "signal" => {
                 let (from, payload) = match argument.strip_prefix("from ") {
@@ -120,6 +126,7 @@ impl Story {
                 }
                 Change::Finished { output } => format!("is finished: {}", to_json(&output)),
                 Change::Skipped => "is skipped".to_owned(),
+                Change::Kept { .. } => "is kept".to_owned(),
                 Change::Failed { failure } => format!("has failed: {}", failure_text(&failure)),
                 Change::Cancelled => "is cancelled".to_owned(),
             };
@@ -139,6 +146,11 @@ impl Story {
                     format!("call {instance}: {pathway} {}", to_json(&input))
                 }
                 Effect::Await { instance, name, from, .. } => format!("await {instance}: {name} {from:?}"),
+                Effect::Claim { instance, step, key, .. } => format!("claim {instance}: {step} {key:?}"),
+                Effect::Release { instance, step, key, done } => {
+                    let how = if done { "as done" } else { "for others" };
+                    format!("release {instance} {how}: {step} {key:?}")
+                }
                 Effect::Timer { timer, at } => {
                     format!("timer {timer}: at {} s", at.duration_since(start).as_secs_f64())
                 }

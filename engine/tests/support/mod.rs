@@ -17,7 +17,7 @@ use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Starte
 use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
-use pathway_engine::vm::{Effect, Failure, Trace, Vm};
+use pathway_engine::vm::{ClaimAnswer, Effect, Failure, Trace, Vm};
 
 /// Schemas by the name of their file, which pathways give as `../NAME` or `NAME`.
 struct Files<'a> {
@@ -129,6 +129,7 @@ pub fn started(input: Value, seed: u64) -> Started {
         refused: None,
         trace: None,
         caller: None,
+        rerun: None,
     }
 }
 
@@ -160,11 +161,28 @@ impl Run {
             self.events.push(event);
         }
         self.effects.extend(effects);
+        self.effects.extend(self.vm.take_released().into_iter().map(|unfinished| unfinished.effect));
     }
 
     /// Answers the effect of `instance`.
     pub fn answer(&mut self, instance: &str, value: &str) {
         self.outcome(instance, Outcome::Answer(json(value)));
+    }
+
+    /// Answers the claim of an execution: it is the run's, or was done by another.
+    pub fn answer_claim(&mut self, execution: &str, answer: &ClaimAnswer) {
+        self.outcome(&format!("{execution}?"), Outcome::Answer(answer.to_value()));
+    }
+
+    /// Lets a run that has failed go on, as a server does: from its journal.
+    pub fn redrive(&mut self) {
+        let plan = self.vm.plan().clone();
+        let kind = Vm::replay(plan.clone(), &self.events).unwrap().redriven().unwrap();
+        self.events.push(Event { at: self.now, kind });
+        self.vm = Vm::new(plan).traced();
+        self.vm.follow(&self.events).unwrap();
+        self.effects = self.vm.in_flight().into_iter().map(|unfinished| unfinished.effect).collect();
+        self.vm.take_trace();
     }
 
     /// Lets the effect of `instance` fail.

@@ -50,6 +50,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/runs/{id}", get(runs::show))
         .route("/runs/{id}/cancel", post(runs::cancel))
         .route("/runs/{id}/signals/{name}", post(runs::signal))
+        .route("/runs/{id}/rerun", post(runs::rerun))
         .route("/runs/{id}/redrive", post(dlq::redrive))
         .route("/runs/{id}/drop", post(dlq::drop_parked))
         .route("/dlq/redrive", post(dlq::redrive_all))

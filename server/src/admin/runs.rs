@@ -7,14 +7,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pathway_engine::Value;
 use pathway_engine::vm::Class;
+use pathway_engine::{Value, value};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Admin;
 use crate::gateway::{Problem, body};
-use crate::operations::{Detail, Error, Listing};
+use crate::operations::{Again, Detail, Error, Listing, Rerun};
 use crate::store::Status;
 
 /// Runs that are listed unless more are asked for.
@@ -78,6 +78,20 @@ pub(super) async fn signal(
     let payload = body::json(request, &admin.limits).await?.unwrap_or_else(|| Value::from(()));
     admin.operations.signal(&id, &name, payload).await?;
     Ok(accepted(&id))
+}
+
+/// `POST /runs/ID/rerun`, with what to run again for a body.
+pub(super) async fn rerun(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<(StatusCode, Json<Rerun>), Problem> {
+    let again = match body::json(request, &admin.limits).await? {
+        None => Again::default(),
+        Some(body) => serde_json::from_value(value::to_serde(&body))
+            .map_err(|error| Error::Invalid(format!("what to run again makes no sense: {error}")))?,
+    };
+    Ok((StatusCode::ACCEPTED, Json(admin.operations.rerun(&id, again).await?)))
 }
 
 /// 202: it will be done.

@@ -108,7 +108,10 @@ impl Operator {
                     Status::Ready => "no server is at work: the run goes on when one is started",
                     _ => "no server is at work, which could read the journal",
                 };
-                Ok(Detail::of(&run, &Story { untold: Some(untold.to_owned()), ..Story::default() }))
+                let story = Story { untold: Some(untold.to_owned()), ..Story::default() };
+                let reruns = store.reruns(id, operations::RERUNS).await;
+                let reruns = reruns.map_err(|error| failed(&error.into()))?;
+                Ok(Detail::of(&run, &story).with_reruns(&reruns))
             }
             Self::Server { .. } => self.ask(Method::GET, &format!("/runs/{}", url::encoded(id)), None).await,
         }

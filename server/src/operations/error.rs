@@ -1,6 +1,8 @@
 //! Why an operation was not carried out.
 
-use crate::runner::RedriveError;
+use pathway_engine::vm::PortionError;
+
+use crate::runner::{RedriveError, RerunError};
 use crate::store::StoreError;
 
 /// Why an operation was not carried out.
@@ -29,6 +31,19 @@ impl From<RedriveError> for Error {
             RedriveError::Store(error) => Self::Store(error),
             RedriveError::Full => Self::Full(error.to_string()),
             RedriveError::NotParked | RedriveError::Refused(_) => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<RerunError> for Error {
+    fn from(error: RerunError) -> Self {
+        match error {
+            RerunError::Store(error) => Self::Store(error),
+            RerunError::Full => Self::Full(error.to_string()),
+            RerunError::Portion(PortionError::Unknown { .. }) => Self::Invalid(error.to_string()),
+            RerunError::Refused(_) | RerunError::Portion(_) | RerunError::Mismatch(_) | RerunError::Seal => {
+                Self::Refused(error.to_string())
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What operators may ask and do of runs, however they ask: over the admin listener or in the
 //! terminal.
 
+mod again;
 mod error;
 mod selection;
 mod shown;
@@ -13,6 +14,7 @@ use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
 
+pub use again::{Again, Rerun};
 pub use error::Error;
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
@@ -22,6 +24,8 @@ use crate::store::{Filter, Run, Status, Store};
 
 /// Runs that are listed, or redriven, at once.
 pub const MOST: u32 = 500;
+/// Runs that are named of those that run one again.
+pub const RERUNS: u32 = 20;
 /// Bytes of the name of a signal.
 const LONGEST_NAME: usize = 128;
 
@@ -67,7 +71,8 @@ impl Operations {
     pub async fn show(&self, id: &str) -> Result<Detail, Error> {
         let run = find(&*self.store, id).await?;
         let story = self.runner.story(&run).await?;
-        Ok(Detail::of(&run, &story))
+        let reruns = self.store.reruns(id, RERUNS).await?;
+        Ok(Detail::of(&run, &story).with_reruns(&reruns))
     }
 
     /// Calls a run off.
@@ -102,6 +107,18 @@ impl Operations {
     pub async fn redrive(&self, id: &str) -> Result<(), Error> {
         let run = find(&*self.store, id).await?;
         Ok(self.runner.redrive(run).await?)
+    }
+
+    /// Runs a run again that is over or parked, all of it or a part.
+    ///
+    /// # Errors
+    /// It is under way, or cannot be run again so.
+    pub async fn rerun(&self, id: &str, again: Again) -> Result<Rerun, Error> {
+        let run = find(&*self.store, id).await?;
+        let parked = run.status == Status::Parked;
+        let portion = again.portion()?;
+        let rerun = self.runner.rerun(run, &portion, again.definition).await?;
+        Ok(Rerun::of(id, parked, rerun))
     }
 
     /// Redrives the parked runs of a selection, the oldest first.

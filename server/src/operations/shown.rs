@@ -37,6 +37,9 @@ pub struct Summary {
     /// Topic, partition and offset of the record that started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<(String, i32, i64)>,
+    /// The run that it runs again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
     /// How it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failed>,
@@ -75,6 +78,9 @@ pub struct Detail {
     pub digest: String,
     /// By which its caller finds the answer.
     pub correlation_id: String,
+    /// The runs that run it again, the newest first; of many only some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reruns: Vec<String>,
     /// What happened to its steps, in the order in which they began.
     pub steps: Vec<Step>,
     /// Executions of steps that are not shown, since they are too many.
@@ -93,7 +99,7 @@ pub struct Detail {
 pub struct Step {
     /// Which: the step's path, with items and iterations.
     pub path: String,
-    /// `running`, `retrying`, `finished`, `skipped`, `failed` or `cancelled`.
+    /// `running`, `retrying`, `finished`, `kept`, `skipped`, `failed` or `cancelled`.
     pub status: String,
     /// How many attempts were begun.
     pub attempts: u32,
@@ -108,11 +114,11 @@ pub struct Step {
 /// Something that a run waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waits {
-    /// `lane`, `slot`, `circuit`, `call`, `signal`, `run`, `timer`; `elsewhere`: ask the
+    /// `lane`, `slot`, `circuit`, `call`, `signal`, `claim`, `run`, `timer`; `elsewhere`: ask the
     /// worker that has the partition.
     #[serde(rename = "for")]
     pub what: String,
-    /// Which: the key of a lane, a limit, a service, a signal, a pathway.
+    /// Which: the key of a lane or a claim, a limit, a service, a signal, a pathway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The execution of a step that waits.
@@ -168,6 +174,7 @@ impl Summary {
             finished_at: run.finished_at.and_then(time),
             subject: run.subject.clone(),
             lane: run.lane.clone(),
+            rerun_of: run.rerun_of.clone(),
             source: run.source.as_ref().map(|at| (at.topic.clone(), at.partition, at.offset)),
             failure: outcome::of(run).and_then(Result::err).map(|failure| Failed::of(&failure)),
         }
@@ -199,11 +206,18 @@ impl Detail {
             summary: Summary::of(run),
             digest: run.digest.clone(),
             correlation_id: run.correlation.clone(),
+            reruns: Vec::new(),
             steps,
             steps_omitted,
             waits: story.waits.iter().map(Waits::of).collect(),
             untold: story.untold.clone(),
         }
+    }
+
+    /// With the runs that run it again.
+    #[must_use]
+    pub fn with_reruns(self, reruns: &[Run]) -> Self {
+        Self { reruns: reruns.iter().map(|run| run.public_id.clone()).collect(), ..self }
     }
 }
 
@@ -232,6 +246,7 @@ fn steps(happened: &[Trace]) -> Vec<Step> {
                 step.failure = None;
                 "finished"
             }
+            Change::Kept { .. } => "kept",
             Change::Skipped => "skipped",
             Change::Failed { failure } => {
                 step.failure = Some(Failed::of(failure));
@@ -275,6 +290,9 @@ impl Waits {
                 Self { attempt: Some(*attempt), ..named("call", service, step) }
             }
             Waiting::Signal { name, step } => named("signal", name, step),
+            Waiting::Claim { key, step, holder } => {
+                Self { holders: holder.iter().cloned().collect(), ..named("claim", key, step) }
+            }
             Waiting::Child { pathway, step } => named("run", pathway, step),
             Waiting::Timer(at) => Self { until: Some(*at), ..none("timer") },
         }

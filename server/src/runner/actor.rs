@@ -33,6 +33,8 @@ pub(super) enum Message {
     Emitted { instance: Instance, attempt: u32, value: Value },
     /// Something was left for it in the store.
     Told { id: i64, order: Order },
+    /// A claim may be had now that was waited for.
+    Ask(Instance),
     /// Whoever called it goes on without it.
     Cancel(Failure),
 }
@@ -56,6 +58,8 @@ pub(super) struct Actor {
     timers: BTreeMap<(Timestamp, u64), ()>,
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
+    /// Attempts that had emitted before the run was taken up.
+    cut_off: BTreeSet<(Box<str>, u32)>,
     /// To be committed.
     pub(super) change: Change,
 }
@@ -136,6 +140,7 @@ impl Actor {
             called: HashMap::new(),
             timers: BTreeMap::new(),
             heard: BTreeSet::new(),
+            cut_off: BTreeSet::new(),
             change: Change::default(),
         })
     }
@@ -205,6 +210,7 @@ impl Actor {
                         Order::Redrive | Order::Drop => {}
                     }
                 }
+                Message::Ask(instance) => self.ask_again(&instance, &mut effects),
                 Message::Cancel(reason) => self.tell(Kind::Cancelled { reason }, &mut effects),
                 Message::Emitted { instance, attempt, value } => self.emitted(&instance, attempt, value),
             }
@@ -246,7 +252,7 @@ impl Actor {
         }
     }
 
-    fn tell(&mut self, kind: Kind, effects: &mut Vec<Effect>) {
+    pub(super) fn tell(&mut self, kind: Kind, effects: &mut Vec<Effect>) {
         let event = Event { at: self.inner.clock.now(), kind };
         if let Kind::Performed(performed) = &event.kind {
             self.running.remove(&performed.instance);
@@ -256,6 +262,8 @@ impl Actor {
             self.change.events.push(event);
         }
         self.observe_trace();
+        let released = self.vm.take_released();
+        self.go_on_with(released, effects);
     }
 
     pub(super) fn observe_trace(&mut self) {
@@ -288,37 +296,43 @@ impl Actor {
     async fn again(&mut self) -> Result<Vec<Effect>, StoreError> {
         let rows = self.inner.store.stream(self.run.id, None, u32::MAX).await?;
         self.rows = rows.last().map_or(0, |row| row.seq + 1);
-        let emitted: Vec<Piece> =
-            rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect();
-        for piece in &emitted {
-            match piece.said {
-                Said::Emitted(_) => self.heard.insert(piece.step.as_str().into()),
-                Said::Reset => self.heard.remove(piece.step.as_str()),
-            };
+        let emitted = rows.iter().filter_map(|row| serde_json::from_slice::<Piece>(&row.value).ok());
+        for Piece { step, attempt, said } in emitted {
+            let step: Box<str> = step.into();
+            match said {
+                Said::Emitted(_) => {
+                    self.heard.insert(step.clone());
+                    self.cut_off.insert((step, attempt));
+                }
+                Said::Reset => drop(self.heard.remove(&step)),
+            }
         }
         self.observe_trace();
         let mut effects = Vec::new();
         if self.run.events.len() == 1 && rows.is_empty() {
             self.give_up(&mut effects);
         }
-        for Unfinished { effect, sent } in self.vm.in_flight() {
-            match self.lost(&effect, sent, &emitted) {
-                None => effects.push(effect),
-                Some((performed, message)) => {
-                    tracing::warn!(run = self.run.public_id, message, "cut off by a restart");
-                    self.tell(Kind::Performed(performed), &mut effects);
-                }
-            }
-        }
+        self.go_on_with(self.vm.in_flight(), &mut effects);
         Ok(effects)
     }
 
+    /// Asks for what was under way before the run was taken up, but for what must not be begun again.
+    fn go_on_with(&mut self, all: Vec<Unfinished>, effects: &mut Vec<Effect>) {
+        for Unfinished { effect, sent } in all {
+            match self.lost(&effect, sent) {
+                None => effects.push(effect),
+                Some((performed, message)) => {
+                    tracing::warn!(run = self.run.public_id, message, "cut off by a restart");
+                    self.tell(Kind::Performed(performed), effects);
+                }
+            }
+        }
+    }
+
     /// An effect that was begun before the restart and must not be begun again.
-    fn lost(&self, effect: &Effect, sent: bool, emitted: &[Piece]) -> Option<(Performed, &'static str)> {
+    fn lost(&self, effect: &Effect, sent: bool) -> Option<(Performed, &'static str)> {
         let (instance, attempt) = (effect.instance()?, effect.attempt()?);
-        let has_emitted = emitted
-            .iter()
-            .any(|piece| piece.step == **instance && piece.attempt == attempt && piece.said != Said::Reset);
+        let has_emitted = self.cut_off.contains(&(Box::from(&**instance), attempt));
         let message = match effect {
             Effect::Http { at_most_once: true, .. } if sent => {
                 "whether the call was carried out is not known"
@@ -345,6 +359,7 @@ impl Actor {
         share: &Arc<Share>,
     ) -> Result<Option<bool>, StoreError> {
         loop {
+            self.releases(&mut effects);
             if self.vm.outcome().is_some() {
                 return self.finish().await.map(Some);
             }
@@ -362,11 +377,16 @@ impl Actor {
             if now.is_empty() {
                 self.mark_sent(&later);
                 self.children(&later);
-                self.commit().await?;
+                let asked = self.claims(&later);
+                let taken = self.commit().await?;
                 for effect in later {
                     self.perform(effect, share).await?;
                 }
-                return Ok(None);
+                if asked.is_empty() {
+                    return Ok(None);
+                }
+                effects = self.answered(asked, taken);
+                continue;
             }
             effects = later;
             for effect in now {

@@ -259,7 +259,7 @@ impl Inner {
             parked: ended.status == Status::Parked,
         });
         if let (Status::Parked, true, Some(lane)) = (ended.status, run.plan.door.park_holds, run.lane) {
-            self.lanes.hold(lane);
+            self.lanes.hold(lane, run.id);
         }
     }
 }

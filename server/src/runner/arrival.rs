@@ -35,6 +35,13 @@ pub(super) struct Row {
     idempotency: Option<Idempotency>,
 }
 
+impl Row {
+    /// Of a run that a human starts in somebody's name.
+    pub(super) const fn of(subject: Option<String>) -> Self {
+        Self { subject, correlation: None, dedupe_id: None, idempotency: None }
+    }
+}
+
 /// A record that has come for a pathway.
 pub(super) struct Arrived<'a> {
     pub(super) plan: &'a Arc<Plan>,
@@ -166,6 +173,7 @@ impl Inner {
                 caller: of_http.map(|envelope| Caller {
                     deadline: envelope.deadline.and_then(|at| Timestamp::from_millisecond(at).ok()),
                 }),
+                rerun: None,
                 principal: asks.principal,
             }),
         };
@@ -189,7 +197,7 @@ impl Inner {
             queued: None,
             room: None,
             finished: None,
-            redriven: false,
+            silent: false,
             called_off: None,
             waits: false,
             taken_up: false,
@@ -212,6 +220,7 @@ impl Inner {
             correlation: row.correlation,
             dedupe_id: row.dedupe_id,
             idempotency: row.idempotency,
+            rerun_of: None,
             at: started.map_or(0, |event| event.at.as_millisecond()),
             started: started.map(|event| self.encode(&run.plan, &run.public_id, event)).unwrap_or_default(),
             status: Status::Ready,
@@ -321,6 +330,6 @@ fn id_of_position(pathway: &str, topic: &str, partition: i32, record: &Record) -
 }
 
 /// What a run's jitter is drawn from: the last bytes of a UUID are its most varied ones.
-fn seed(public_id: &str) -> u64 {
+pub(super) fn seed(public_id: &str) -> u64 {
     Uuid::parse_str(public_id).unwrap_or_default().as_u64_pair().1
 }

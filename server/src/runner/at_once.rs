@@ -74,14 +74,14 @@ impl Inner {
 
 /// What a run sent so far.
 #[derive(Default)]
-struct Collected {
+pub(super) struct Collected {
     records: Vec<NewRecord>,
     stream: Vec<StreamRow>,
 }
 
 impl Collected {
     /// Performs an effect whose answer is known at once; none for others.
-    fn perform(&mut self, outgoing: &Outgoing<'_>, effect: &Effect) -> Option<Performed> {
+    pub(super) fn perform(&mut self, outgoing: &Outgoing<'_>, effect: &Effect) -> Option<Performed> {
         let (instance, attempt) = (effect.instance()?.clone(), effect.attempt()?);
         let outcome = match effect {
             Effect::Emit { value, .. } => {

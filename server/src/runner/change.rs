@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use super::Observed;
 use super::actor::Actor;
 use crate::piece::{Piece, Said};
-use crate::store::{Append, NewEvent, NewRecord, NewRun, StatusChange, StoreError, StreamRow};
+use crate::store::{
+    Append, NewEvent, NewRecord, NewRun, Release, StatusChange, StoreError, StreamRow, Take, Taken,
+};
 
 /// How long what is emitted may wait for company before it is committed.
 pub(super) const GATHER: Duration = Duration::from_millis(25);
@@ -24,6 +26,8 @@ pub(super) struct Change {
     pub(super) children: Vec<NewRun>,
     /// What it was told by, through the store.
     pub(super) received: Vec<i64>,
+    pub(super) released: Vec<Release>,
+    pub(super) taken: Vec<Take>,
     stream: Vec<StreamRow>,
     stream_bytes: usize,
     /// When the first of `stream` was said.
@@ -37,6 +41,7 @@ impl Change {
         self.events.is_empty()
             && self.children.is_empty()
             && self.received.is_empty()
+            && self.has_no_claims()
             && self.stream_since.is_some_and(|since| !is_due(since))
     }
 
@@ -45,7 +50,12 @@ impl Change {
             && self.records.is_empty()
             && self.children.is_empty()
             && self.received.is_empty()
+            && self.has_no_claims()
             && self.stream.is_empty()
+    }
+
+    fn has_no_claims(&self) -> bool {
+        self.released.is_empty() && self.taken.is_empty()
     }
 }
 
@@ -56,7 +66,7 @@ impl Actor {
         let shown = value.clone();
         self.inner.observe(|| Observed::Emitted { run, value: shown });
         let outgoing = self.inner.outgoing(&self.run);
-        if !self.run.redriven {
+        if !self.run.silent {
             self.change.records.extend(outgoing.emitted(&value, self.rows));
         }
         if !self.heard.contains(instance) {
@@ -74,18 +84,21 @@ impl Actor {
         self.rows += 1;
     }
 
-    /// Makes all that happened durable.
-    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+    /// Makes all that happened durable; tells what became of the claims that were asked for.
+    pub(super) async fn commit(&mut self) -> Result<Vec<Taken>, StoreError> {
         self.commit_with(None).await
     }
 
-    pub(super) async fn commit_with(&mut self, status: Option<StatusChange>) -> Result<(), StoreError> {
+    pub(super) async fn commit_with(
+        &mut self,
+        status: Option<StatusChange>,
+    ) -> Result<Vec<Taken>, StoreError> {
         if self.change.is_empty() && status.is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let change = std::mem::take(&mut self.change);
         if !self.run.plan.has_journal() {
-            return self.inner.send_records(&self.run, change.records).await;
+            return self.inner.send_records(&self.run, change.records).await.map(|()| Vec::new());
         }
         let mut events = Vec::with_capacity(change.events.len());
         for event in &change.events {
@@ -95,7 +108,8 @@ impl Actor {
         let expected_seq = self.seq;
         self.seq += u32::try_from(events.len()).unwrap_or(u32::MAX);
         let received = change.received.clone();
-        self.inner
+        let appended = self
+            .inner
             .store
             .append(Append {
                 proof: self.run.proof(),
@@ -104,11 +118,13 @@ impl Actor {
                 children: change.children,
                 stream: change.stream,
                 received: change.received,
+                released: change.released,
+                taken: change.taken,
                 status,
                 ..Append::new(self.run.id, expected_seq)
             })
             .await?;
         self.inner.inbox.received(received);
-        Ok(())
+        Ok(appended.taken)
     }
 }

@@ -39,8 +39,13 @@ impl Actor {
             }
             Effect::Timer { timer, at } => self.set_timer(at, timer),
             Effect::Abandon { instance } => self.abandon(&instance).await,
-            // A signal comes by itself; records and emitted values were recorded before.
-            Effect::Await { .. } | Effect::Publish { .. } | Effect::Emit { .. } | Effect::Ended { .. } => {}
+            // A signal comes by itself; all else was recorded before, or asked for with it.
+            Effect::Await { .. }
+            | Effect::Publish { .. }
+            | Effect::Emit { .. }
+            | Effect::Claim { .. }
+            | Effect::Release { .. }
+            | Effect::Ended { .. } => {}
         }
         Ok(())
     }
@@ -142,6 +147,7 @@ impl Actor {
                 correlation: Some(self.run.correlation.clone()),
                 dedupe_id: None,
                 idempotency: None,
+                rerun_of: None,
                 at: self.inner.clock.millis(),
                 started: self.inner.encode(plan, &public_id, &event),
                 status: Status::Ready,
@@ -172,6 +178,7 @@ impl Actor {
                 trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
                 refused,
                 caller: None,
+                rerun: None,
             }),
         }
     }

@@ -18,7 +18,7 @@ impl Actor {
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();
         let outgoing = self.inner.outgoing(&self.run);
-        if !self.run.redriven {
+        if !self.run.silent {
             self.change.records.extend(outgoing.ended(&outcome));
         }
         if let Some(failure) = left {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Admitted;
-use crate::store::Home;
+use crate::store::{Home, RunId};
 
 /// What runs have in common that go one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,8 +18,21 @@ pub(super) struct Lane {
 /// Runs that wait for the one before them in their lane.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// A lane is here while it has a head; the runs behind the head wait.
-    waiting: Mutex<HashMap<Lane, VecDeque<Admitted>>>,
+    /// A lane is here while it has a head.
+    taken: Mutex<HashMap<Lane, Taken>>,
+}
+
+/// A lane with its head, and the runs behind that.
+#[derive(Debug)]
+struct Taken {
+    head: RunId,
+    waiting: VecDeque<Admitted>,
+}
+
+impl Taken {
+    const fn by(head: RunId) -> Self {
+        Self { head, waiting: VecDeque::new() }
+    }
 }
 
 impl Lanes {
@@ -27,12 +40,12 @@ impl Lanes {
     pub(super) fn enter(&self, lane: Lane, run: Admitted) -> Option<Admitted> {
         let mut lanes = self.lock();
         match lanes.get_mut(&lane) {
-            Some(waiting) => {
-                waiting.push_back(run);
+            Some(taken) => {
+                taken.waiting.push_back(run);
                 None
             }
             None => {
-                lanes.insert(lane, VecDeque::new());
+                lanes.insert(lane, Taken::by(run.id));
                 Some(run)
             }
         }
@@ -43,17 +56,24 @@ impl Lanes {
         !self.lock().contains_key(lane)
     }
 
+    /// Whether a run is the head of a lane.
+    pub(super) fn is_head(&self, lane: &Lane, run: RunId) -> bool {
+        self.lock().get(lane).is_some_and(|taken| taken.head == run)
+    }
+
     /// Closes a lane behind a run that is parked and holds it.
-    pub(super) fn hold(&self, lane: Lane) {
-        self.lock().entry(lane).or_default();
+    pub(super) fn hold(&self, lane: Lane, run: RunId) {
+        self.lock().entry(lane).or_insert(Taken::by(run));
     }
 
     /// The head of a lane is done; the next may begin.
     pub(super) fn leave(&self, lane: &Lane) -> Option<Admitted> {
         let mut lanes = self.lock();
-        let next = lanes.get_mut(lane).and_then(VecDeque::pop_front);
-        if next.is_none() {
-            lanes.remove(lane);
+        let taken = lanes.get_mut(lane)?;
+        let next = taken.waiting.pop_front();
+        match &next {
+            Some(next) => taken.head = next.id,
+            None => drop(lanes.remove(lane)),
         }
         next
     }
@@ -63,7 +83,7 @@ impl Lanes {
         self.lock().retain(|lane, _| lane.home.as_ref() != Some(home));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Lane, VecDeque<Admitted>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Lane, Taken>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use crate::envelope::{Envelope, Sealed};
 use crate::store::{Admission, Admit, Record, StoreError};
 
 /// What such runs are admitted from, in place of a topic: its offset stays where it is.
-const SOURCE: &str = "pathway.launched";
+pub(super) const SOURCE: &str = "pathway.launched";
 
 /// Why a run was not launched.
 #[derive(Debug, thiserror::Error)]

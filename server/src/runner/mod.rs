@@ -9,9 +9,11 @@ mod admission;
 mod arrival;
 mod at_once;
 mod change;
+mod claims;
 mod effects;
 mod ending;
 mod finish;
+mod history;
 mod holding;
 mod inbox;
 mod intake;
@@ -23,6 +25,7 @@ mod outgoing;
 mod queue;
 mod redrive;
 mod relay;
+mod rerun;
 mod resume;
 mod retention;
 mod slots;
@@ -57,6 +60,7 @@ pub use self::mocks::Mocks;
 use self::outgoing::Outgoing;
 use self::queue::{Queue, Queued};
 pub use self::redrive::RedriveError;
+pub use self::rerun::{Rerun, RerunError, Version};
 pub use self::slots::Slots;
 pub use self::story::{Story, Waiting};
 pub use self::upstream::Upstreams;
@@ -214,8 +218,8 @@ struct Admitted {
     trace: Option<TraceContext>,
     /// Why it is called off as soon as it begins, if it is.
     called_off: Option<Failure>,
-    /// Whether it was parked and goes on: its caller has been answered.
-    redriven: bool,
+    /// Whether nobody is answered: it was parked and goes on, or it runs another one again.
+    silent: bool,
     /// Whether it was redriven and has not gone on since.
     waits: bool,
     /// Whether it was read back, and so may have begun already, even if its journal does not say so:

@@ -12,7 +12,7 @@ use super::lanes::Lane;
 use super::{Admitted, Runner};
 use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
 
-/// Runs that were redriven and are in memory, at once.
+/// Runs that were redriven, or run others again, and are in memory, at once.
 pub(super) const ROOM: usize = 1_000;
 
 /// Why a run was not redriven, or not dropped.
@@ -25,7 +25,7 @@ pub enum RedriveError {
     #[error("{0}")]
     Refused(String),
     /// Others that were redriven are to end first.
-    #[error("{ROOM} runs that were redriven are under way: try again later")]
+    #[error("{ROOM} runs that operators started or let go on are under way: try again later")]
     Full,
     /// The store refuses.
     #[error(transparent)]
@@ -82,11 +82,11 @@ impl Runner {
         };
         self.inner.store.append(change).await.map_err(not_parked)?;
         tracing::info!(pathway = %admitted.plan.name, run = admitted.public_id, "redriven");
-        let holds = admitted.plan.door.park_holds;
         let mut events = admitted.events;
         events.push(event);
-        let mut admitted = Admitted { events, redriven: true, waits: true, room: Some(room), ..admitted };
-        if holds {
+        let mut admitted = Admitted { events, silent: true, waits: true, room: Some(room), ..admitted };
+        let lane = admitted.lane.as_ref();
+        if lane.is_some_and(|lane| self.inner.lanes.is_head(lane, id)) {
             // It holds its lane already.
             admitted.queued = self.inner.queue.enter(&admitted.plan.name);
             self.inner.begin(admitted);
@@ -135,10 +135,9 @@ impl Runner {
         self.inner.store.append(change).await.map_err(not_parked)?;
         tracing::info!(pathway = run.pathway, run = run.public_id, "dropped: it has failed for good");
         self.inner.call_off_children(run.id, |_| false, holding).await?;
-        let holds = self.inner.program.pathways.get(run.pathway.as_str());
-        let holds = holds.is_some_and(|plan| plan.door.park_holds);
         let home = holding.map(|holding| holding.home().clone());
-        let lane = run.lane.filter(|_| holds).map(|key| Lane { home, pathway: run.pathway, key });
+        let lane = run.lane.map(|key| Lane { home, pathway: run.pathway, key });
+        let lane = lane.filter(|lane| self.inner.lanes.is_head(lane, run.id));
         if let Some(next) = lane.and_then(|lane| self.inner.lanes.leave(&lane)) {
             self.inner.begin(next);
         }

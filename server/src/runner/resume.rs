@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{Kind, Outcome};
+use pathway_engine::journal::{Event, Kind, Outcome};
 use pathway_engine::vm::{Class, Failure};
 
 use super::actor::started;
@@ -85,14 +85,21 @@ impl Inner {
     fn keep_held(&self, run: &Run, holding: Option<&Arc<Holding>>) {
         if let (true, Some(key)) = (self.holds(&run.pathway), &run.lane) {
             let home = holding.map(|holding| holding.home().clone());
-            self.lanes.hold(Lane { home, pathway: run.pathway.clone(), key: key.clone() });
+            self.lanes.hold(Lane { home, pathway: run.pathway.clone(), key: key.clone() }, run.id);
         }
     }
 
     /// A run as it was admitted, with its journal; none where it cannot go on with the pathways
     /// that are there now.
     pub(super) async fn read_back(&self, run: Run) -> Result<Option<Admitted>, StoreError> {
-        let Some(plan) = self.pinned(&run).await? else { return Ok(None) };
+        match self.pinned(&run).await? {
+            Some(plan) => self.read(run, plan).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A run with its journal, as one of a plan.
+    pub(super) async fn read(&self, run: Run, plan: Arc<Plan>) -> Result<Option<Admitted>, StoreError> {
         let mut events = Vec::new();
         for event in self.store.events(run.id).await? {
             match self.decode(&plan, &run.public_id, &event.payload) {
@@ -115,7 +122,7 @@ impl Inner {
             called_off: None,
             waits: run.wake_at.is_some(),
             taken_up: true,
-            redriven: events.iter().any(|event| matches!(event.kind, Kind::Redriven { .. })),
+            silent: is_silent(&events),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
             plan,
@@ -128,7 +135,7 @@ impl Inner {
 
 impl Inner {
     /// The plan that a run is pinned to: that of now, or the one that it began with.
-    async fn pinned(&self, run: &Run) -> Result<Option<Arc<Plan>>, StoreError> {
+    pub(super) async fn pinned(&self, run: &Run) -> Result<Option<Arc<Plan>>, StoreError> {
         let current = self.program.pathways.get(run.pathway.as_str());
         if let Some(plan) = current.filter(|plan| *plan.digest == *run.digest) {
             return Ok(Some(plan.clone()));
@@ -145,6 +152,12 @@ impl Inner {
         }
         Ok(plan)
     }
+}
+
+/// Whether nobody is to be answered, or was already.
+fn is_silent(events: &[Event]) -> bool {
+    started(events).is_some_and(|started| started.rerun.is_some())
+        || events.iter().any(|event| matches!(event.kind, Kind::Redriven { .. }))
 }
 
 /// Waits until a run is over; what is parked has failed for whoever called it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
-use crate::store::Prune;
+use crate::store::{Prune, Pruned};
 
 /// How often the store is cleared.
 const EVERY: Duration = Duration::from_secs(300);
@@ -13,12 +13,14 @@ impl Inner {
     /// Clears the store now and then, until the runner stops.
     pub(super) async fn forget(self: Arc<Self>) {
         loop {
-            let before = self.clock.millis().saturating_sub(millis(self.project.keep));
-            match self.store.prune(Prune { runs_before: before, records_before: before }).await {
-                Ok(pruned) if pruned.runs + pruned.records > 0 => {
-                    tracing::debug!(runs = pruned.runs, records = pruned.records, "forgotten");
+            let now = self.clock.millis();
+            let before = now.saturating_sub(millis(self.project.keep));
+            let old = Prune { runs_before: before, records_before: before, claims_before: now };
+            match self.store.prune(old).await {
+                Ok(pruned) if pruned == Pruned::default() => {}
+                Ok(Pruned { runs, records, claims }) => {
+                    tracing::debug!(runs, records, claims, "forgotten");
                 }
-                Ok(_) => {}
                 Err(error) => return self.fatal(&error.to_string()),
             }
             tokio::select! {

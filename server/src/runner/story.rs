@@ -5,7 +5,7 @@ use pathway_engine::limits::State;
 use pathway_engine::vm::{Effect, Trace, Vm};
 
 use super::Runner;
-use crate::store::{Home, Run, Status, StoreError};
+use crate::store::{Claim, Home, Run, Status, StoreError};
 
 /// What happened in a run.
 #[derive(Debug, Default)]
@@ -59,6 +59,15 @@ pub enum Waiting {
         /// For what.
         step: String,
     },
+    /// A claim that another has.
+    Claim {
+        /// The key.
+        key: String,
+        /// For what.
+        step: String,
+        /// Who has it: pathway, run and step; none: it may be had.
+        holder: Option<String>,
+    },
     /// A run that it called.
     Child {
         /// Its pathway.
@@ -80,21 +89,22 @@ impl Runner {
             let untold = Some("its journal, or the definition that it began with, cannot be read".to_owned());
             return Ok(Story { untold, ..Story::default() });
         };
+        let events = self.inner.history(&admitted, run.status);
         let mut vm = Vm::new(admitted.plan).traced();
-        let untold = vm.follow(&admitted.events).err().map(|mismatch| mismatch.to_string());
+        let untold = vm.follow(&events).err().map(|mismatch| mismatch.to_string());
         let waits = match run.status {
-            Status::Ready => self.waits(run, &vm),
+            Status::Ready => self.waits(run, &vm).await?,
             _ => Vec::new(),
         };
         Ok(Story { happened: vm.take_trace(), waits, untold })
     }
 
-    fn waits(&self, run: &Run, vm: &Vm) -> Vec<Waiting> {
+    async fn waits(&self, run: &Run, vm: &Vm) -> Result<Vec<Waiting>, StoreError> {
         if let Some(home) = run.home.clone().filter(|home| !self.inner.is_ours(Some(home))) {
-            return vec![Waiting::Elsewhere(home)];
+            return Ok(vec![Waiting::Elsewhere(home)]);
         }
         if !self.inner.actors().contains_key(&run.public_id) {
-            return run.lane.clone().map(Waiting::Lane).into_iter().collect();
+            return Ok(run.lane.clone().map(Waiting::Lane).into_iter().collect());
         }
         let label = format!("{} {}", run.pathway, run.public_id);
         let waiters = self.inner.slots.waiting();
@@ -127,13 +137,30 @@ impl Runner {
                 Effect::Child { pathway, .. } => {
                     waits.push(Waiting::Child { pathway: pathway.to_string(), step });
                 }
+                Effect::Claim { step: path, key, .. } => {
+                    let (pathway, key) = (run.pathway.clone(), key.to_string());
+                    let step = execution(&step).to_owned();
+                    let claim = Claim { pathway, step: path.to_string(), key: key.clone() };
+                    let claimed = self.inner.store.claimed(&claim).await?;
+                    let held = claimed.filter(|claimed| claimed.done_until.is_none());
+                    let holder = held.and_then(|held| {
+                        Some(format!("{} {} {}", run.pathway, held.run?, execution(&held.instance)))
+                    });
+                    waits.push(Waiting::Claim { key, step, holder });
+                }
                 Effect::Timer { at, .. } => waits.push(Waiting::Timer(at)),
                 Effect::Publish { .. }
                 | Effect::Emit { .. }
+                | Effect::Release { .. }
                 | Effect::Abandon { .. }
                 | Effect::Ended { .. } => {}
             }
         }
-        waits
+        Ok(waits)
     }
+}
+
+/// The execution of a step whose claim it is.
+fn execution(claim: &str) -> &str {
+    claim.strip_suffix('?').unwrap_or(claim)
 }

@@ -2,7 +2,7 @@
 
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{Event, Kind};
+use pathway_engine::journal::{Event, Kind, Started};
 use serde::{Deserialize, Serialize};
 
 use super::Inner;
@@ -49,6 +49,8 @@ impl Inner {
 /// Whether the event holds an output that is secret, or an input with a `writeOnly` property.
 fn holds_secret(plan: &Plan, event: &Event) -> bool {
     match &event.kind {
+        // What pure steps make of a secret is in no other event.
+        Kind::Started(Started { rerun: Some(rerun), .. }) if !rerun.is_empty() => true,
         Kind::Started(started) => plan.input.as_ref().is_some_and(|schema| {
             !schema.secrets().is_empty() && schema.mask(&started.input) != Value::clone(&started.input)
         }),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Millis, Offset, Proof, RunId};
+use super::{Millis, Offset, Proof, Release, RunId, Take, Taken};
 
 /// Where a run stands. Running is not a status: who owns a ready run knows whether it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,7 +74,8 @@ pub struct NewRun {
     pub digest: String,
     /// Who asked; none: nobody who is known.
     pub subject: Option<String>,
-    /// Where in the admitted partition it came from; none for children.
+    /// Where in the admitted partition it came from; none for children, and for what is started by
+    /// hand, which belongs to whatever partition is proven to be owned.
     pub offset: Option<Offset>,
     /// Its ordering key.
     pub lane: Option<String>,
@@ -84,6 +85,8 @@ pub struct NewRun {
     pub dedupe_id: Option<String>,
     /// The caller's promise.
     pub idempotency: Option<Idempotency>,
+    /// The public id of the run that it runs again.
+    pub rerun_of: Option<String>,
     /// When it was admitted.
     pub at: Millis,
     /// Payload of its `started` event.
@@ -215,7 +218,11 @@ pub struct Append {
     pub stream: Vec<StreamRow>,
     /// The messages that it has received with them.
     pub received: Vec<i64>,
-    /// What the run becomes.
+    /// Claims that the run is over with because of them.
+    pub released: Vec<Release>,
+    /// Claims that the run asks for then.
+    pub taken: Vec<Take>,
+    /// What the run becomes. One that is not ready then has no claims any more.
     pub status: Option<StatusChange>,
 }
 
@@ -232,6 +239,8 @@ impl Append {
             children: Vec::new(),
             stream: Vec::new(),
             received: Vec::new(),
+            released: Vec::new(),
+            taken: Vec::new(),
             status: None,
         }
     }
@@ -244,6 +253,8 @@ pub struct Appended {
     pub offsets: Vec<Offset>,
     /// One answer per child.
     pub children: Vec<Admission>,
+    /// One answer per claim that was asked for.
+    pub taken: Vec<Taken>,
 }
 
 /// Where the records go that runs send.
@@ -271,6 +282,8 @@ pub struct Prune {
     pub runs_before: Millis,
     /// Records made before, if they were admitted or nobody admits from their topic.
     pub records_before: Millis,
+    /// Claims that are done and are kept until before.
+    pub claims_before: Millis,
 }
 
 /// What was forgotten.
@@ -280,4 +293,6 @@ pub struct Pruned {
     pub runs: u64,
     /// Records.
     pub records: u64,
+    /// Claims.
+    pub claims: u64,
 }

@@ -10,6 +10,7 @@
 //! knows what is true. Readers wait for [`Watch`]es; nothing polls.
 
 mod change;
+mod claim;
 mod error;
 mod folder;
 mod headers;
@@ -30,6 +31,7 @@ pub use change::{
     Admission, Admit, Append, Appended, DuplicateOf, Idempotency, NewEvent, NewRecord, NewRun, Outlet, Prune,
     Pruned, Settle, Status, StatusChange, StreamRow,
 };
+pub use claim::{Claim, Claimed, Release, Take, Taken};
 pub use error::{Conflict, StoreError};
 pub(crate) use folder::make_private;
 pub use memory::MemoryStore;
@@ -137,6 +139,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The runs that a run called, in order.
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>>;
 
+    /// The runs that run the one with this public id again, the newest first.
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>>;
+
     /// What a run streamed after the row `(attempt, seq)`, or from the start.
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>>;
 
@@ -170,6 +175,9 @@ pub trait Store: fmt::Debug + Send + Sync {
         max_bytes: usize,
     ) -> Answer<'_, Vec<Outgoing>>;
 
+    /// Who has a claim, or has done it; none: nobody.
+    fn claimed(&self, claim: &Claim) -> Answer<'_, Option<Claimed>>;
+
     /// How many runs there are.
     fn counts(&self) -> Answer<'_, Counts>;
 
@@ -183,6 +191,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// or changes status. The run need not exist yet. By its correlation id, only when it is
     /// admitted.
     fn watch_run(&self, public_id: &str) -> Watch;
+
+    /// Tells when a claim is given back or done.
+    fn watch_claim(&self, claim: &Claim) -> Watch;
 
     /// Tells when records are published on a topic.
     fn watch_topic(&self, topic: &str) -> Watch;

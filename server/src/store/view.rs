@@ -38,6 +38,8 @@ pub struct Run {
     pub input_hash: Option<Vec<u8>>,
     /// The run that called it.
     pub parent: Option<RunId>,
+    /// The public id of the run that it runs again, which may be forgotten.
+    pub rerun_of: Option<String>,
     /// Where it stands.
     pub status: Status,
     /// Since when it waits for its turn, if it was redriven and has not gone on yet.

@@ -1,6 +1,6 @@
 //! Telling readers that something was committed.
 //!
-//! A topic or run has an entry only while somebody watches it, so memory is bounded by the
+//! A topic, run or claim has an entry only while somebody watches it, so memory is bounded by the
 //! watchers. A watch says that something happened, not what: the store is the truth, and a slow
 //! reader misses nothing by being woken once for many changes.
 
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::StoreError;
+use super::{Claim, StoreError};
 
 /// What can be watched.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,6 +22,8 @@ pub enum Subject {
     Inbox,
     /// A run, by its public id; that it is admitted, also by its correlation id.
     Run(String),
+    /// That a claim may be asked for again.
+    Claim(Claim),
 }
 
 #[derive(Debug, Default)]
@@ -92,7 +94,7 @@ impl Hub {
     }
 }
 
-/// Tells that a topic or a run changed.
+/// Tells that a topic, a run or a claim changed.
 ///
 /// Call [`Watch::mark`], read the store, then wait for [`Watch::changed`]: nothing is missed
 /// between the three.

@@ -11,5 +11,7 @@ mod guard;
 #[cfg(test)]
 mod redrive;
 #[cfg(test)]
+mod rerun;
+#[cfg(test)]
 mod runs;
 mod world;

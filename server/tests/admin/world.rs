@@ -26,6 +26,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Clone, Default)]
 pub(crate) struct Upstream {
     calls: Arc<Mutex<Vec<(String, String)>>>,
+    /// Who each call says that it is for, by path.
+    tokens: Arc<Mutex<Vec<(String, String)>>>,
     pub(crate) broken: Arc<Mutex<HashSet<String>>>,
     pub(crate) called: Arc<Notify>,
     pub(crate) go: Arc<Notify>,
@@ -40,6 +42,10 @@ impl Upstream {
         ) -> (StatusCode, String) {
             let key = headers.get("idempotency-key").unwrap().to_str().unwrap().to_owned();
             upstream.calls.lock().unwrap().push((path.clone(), key));
+            if let Some(token) = headers.get("authorization") {
+                let token = token.to_str().unwrap().to_owned();
+                upstream.tokens.lock().unwrap().push((path.clone(), token));
+            }
             let is_broken = upstream.broken.lock().unwrap().contains(&path);
             if path == "slow" {
                 upstream.called.notify_one();
@@ -61,6 +67,12 @@ impl Upstream {
         calls.iter().filter(|(known, _)| known == path).map(|(_, key)| key.clone()).collect()
     }
 
+    /// The tokens of the calls to a path.
+    pub(crate) fn tokens(&self, path: &str) -> Vec<String> {
+        let tokens = self.tokens.lock().unwrap();
+        tokens.iter().filter(|(known, _)| known == path).map(|(_, token)| token.clone()).collect()
+    }
+
     pub(crate) fn breaks(&self, path: &str) {
         self.broken.lock().unwrap().insert(path.to_owned());
     }
@@ -79,16 +91,33 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start(pathway: &str) -> Self {
+        Self::start_in("", pathway).await
+    }
+
+    /// In a project with more services, and other settings after them.
+    pub(crate) async fn start_in(project: &str, pathway: &str) -> Self {
         let upstream = Upstream::default();
         let url = upstream.start().await;
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("pathways")).unwrap();
-        let project = format!("services: {{ api: {{ url: \"{url}\", retry: {{ attempts: 1 }} }} }}\n");
+        let api = format!("services:\n  api: {{ url: \"{url}\", retry: {{ attempts: 1 }} }}\n");
+        let project = format!("{api}{project}");
         fs::write(folder.path().join("pathway.yaml"), project).unwrap();
         fs::write(folder.path().join("pathways/p.yaml"), pathway).unwrap();
         let app = app(folder.path()).await;
         let token = fs::read_to_string(folder.path().join("data/admin-token")).unwrap().trim().to_owned();
         Self { upstream, app, token, folder }
+    }
+
+    /// As [`World::restart`], with the pathway changed.
+    pub(crate) async fn restart_with(self, pathway: &str) -> Self {
+        fs::write(self.folder.path().join("pathways/p.yaml"), pathway).unwrap();
+        self.restart().await
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Ends the server at once, and starts another on the same folder.

@@ -110,6 +110,29 @@ fn steps_are_told_as_they_happen_and_the_result_is_json() {
 }
 
 #[test]
+fn a_lone_run_has_its_claims_for_itself() {
+    let upstream = Upstream::start();
+    let pathway = "pathway: letters
+steps:
+  sent:
+    each: input.to
+    once: item
+    max_parallel: 1
+    http: { service: shop, post: '/letters/{{ index }}' }
+return: \"{{ steps.sent | pluck('body', 'skipped') }}\"
+";
+    let folder = project(&upstream, &[("letters.yaml", pathway)]);
+    fs::write(folder.path().join("mocks.yaml"), "sent: { body: sent }\n").unwrap();
+    let arguments = ["run", "letters", "--set", "to=[ada, bob, ada]", "--mock", "mocks.yaml"];
+    for _ in 0..2 {
+        let (code, output, error) = run(folder.path(), &arguments);
+        let result: serde_json::Value = serde_json::from_str(&output).unwrap();
+        assert_eq!((code, result), (0, serde_json::json!(["sent", "sent", "skipped"])), "{error}");
+        assert!(error.contains("sent[2]") && error.contains("skipped"), "{error}");
+    }
+}
+
+#[test]
 fn a_failure_says_where_why_with_what_and_what_next() {
     let upstream = Upstream::start();
     let pathway = "pathway: book

@@ -1,13 +1,13 @@
 //! Plays one run of a pathway against scripted answers, in virtual time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::step_path;
 use pathway_engine::journal::{Event, Kind, Outcome, Performed, Principal, SEMANTICS, Started};
 use pathway_engine::value::to_serde;
-use pathway_engine::vm::{Applied, Body, Class, Effect, Failure, HttpRequest, Vm};
+use pathway_engine::vm::{Applied, Body, ClaimAnswer, Class, Effect, Failure, HttpRequest, Vm};
 use serde_json::{Value as Json, json};
 
 use crate::plan_in;
@@ -24,6 +24,7 @@ pub(crate) struct Play {
     has_token: bool,
     environment: Vec<(&'static str, &'static str)>,
     answers: BTreeMap<String, VecDeque<Outcome>>,
+    done: BTreeSet<(String, String)>,
 }
 
 /// A run that was played.
@@ -45,7 +46,14 @@ impl Play {
             has_token: true,
             environment: vec![("SUPABASE_SERVICE_ROLE_KEY", "service")],
             answers: BTreeMap::new(),
+            done: BTreeSet::new(),
         }
+    }
+
+    /// Another run has done what the step does once for that key.
+    pub(crate) fn done(mut self, step: &str, key: &str) -> Self {
+        self.done.insert((step.into(), key.into()));
+        self
     }
 
     /// Asked for by nobody with a token, but by someone who is trusted.
@@ -111,6 +119,7 @@ impl Play {
             refused: None,
             trace: None,
             caller: None,
+            rerun: None,
         });
         loop {
             assert_eq!(vm.apply(&Event { at: now, kind }, &mut Vec::new()), Applied::Yes);
@@ -146,6 +155,11 @@ impl Play {
             Effect::Publish { topic, key, value: record, .. } => {
                 played.published.push((topic.to_string(), key.clone().unwrap_or_default(), to_serde(record)));
                 Outcome::Answer(value(&json!({"id": "m1"})))
+            }
+            Effect::Claim { step, key, .. } => {
+                let is_done = self.done.contains(&(step.to_string(), key.to_string()));
+                let done = ClaimAnswer::Done { by: Some("another".into()) };
+                Outcome::Answer(if is_done { done } else { ClaimAnswer::Granted }.to_value())
             }
             other => panic!("not expected: {other:?}"),
         };

@@ -138,6 +138,18 @@ fn an_alert_of_the_period_suppresses_another() {
 }
 
 #[test]
+fn an_alert_that_another_run_of_the_transaction_has_raised_is_not_raised_again() {
+    let spent = json!([{ "amount": 900 }]);
+    let played = purchase(row(), &spent).done("update.alert", "t1/budget_80").play();
+    assert_eq!(status(&played), "duplicate_suppressed");
+    assert!(!played.calls().contains(&"update.alert") && played.records("notifications").is_empty());
+    for other in ["t1/budget_exceeded", "t2/budget_80"] {
+        let played = purchase(row(), &spent).done("update.alert", other).play();
+        assert_eq!(status(&played), "alert_created", "{other}");
+    }
+}
+
+#[test]
 fn without_a_service_key_nothing_is_done() {
     let played = Play::of("transaction", row()).with("SUPABASE_SERVICE_ROLE_KEY", "").play();
     assert_eq!(played.returned(), &json!({"ok": true, "skipped": "missing_service_role_key"}));

@@ -377,6 +377,7 @@ impl Admitting {
                 key,
                 input_hash: input_hash(&from_serde(&input), self.correlation.as_deref()),
             }),
+            rerun_of: None,
             at: 1_700_000_000_000,
             started: Vec::new(),
             status: Status::Ready,

@@ -17,6 +17,8 @@ mod lanes;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod once;
+#[cfg(test)]
 mod told;
 #[cfg(test)]
 mod unkept;
@@ -143,8 +145,17 @@ impl World {
 
     async fn start_with(
         store: SqliteStore,
+        compiled: (Arc<Project>, Program),
+        vouch: Option<Arc<dyn Vouch>>,
+    ) -> Self {
+        Self::start_at(store, compiled, vouch, Clock::system()).await
+    }
+
+    async fn start_at(
+        store: SqliteStore,
         (project, program): (Arc<Project>, Program),
         vouch: Option<Arc<dyn Vouch>>,
+        clock: Clock,
     ) -> Self {
         let store = Arc::new(store);
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
@@ -159,7 +170,7 @@ impl World {
             variables: Variables::new(),
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
-            clock: Clock::system(),
+            clock,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

@@ -5,6 +5,8 @@ mod again;
 #[cfg(test)]
 mod bus;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod disk;

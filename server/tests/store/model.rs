@@ -11,11 +11,34 @@ use crate::support::*;
 /// A change, by small numbers that collide often.
 #[derive(Debug, Clone)]
 enum Change {
-    Admit { skew: i64, runs: Vec<(u8, u8, bool)> },
-    Append { run: usize, skew: u32, events: u8, records: Vec<u8>, child: Option<u8>, status: Option<Status> },
-    Stream { run: usize, attempt: u8, seq: u8 },
+    Admit {
+        skew: i64,
+        runs: Vec<(u8, u8, bool)>,
+    },
+    Append {
+        run: usize,
+        skew: u32,
+        events: u8,
+        records: Vec<u8>,
+        child: Option<u8>,
+        status: Option<Status>,
+    },
+    /// Keys with executions, and what became of each: not done, or done until then.
+    Claim {
+        run: usize,
+        released: Vec<(u8, u8, Option<Millis>)>,
+        taken: Vec<(u8, u8, Millis)>,
+        ends: bool,
+    },
+    Stream {
+        run: usize,
+        attempt: u8,
+        seq: u8,
+    },
     Publish(Vec<u8>),
-    Prune,
+    Prune {
+        claims_before: Millis,
+    },
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -31,7 +54,13 @@ fn change() -> impl Strategy<Value = Change> {
         ),
         2 => (0..12_usize, 0..3_u8, 0..3_u8).prop_map(|(run, attempt, seq)| Change::Stream { run, attempt, seq }),
         2 => records.prop_map(Change::Publish),
-        1 => Just(Change::Prune),
+        1 => (0..9_i64).prop_map(|claims_before| Change::Prune { claims_before }),
+        6 => (
+            0..12_usize,
+            prop::collection::vec((0..4_u8, 0..2_u8, prop::option::of(0..9_i64)), 0..3),
+            prop::collection::vec((0..4_u8, 0..2_u8, 0..9_i64), 0..3),
+            prop::bool::weighted(0.1),
+        ).prop_map(|(run, released, taken, ends)| Change::Claim { run, released, taken, ends }),
     ]
 }
 
@@ -51,6 +80,8 @@ struct Model {
     next_offset: Option<Offset>,
     runs: Vec<Option<ModelRun>>,
     topics: BTreeMap<String, Vec<bool>>,
+    /// Key to who has it or has done it: run, execution, until when it is done.
+    claims: BTreeMap<u8, (usize, u8, Option<Millis>)>,
 }
 
 impl Model {
@@ -80,7 +111,7 @@ impl Model {
         topics.iter().map(publish).collect()
     }
 
-    fn prune(&mut self) -> Pruned {
+    fn prune(&mut self, claims_before: Millis) -> Pruned {
         let mut pruned = Pruned::default();
         let newest = self.runs.len().saturating_sub(1);
         for run in self.runs.iter_mut().take(newest) {
@@ -96,7 +127,44 @@ impl Model {
                 pruned.records += 1;
             }
         }
+        let claims = self.claims.len();
+        self.claims.retain(|_, (.., until)| until.is_none_or(|until| until >= claims_before));
+        pruned.claims = u64::try_from(claims - self.claims.len()).unwrap();
         pruned
+    }
+
+    fn take(&mut self, run: usize, (key, instance, at): (u8, u8, Millis)) -> Taken {
+        let public_id = |run: &usize| self.runs[*run].as_ref().map(|run| run.public_id.clone());
+        match self.claims.get(&key) {
+            Some((holder, held, until))
+                if (*holder, *held) != (run, instance) && until.is_none_or(|it| it > at) =>
+            {
+                match until {
+                    Some(_) => Taken::Done { run: public_id(holder) },
+                    None => Taken::Held,
+                }
+            }
+            _ => {
+                self.claims.insert(key, (run, instance, None));
+                Taken::Granted
+            }
+        }
+    }
+
+    fn release(&mut self, run: usize, (key, instance, until): (u8, u8, Option<Millis>)) {
+        let claim = self.claims.get_mut(&key);
+        let Some(claim) = claim.filter(|claim| (claim.0, claim.1) == (run, instance)) else { return };
+        match until {
+            Some(_) => claim.2 = until,
+            None => drop(self.claims.remove(&key)),
+        }
+    }
+
+    fn ends(&mut self, run: usize, status: Status) {
+        self.runs[run].as_mut().unwrap().status = Some(status);
+        if status != Status::Ready {
+            self.claims.retain(|_, (holder, _, until)| *holder != run || until.is_some());
+        }
     }
 
     fn live(&self, run: usize) -> Option<usize> {
@@ -157,9 +225,13 @@ impl Subject {
                 let records = topics.iter().map(|topic| record(&format!("topic-{topic}"), "value")).collect();
                 assert_eq!(self.store.publish(records).await.unwrap(), model.publish(&topics));
             }
-            Change::Prune => {
-                let all = Prune { runs_before: i64::MAX, records_before: i64::MAX };
-                assert_eq!(self.store.prune(all).await.unwrap(), model.prune());
+            Change::Prune { claims_before } => {
+                let all = Prune { runs_before: i64::MAX, records_before: i64::MAX, claims_before };
+                assert_eq!(self.store.prune(all).await.unwrap(), model.prune(claims_before));
+            }
+            Change::Claim { run, released, taken, ends } => {
+                let Some(run) = model.live(run) else { return };
+                self.claim(model, run, &released, &taken, ends.then_some(Status::Parked)).await;
             }
         }
     }
@@ -199,11 +271,51 @@ impl Subject {
             return;
         }
         expected.events += u32::try_from(append.events.len()).unwrap();
-        expected.status = append.status.map(|change| change.status).or(expected.status);
+        if let Some(change) = &append.status {
+            model.ends(run, change.status);
+        }
         let appended = answer.unwrap();
         assert_eq!(appended.offsets, model.publish(topics));
         let inserted: Vec<_> = append.children.iter().map(|child| model.insert(child, Some(run))).collect();
         self.note(&appended.children, &inserted);
+    }
+
+    async fn claim(
+        &mut self,
+        model: &mut Model,
+        run: usize,
+        released: &[(u8, u8, Option<Millis>)],
+        taken: &[(u8, u8, Millis)],
+        ends: Option<Status>,
+    ) {
+        let expected = model.runs[run].as_ref().unwrap();
+        let release = |&(key, instance, done_until): &(u8, u8, _)| Release {
+            claim: claim(key),
+            instance: instance.to_string(),
+            done_until,
+        };
+        let take = |&(key, instance, at): &(u8, u8, _)| Take {
+            claim: claim(key),
+            instance: instance.to_string(),
+            at,
+        };
+        let append = Append {
+            released: released.iter().map(release).collect(),
+            taken: taken.iter().map(take).collect(),
+            status: ends.and_then(|ends| status(ends, None)),
+            ..Append::new(self.ids[run], expected.events)
+        };
+        let answer = self.store.append(append).await;
+        if expected.status.unwrap().is_final() {
+            assert!(matches!(conflict(answer), Conflict::Finished(_)));
+            return;
+        }
+        released.iter().for_each(|release| model.release(run, *release));
+        let taken: Vec<_> = taken.iter().map(|take| model.take(run, *take)).collect();
+        assert_eq!(answer.unwrap().taken, taken);
+        if let Some(ends) = ends {
+            model.ends(run, ends);
+        }
     }
 
     /// All that can be read is as in the model.
@@ -230,6 +342,15 @@ impl Subject {
         }
         let found = store.unfinished(None, 1_000).await.unwrap();
         assert!(found.iter().map(|run| run.id).eq(unfinished));
+        for key in 0..4 {
+            let found = store.claimed(&claim(key)).await.unwrap();
+            let expected = model.claims.get(&key).map(|(run, instance, done_until)| Claimed {
+                run: model.runs[*run].as_ref().map(|run| run.public_id.clone()),
+                instance: instance.to_string(),
+                done_until: *done_until,
+            });
+            assert_eq!(found, expected);
+        }
         for (topic, records) in &model.topics {
             let end = store.end_offset(topic, 0).await.unwrap();
             assert_eq!(end, Offset::try_from(records.len()).unwrap());
@@ -238,6 +359,10 @@ impl Subject {
             assert!(found.iter().map(|record| record.offset).eq(kept));
         }
     }
+}
+
+fn claim(key: u8) -> Claim {
+    Claim { pathway: "pathway".into(), step: "step".into(), key: key.to_string() }
 }
 
 async fn check(store: Arc<dyn Store>, changes: Vec<Change>) {

@@ -20,6 +20,7 @@ on_each! {
     a_parked_run_goes_on
     a_run_can_end_where_it_begins
     children_belong_to_their_parent
+    reruns_are_found_by_what_they_run_again
     a_stream_is_read_after_any_row
     large_payloads_are_kept
     unfinished_runs_are_paged
@@ -59,6 +60,7 @@ async fn a_run_is_read_as_it_was_admitted(store: Arc<dyn Store>) {
         correlation: "correlation".into(),
         input_hash: Some(vec![1, 2]),
         parent: None,
+        rerun_of: None,
         status: Status::Ready,
         wake_at: None,
         created_at: 1_007,
@@ -291,6 +293,23 @@ async fn children_belong_to_their_parent(store: Arc<dyn Store>) {
     assert_eq!(read.iter().map(|run| run.id).collect::<Vec<_>>(), [*one, *two]);
     assert!(read.iter().all(|run| run.parent == Some(parent) && run.source.is_none()));
     assert_eq!(store.children(*one).await.unwrap(), []);
+}
+
+async fn reruns_are_found_by_what_they_run_again(store: Arc<dyn Store>) {
+    admitted(&*store, new_run(0)).await;
+    let rerun = |offset, of: &str| NewRun { rerun_of: Some(of.into()), ..new_run(offset) };
+    for (offset, of) in [(1, "id-0"), (2, "id-1"), (3, "id-0"), (4, "forgotten")] {
+        admitted(&*store, rerun(offset, of)).await;
+    }
+    let reruns = async |of: &str, limit| {
+        let runs = store.reruns(of, limit).await.unwrap().into_iter();
+        runs.map(|run| run.public_id).collect::<Vec<_>>()
+    };
+    assert_eq!(reruns("id-0", 10).await, ["id-3", "id-1"], "the newest first");
+    assert_eq!(reruns("id-0", 1).await, ["id-3"]);
+    assert_eq!(reruns("id-3", 10).await, Vec::<String>::new());
+    assert_eq!(store.run("id-4").await.unwrap().unwrap().rerun_of.as_deref(), Some("forgotten"));
+    assert_eq!(store.run("id-0").await.unwrap().unwrap().rerun_of, None);
 }
 
 async fn a_stream_is_read_after_any_row(store: Arc<dyn Store>) {

@@ -55,6 +55,17 @@ async fn an_owner_that_was_succeeded_writes_nothing(store: Arc<dyn Store>) {
     assert_eq!(store.end_offset("out", 0).await.unwrap(), 1);
     store.append(append(&second, 2)).await.unwrap();
     store.admit(admit(&second, 1)).await.unwrap();
+    // What is started by hand belongs to what is owned.
+    let by_hand = NewRun { public_id: "by-hand".into(), offset: None, ..new_run(0) };
+    let launched = Admit {
+        topic: "hand".into(),
+        proof: second.clone(),
+        next_offset: 0,
+        ..crate::support::admit(0, vec![by_hand])
+    };
+    store.admit(launched).await.unwrap();
+    let by_hand = store.run("by-hand").await.unwrap().unwrap();
+    assert_eq!((by_hand.home, by_hand.source), (Some(home()), None));
     // Of another partition it is not the owner.
     let other = Some(Arc::new(Tenure { home: Home::new("in", 1), epoch: 2 }));
     assert!(matches!(conflict(store.append(append(&other, 3)).await), Conflict::Fenced { .. }));
@@ -118,7 +129,7 @@ async fn messages_reach_no_run_that_is_over(store: Arc<dyn Store>) {
     assert_eq!(conflict(store.post(run, b"y".to_vec()).await), Conflict::Finished(run));
     assert_eq!(conflict(store.post(RunId(99), b"y".to_vec()).await), Conflict::UnknownRun(RunId(99)));
     // What is forgotten has no messages.
-    store.prune(Prune { runs_before: i64::MAX, records_before: 0 }).await.unwrap();
+    store.prune(Prune { runs_before: i64::MAX, records_before: 0, claims_before: 0 }).await.unwrap();
     let left: Vec<_> = store.inbox(0, 10).await.unwrap().iter().map(|message| message.run).collect();
     assert_eq!(left, [parked]);
 }

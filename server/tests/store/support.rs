@@ -119,6 +119,7 @@ pub(crate) fn new_run(offset: Offset) -> NewRun {
         correlation: None,
         dedupe_id: None,
         idempotency: None,
+        rerun_of: None,
         at: 1_000 + offset,
         started: format!("input-{offset}").into_bytes(),
         status: Status::Ready,

@@ -44,7 +44,7 @@ impl<'a> Events<'a> {
                 set("next_at", at.to_string().into());
                 set("error", self.error(failure));
             }
-            Change::Finished { output } => {
+            Change::Finished { output } | Change::Kept { output } => {
                 set("state", "finished".into());
                 set("output", self.mask.value(output));
             }

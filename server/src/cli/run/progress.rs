@@ -146,6 +146,7 @@ impl Progress {
                 Some(self.line(Mark::Failed, run, &trace.instance, &rest))
             }
             Change::Skipped => Some(self.line(Mark::Skipped, run, &trace.instance, " skipped")),
+            Change::Kept { .. } => Some(self.line(Mark::Done, run, &trace.instance, " kept")),
             Change::Cancelled => {
                 place.map(|n| self.running.remove(n));
                 Some(self.line(Mark::Cancelled, run, &trace.instance, " cancelled"))

@@ -106,7 +106,10 @@ impl Report<'_> {
             }
             Effect::Emit { value: emitted, .. } => vec![("emit", value(emitted))],
             Effect::Await { name, .. } => vec![("wait", format!("for the signal `{name}`"))],
-            Effect::Timer { .. } | Effect::Abandon { .. } | Effect::Ended { .. } => Vec::new(),
+            Effect::Claim { key, .. } => vec![("once", format!("for `{key}`"))],
+            Effect::Release { .. } | Effect::Timer { .. } | Effect::Abandon { .. } | Effect::Ended { .. } => {
+                Vec::new()
+            }
         }
     }
 

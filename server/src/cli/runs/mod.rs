@@ -1,5 +1,6 @@
 //! `pathway runs`
 
+mod rerun;
 pub(super) mod shown;
 
 use super::operator::{Operator, block_on, url};
@@ -7,7 +8,7 @@ use super::{Exit, Failure, Outcome, Session};
 use crate::operations::Listing;
 use crate::store::Status;
 
-/// Looks at runs, calls them off and signals them
+/// Looks at runs, runs them again, calls them off and signals them
 #[derive(Debug, clap::Args)]
 pub(super) struct Runs {
     #[command(subcommand)]
@@ -40,6 +41,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Runs a run again that is over or parked, as a new run
+    Rerun(rerun::Rerun),
     /// Calls a run off
     Cancel {
         /// Its id
@@ -89,6 +92,7 @@ impl Runs {
                 Command::List { status, which } => list(session, &operator, *status, which).await,
                 Command::Show { id, json } => show(session, &operator, id, *json).await,
                 Command::Why { id, json } => why(session, &operator, id, *json).await,
+                Command::Rerun(rerun) => rerun.run(session, &operator).await,
                 Command::Cancel { id } => operator.tell(id, "cancel", None).await.map(|()| Exit::Success),
                 Command::Signal { id, name, data } => {
                     let name = url::encoded(name);

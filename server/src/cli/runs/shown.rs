@@ -47,6 +47,12 @@ pub(super) fn run(run: &Detail) -> String {
     if let Some((topic, partition, offset)) = &summary.source {
         line("from", &format!("{topic}, partition {partition}, offset {offset}"));
     }
+    if let Some(old) = &summary.rerun_of {
+        line("again", &format!("what {old} did"));
+    }
+    for new in &run.reruns {
+        line("rerun", &format!("as {new}"));
+    }
     if let Some(failure) = &summary.failure {
         line("failed", &said(failure));
     }
@@ -104,6 +110,7 @@ fn wait(waits: &Waits) -> String {
         "circuit" => format!("the circuit of `{name}`, which is open"),
         "call" => format!("an answer of `{name}`"),
         "signal" => format!("the signal `{name}`"),
+        "claim" => format!("its claim to `{name}`"),
         "run" => format!("a run of `{name}`"),
         _ => "a timer".to_owned(),
     };

@@ -3,6 +3,7 @@
 //!
 //! Every change is looked at whole before any of it is done, under one lock, so that each is atomic.
 
+mod claims;
 mod inbox;
 mod run;
 mod state;
@@ -15,9 +16,9 @@ use futures_util::future::BoxFuture;
 use self::state::State;
 use super::watch::{Hub, Subject};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Counts, Epoch, Event, Filter, Home, Message, NewRecord,
-    Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
-    Watch,
+    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
+    NewRecord, Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
+    StreamRow, Tick, Watch,
 };
 
 /// See above.
@@ -167,6 +168,10 @@ impl Store for MemoryStore {
         self.read(|state| state.children(run))
     }
 
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(|state| state.reruns(public_id, limit as usize))
+    }
+
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {
         self.read(|state| state.run(run).map(|kept| kept.stream(after, limit)).unwrap_or_default())
     }
@@ -204,6 +209,10 @@ impl Store for MemoryStore {
         self.read(|state| state.topics.outbox(Some(homes), after, limit as usize, max_bytes))
     }
 
+    fn claimed(&self, claim: &Claim) -> Answer<'_, Option<Claimed>> {
+        self.read(|state| state.claimed(claim))
+    }
+
     fn counts(&self) -> Answer<'_, Counts> {
         self.read(State::counts)
     }
@@ -221,6 +230,10 @@ impl Store for MemoryStore {
 
     fn watch_run(&self, public_id: &str) -> Watch {
         self.hub.watch(Subject::Run(public_id.to_owned()))
+    }
+
+    fn watch_claim(&self, claim: &Claim) -> Watch {
+        self.hub.watch(Subject::Claim(claim.clone()))
     }
 
     fn watch_topic(&self, topic: &str) -> Watch {

@@ -21,7 +21,12 @@ pub(super) struct Kept {
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     /// A record of this partition.
-    Source(Home),
+    Source {
+        /// Which.
+        home: Home,
+        /// The one that is proven to be owned.
+        owned: Option<Home>,
+    },
     /// Another run, which belongs there.
     Parent(RunId, Option<Home>),
 }
@@ -30,7 +35,10 @@ impl Origin {
     /// Where the run belongs to that it makes.
     pub(super) fn home_of(&self, new: &NewRun) -> Option<Home> {
         match self {
-            Self::Source(home) => new.offset.map(|_| home.clone()),
+            Self::Source { home, owned } => match new.offset {
+                Some(_) => Some(home.clone()),
+                None => owned.clone(),
+            },
             Self::Parent(_, home) => home.clone(),
         }
     }
@@ -42,7 +50,7 @@ impl Kept {
         let source = position(&new, origin);
         let home = origin.home_of(&new);
         let parent = match origin {
-            Origin::Source(_) => None,
+            Origin::Source { .. } => None,
             Origin::Parent(parent, _) => Some(*parent),
         };
         let (idempotency_key, input_hash) =
@@ -59,6 +67,7 @@ impl Kept {
             lane: new.lane,
             input_hash,
             parent,
+            rerun_of: new.rerun_of,
             status: new.status,
             wake_at: None,
             created_at: new.at,
@@ -159,6 +168,6 @@ pub(super) fn expect_different(run: RunId, rows: &[StreamRow]) -> Result<(), Sto
 }
 
 fn position(new: &NewRun, origin: &Origin) -> Option<Position> {
-    let Origin::Source(Home { topic, partition }) = origin else { return None };
+    let Origin::Source { home: Home { topic, partition }, .. } = origin else { return None };
     Some(Position { topic: topic.clone(), partition: *partition, offset: new.offset? })
 }

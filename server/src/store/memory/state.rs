@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::claims::Claims;
 use super::inbox::Inbox;
 use super::run::{Kept, Origin, expect_different};
 use super::topics::Topics;
 use crate::store::watch::Subject;
 use crate::store::{
-    Admission, Admit, Append, Appended, Conflict, Counts, Filter, Home, NewRun, Outlet, Prune, Pruned, Run,
-    RunId, Status, StoreError, StreamRow, Tick,
+    Admission, Admit, Append, Appended, Claim, Claimed, Conflict, Counts, Filter, Home, NewRun, Outlet,
+    Prune, Pruned, Run, RunId, Status, StoreError, StreamRow, Take, Taken, Tick,
 };
 
 /// See above.
 #[derive(Debug)]
 pub(super) struct State {
     runs: BTreeMap<RunId, Kept>,
+    claims: Claims,
     pub(super) topics: Topics,
     pub(super) inbox: Inbox,
     /// Digest to text.
@@ -27,6 +29,7 @@ impl State {
     pub(super) fn new(outlet: Outlet) -> Self {
         Self {
             runs: BTreeMap::new(),
+            claims: Claims::default(),
             topics: Topics::new(outlet),
             inbox: Inbox::default(),
             definitions: BTreeMap::new(),
@@ -88,7 +91,8 @@ impl State {
         }
         self.expect_insertable(&runs)?;
         self.topics.move_to(&topic, partition, next_offset);
-        let origin = Origin::Source(Home { topic, partition });
+        let owned = proof.map(|tenure| tenure.home.clone());
+        let origin = Origin::Source { home: Home { topic, partition }, owned };
         Ok(runs.into_iter().map(|run| self.insert(run, &origin, changed)).collect())
     }
 
@@ -97,8 +101,19 @@ impl State {
         change: Append,
         changed: &mut Vec<Subject>,
     ) -> Result<Appended, StoreError> {
-        let Append { run: id, proof, expected_seq, events, records, children, stream, received, status } =
-            change;
+        let Append {
+            run: id,
+            proof,
+            expected_seq,
+            events,
+            records,
+            children,
+            stream,
+            received,
+            released,
+            taken,
+            status,
+        } = change;
         self.topics.expect_owner(proof.as_deref())?;
         let run = self.expect_run(id)?;
         run.expect_next(expected_seq)?;
@@ -111,14 +126,35 @@ impl State {
         let home = run.run.home.clone();
         run.append(events);
         run.add_rows(stream);
+        released.into_iter().for_each(|release| self.claims.release(id, release, changed));
+        let taken = taken.into_iter().map(|take| self.take(id, take)).collect();
         if let Some(status) = status {
-            run.change_status(status);
+            if status.status != Status::Ready {
+                self.claims.release_all(id, changed);
+            }
+            self.expect_run(id)?.change_status(status);
         }
         self.inbox.discard(&received);
         let offsets = self.topics.send(records, home.as_ref(), changed);
         let origin = Origin::Parent(id, home);
         let children = children.into_iter().map(|run| self.insert(run, &origin, changed)).collect();
-        Ok(Appended { offsets, children })
+        Ok(Appended { offsets, children, taken })
+    }
+
+    fn take(&mut self, run: RunId, take: Take) -> Taken {
+        match self.claims.take(run, take) {
+            None => Taken::Granted,
+            Some(kept) if kept.done_until.is_none() => Taken::Held,
+            Some(kept) => {
+                Taken::Done { run: self.runs.get(&kept.run).map(|kept| kept.run.public_id.clone()) }
+            }
+        }
+    }
+
+    pub(super) fn claimed(&self, claim: &Claim) -> Option<Claimed> {
+        let kept = self.claims.get(claim)?;
+        let run = self.run(kept.run).map(|kept| kept.run.public_id.clone());
+        Some(Claimed { run, instance: kept.instance.clone(), done_until: kept.done_until })
     }
 
     pub(super) fn append_stream(
@@ -155,7 +191,11 @@ impl State {
         });
         self.inbox.prune(|run| self.runs.contains_key(&run));
         let runs = u64::try_from(before - self.runs.len()).unwrap_or(u64::MAX);
-        Pruned { runs, records: self.topics.prune(change.records_before) }
+        Pruned {
+            runs,
+            records: self.topics.prune(change.records_before),
+            claims: self.claims.prune(change.claims_before),
+        }
     }
 
     /// The newest run of which something holds.
@@ -186,6 +226,11 @@ impl State {
 
     pub(super) fn children(&self, parent: RunId) -> Vec<Run> {
         self.all().filter(|run| run.parent == Some(parent)).cloned().collect()
+    }
+
+    pub(super) fn reruns(&self, public_id: &str, limit: usize) -> Vec<Run> {
+        let reruns = self.all().rev().filter(|run| run.rerun_of.as_deref() == Some(public_id));
+        reruns.take(limit).cloned().collect()
     }
 
     pub(super) fn list(&self, filter: &Filter) -> Vec<Run> {

@@ -3,12 +3,13 @@
 use tokio_postgres::Error;
 
 use super::change::{Change, Done};
+use super::claims;
 use super::known::{BEGIN, TRANSACTION};
 use super::rows::{RELEASE, SEIZE};
 use super::session::{Call, Session};
 use crate::store::{Epoch, Home, Prune, Pruned};
 
-/// Runs, and records per topic, that are forgotten in one transaction, so that other changes go on.
+/// Runs, claims, and records per topic, that are forgotten in one transaction, so that other changes go on.
 const STEP: i64 = 500;
 
 const DEFINE: &str = "INSERT INTO definition (digest, text) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -81,7 +82,8 @@ async fn prune(session: &mut Session, prune: Prune) -> Result<Pruned, Error> {
         session.query(SEIZE, vec![&blobs]).await?;
         session.query(RELEASE, vec![&blobs]).await?;
     }
-    Ok(Pruned { runs, records })
+    let claims = session.query(claims::PRUNE, vec![&prune.claims_before, &STEP]).await?.len();
+    Ok(Pruned { runs, records, claims: claims.try_into().unwrap_or(u64::MAX) })
 }
 
 async fn prune_runs(session: &mut Session, before: i64, blobs: &mut Vec<Vec<u8>>) -> Result<u64, Error> {

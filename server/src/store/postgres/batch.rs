@@ -75,7 +75,7 @@ async fn commit_all<'a>(
     let outcome = Outcome { answers, changed: std::mem::take(&mut plan.changed) };
     let transaction = plan.transaction().to_owned();
     let told = channel.map(|channel| (channel, channel.told(&outcome.changed)));
-    let mut calls = plan.rows.calls();
+    let mut calls = plan.calls();
     calls.extend(told.iter().filter(|(_, told)| !told.is_empty()).map(|(channel, told)| channel.tell(told)));
     calls.push(Call::plain(COMMIT));
     match session.pipeline(calls).await {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::session::Call;
 use super::target::Target;
 use crate::causes::with_causes;
+use crate::store::Claim;
 use crate::store::watch::{Hub, Subject};
 
 /// Bytes of a message; the server takes no more than 8000.
@@ -121,6 +122,9 @@ fn name(subject: &Subject) -> Option<String> {
     match subject {
         // What callers may choose is told as JSON text: it may hold anything.
         Subject::Run(id) => Some(format!("r{}", serde_json::to_string(id).unwrap_or_default())),
+        Subject::Claim(Claim { pathway, step, key }) => {
+            Some(format!("c{}", serde_json::to_string(&(pathway, step, key)).unwrap_or_default()))
+        }
         Subject::Inbox => Some("i".to_owned()),
         Subject::Topic(_) | Subject::Outbox => None,
     }
@@ -129,6 +133,10 @@ fn name(subject: &Subject) -> Option<String> {
 fn subject(name: &str) -> Option<Subject> {
     match name.split_at_checked(1)? {
         ("r", id) => Some(Subject::Run(serde_json::from_str(id).ok()?)),
+        ("c", claim) => {
+            let (pathway, step, key) = serde_json::from_str(claim).ok()?;
+            Some(Subject::Claim(Claim { pathway, step, key }))
+        }
         ("i", "") => Some(Subject::Inbox),
         _ => None,
     }
@@ -142,7 +150,9 @@ mod tests {
     fn what_is_told_is_understood_whatever_ids_hold() {
         let channel = Channel::new("0");
         let ids = ["plain", "with\nlines \"and\" \0", &"long".repeat(1000), "*"];
-        let changed: Vec<_> = ids.iter().map(|id| Subject::Run((*id).to_owned())).collect();
+        let claim = |key: &str| Claim { pathway: "p".into(), step: "a/b".into(), key: key.into() };
+        let runs = ids.iter().map(|id| Subject::Run((*id).to_owned()));
+        let changed: Vec<_> = runs.chain(ids.map(|key| Subject::Claim(claim(key)))).collect();
         let mut heard = Vec::new();
         for said in channel.told(&changed) {
             assert!(said.len() <= LONGEST && !said.contains('\0'));

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::{Error, Row};
 
 use super::change::Change;
+use super::claims::{self, Claims};
 use super::decode::{self, text};
 use super::session::{Call, Session};
 use crate::bus::EMBEDDED_PARTITION;
@@ -117,6 +118,7 @@ pub(super) struct Known {
     /// Run, attempt, seq.
     pub(super) pieces: HashSet<(RunId, u32, u32)>,
     pub(super) twins: Twins,
+    pub(super) claims: Claims,
     /// Blobs of records that leave the outbox.
     pub(super) sent: Vec<Vec<u8>>,
 }
@@ -137,6 +139,7 @@ struct Wanted<'a> {
     positions: (Vec<&'a str>, Vec<i32>, Vec<Offset>, Vec<&'a str>),
     dedupe_ids: (Vec<&'a str>, Vec<&'a [u8]>),
     keys: (Vec<&'a str>, Vec<&'a [u8]>, Vec<&'a [u8]>),
+    claims: claims::Wanted<'a>,
     sent: (Vec<i64>, Vec<i64>),
 }
 
@@ -146,6 +149,8 @@ impl<'a> Wanted<'a> {
             Change::Admit(admit) => {
                 self.sources.insert((&admit.topic, admit.partition));
                 self.proof(&admit.proof);
+                let owned = admit.proof.iter().filter(|_| admit.runs.iter().any(|run| run.offset.is_none()));
+                self.sources.extend(owned.map(|tenure| (tenure.home.topic.as_str(), tenure.home.partition)));
                 for run in &admit.runs {
                     self.run(run, Some((&admit.topic, admit.partition)), outlet);
                 }
@@ -156,6 +161,7 @@ impl<'a> Wanted<'a> {
                 append.children.iter().for_each(|child| self.run(child, None, outlet));
                 self.topics(&append.records, outlet);
                 self.pieces(append.run, &append.stream);
+                self.claims.append(append);
             }
             Change::Stream { run, rows } => {
                 self.heads.push(run.0);
@@ -230,7 +236,7 @@ impl Known {
         let digests: Vec<&str> = wanted.digests.iter().copied().collect();
         let (topics, partitions): (Vec<&str>, Vec<i32>) = wanted.sources.iter().copied().unzip();
         let (owned_topics, owned_partitions): (Vec<&str>, Vec<i32>) = wanted.epochs.iter().copied().unzip();
-        let Wanted { runs, heads, pieces, ids, positions, dedupe_ids, keys, sent, .. } = &wanted;
+        let Wanted { runs, heads, pieces, ids, positions, dedupe_ids, keys, claims, sent, .. } = &wanted;
 
         let mut known = Self::default();
         // What is asked for, and where the answer goes.
@@ -269,6 +275,16 @@ impl Known {
         }
         if !keys.0.is_empty() {
             calls.push((Call::new(BY_KEY, vec![&keys.0, &keys.1, &keys.2]), Self::twin));
+        }
+        if !claims.locks.is_empty() {
+            calls.push((Call::new(claims::LOCKS, vec![&claims.locks]), |_, _| Ok(())));
+        }
+        if !claims.keys.is_empty() {
+            let given: super::session::Given<'_> = vec![&claims.pathways, &claims.steps, &claims.keys];
+            calls.push((Call::new(claims::BY_KEY, given), Self::claim));
+        }
+        if !claims.runs.is_empty() {
+            calls.push((Call::new(claims::BY_RUN, vec![&claims.runs]), Self::claim));
         }
         if !sent.0.is_empty() {
             calls.push((Call::new(SENT, vec![&sent.0, &sent.1]), Self::blob));
@@ -324,6 +340,10 @@ impl Known {
     fn piece(&mut self, row: &Row) -> Result<(), Error> {
         self.pieces.insert((RunId(row.try_get(0)?), decode::number(row, 1)?, decode::number(row, 2)?));
         Ok(())
+    }
+
+    fn claim(&mut self, row: &Row) -> Result<(), Error> {
+        self.claims.found(row)
     }
 
     fn blob(&mut self, row: &Row) -> Result<(), Error> {

@@ -10,7 +10,12 @@ use super::cannot_open;
 use super::session::Described;
 use crate::store::StoreError;
 
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
+];
 
 /// `pg_xact_status` came with it.
 const OLDEST_SERVER: i32 = 130_000;

@@ -7,6 +7,7 @@ mod alone;
 mod batch;
 mod change;
 mod channel;
+mod claims;
 mod decode;
 mod known;
 mod migrate;
@@ -36,8 +37,9 @@ use self::target::Target;
 use self::writer::Writer;
 use super::watch::{Hub, Subject, Watch};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Counts, Epoch, Event, Filter, Home, Message, NewRecord,
-    Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
+    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
+    NewRecord, Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
+    StreamRow, Tick,
 };
 
 pub use self::target::PostgresUrlError;
@@ -180,6 +182,7 @@ impl Store for PostgresStore {
                 }
                 total.runs += pruned.runs;
                 total.records += pruned.records;
+                total.claims += pruned.claims;
             }
         })
     }
@@ -232,6 +235,10 @@ impl Store for PostgresStore {
         self.read(runs::children(run))
     }
 
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(runs::reruns(public_id, limit))
+    }
+
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {
         self.read(runs::stream(run, after, limit))
     }
@@ -269,6 +276,10 @@ impl Store for PostgresStore {
         self.read(records::outbox_of(homes, after, limit, max_bytes))
     }
 
+    fn claimed(&self, claim: &Claim) -> Answer<'_, Option<Claimed>> {
+        self.read(claims::find(claim))
+    }
+
     fn counts(&self) -> Answer<'_, Counts> {
         self.read(runs::counts())
     }
@@ -287,6 +298,10 @@ impl Store for PostgresStore {
 
     fn watch_run(&self, public_id: &str) -> Watch {
         self.hub.watch(Subject::Run(public_id.to_owned()))
+    }
+
+    fn watch_claim(&self, claim: &Claim) -> Watch {
+        self.hub.watch(Subject::Claim(claim.clone()))
     }
 
     fn watch_topic(&self, topic: &str) -> Watch {

@@ -9,11 +9,12 @@ use std::collections::HashSet;
 use super::change::{Change, Done};
 use super::known::{Known, Twin};
 use super::rows::Rows;
+use super::session::Call;
 use crate::bus::EMBEDDED_PARTITION;
 use crate::store::watch::Subject;
 use crate::store::{
     Admission, Admit, Append, Appended, Conflict, DuplicateOf, NewRecord, NewRun, Offset, Outlet, RunId,
-    StoreError, StreamRow, Tenure,
+    Status, StoreError, StreamRow, Tenure,
 };
 
 /// What a batch comes to.
@@ -21,7 +22,7 @@ use crate::store::{
 pub(super) struct Plan<'a> {
     known: Known,
     outlet: Outlet,
-    pub(super) rows: Rows<'a>,
+    rows: Rows<'a>,
     /// What to notify if it is committed.
     pub(super) changed: Vec<Subject>,
 }
@@ -29,7 +30,8 @@ pub(super) struct Plan<'a> {
 /// What made a run.
 #[derive(Debug, Clone, Copy)]
 enum Origin {
-    Source(i64),
+    /// A partition, and the one that is proven to be owned.
+    Source(i64, Option<i64>),
     /// A run, and its source.
     Parent(RunId, Option<i64>),
 }
@@ -39,6 +41,13 @@ impl<'a> Plan<'a> {
         let mut rows = Rows::default();
         rows.release(std::mem::take(&mut known.sent));
         Self { known, outlet, rows, changed: Vec::new() }
+    }
+
+    /// The statements that write it all, in order.
+    pub(super) fn calls(&mut self) -> Vec<Call<'_>> {
+        let mut calls = self.rows.calls();
+        calls.extend(self.known.claims.calls());
+        calls
     }
 
     /// The transaction that is to write it.
@@ -86,8 +95,12 @@ impl<'a> Plan<'a> {
         source.next = Some(*next_offset);
         let id = source.id;
         self.rows.position(id, *next_offset);
+        let owned = proof.as_ref().and_then(|tenure| {
+            let key = (tenure.home.topic.clone(), tenure.home.partition);
+            self.known.sources.get(&key).map(|source| source.id)
+        });
         let runs = runs.iter().zip(definitions);
-        runs.map(|(run, definition)| self.insert(run, definition, Origin::Source(id))).collect()
+        runs.map(|(run, definition)| self.insert(run, definition, Origin::Source(id, owned))).collect()
     }
 
     fn append(&mut self, append: &'a Append) -> Result<Appended, StoreError> {
@@ -103,10 +116,16 @@ impl<'a> Plan<'a> {
             self.rows.event(append.run, head.next, event);
             head.next += 1;
         }
+        let claims = &mut self.known.claims;
+        append.released.iter().for_each(|release| claims.release(append.run, release, &mut self.changed));
+        let taken = append.taken.iter().map(|take| claims.take(append.run, &head.public_id, take)).collect();
         if let Some(change) = &append.status {
             head.status = change.status;
             self.rows.release(head.outcome_blob.take());
             self.rows.status(append.run, change);
+            if change.status != Status::Ready {
+                claims.release_all(append.run, &mut self.changed);
+            }
         }
         if append.status.is_some() || !append.stream.is_empty() {
             self.changed.push(Subject::Run(head.public_id.clone()));
@@ -120,7 +139,7 @@ impl<'a> Plan<'a> {
         let children = children
             .map(|(run, definition)| self.insert(run, definition, parent))
             .collect::<Result<_, _>>()?;
-        Ok(Appended { offsets, children })
+        Ok(Appended { offsets, children, taken })
     }
 
     fn stream(&mut self, run: RunId, rows: &'a [StreamRow]) -> Result<(), StoreError> {
@@ -180,9 +199,9 @@ impl<'a> Plan<'a> {
             self.changed.push(Subject::Run(id.clone()));
         }
         let (position, source, parent) = match origin {
-            Origin::Source(source) => {
+            Origin::Source(source, owned) => {
                 let position = run.offset.map(|offset| (source, offset));
-                (position, position.map(|_| source), None)
+                (position, position.map_or(owned, |_| Some(source)), None)
             }
             Origin::Parent(parent, source) => (None, source, Some(parent.0)),
         };
@@ -209,6 +228,7 @@ impl<'a> Plan<'a> {
         rows.key.push(key.map(str::as_bytes));
         rows.input_hash.push(hash);
         rows.parent.push(parent);
+        rows.rerun_of.push(run.rerun_of.as_deref().map(str::as_bytes));
         self.rows.run_payloads(&run.started, run.outcome.as_deref());
         let twin = Twin { id, public_id: run.public_id.clone(), input_hash: hash.map(<[u8]>::to_vec) };
         let key = key.map(|key| (key.to_owned(), run.subject.clone().unwrap_or_default()));

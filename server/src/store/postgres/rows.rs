@@ -16,10 +16,11 @@ const BLOBS: &str = "INSERT INTO blob (hash, bytes)
     ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash";
 const RUNS: &str = r#"INSERT INTO run (id, status, finished_at, created_at, public_id, pathway, definition, subject,
         source, "offset", lane, correlation, dedupe_id, idempotency_key, input_hash, parent,
-        started, started_blob, outcome, outcome_blob)
+        started, started_blob, outcome, outcome_blob, rerun_of)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::text[],
         $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bytea[], $12::bytea[], $13::bytea[],
-        $14::bytea[], $15::bytea[], $16::bigint[], $17::bytea[], $18::bytea[], $19::bytea[], $20::bytea[])"#;
+        $14::bytea[], $15::bytea[], $16::bigint[], $17::bytea[], $18::bytea[], $19::bytea[], $20::bytea[],
+        $21::bytea[])"#;
 const EVENTS: &str = "INSERT INTO event (run, seq, kind, payload, payload_blob)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[])";
 const PIECES: &str = "INSERT INTO stream (run, attempt, seq, value, value_blob)
@@ -105,6 +106,7 @@ pub(super) struct Runs<'a> {
     pub(super) key: Bytes<'a>,
     pub(super) input_hash: Bytes<'a>,
     pub(super) parent: Vec<Option<i64>>,
+    pub(super) rerun_of: Bytes<'a>,
     started: Payloads<'a>,
     outcome: Payloads<'a>,
 }
@@ -309,6 +311,7 @@ impl Runs<'_> {
             &self.started.blob,
             &self.outcome.inline,
             &self.outcome.blob,
+            &self.rerun_of,
         ]
     }
 }

@@ -13,7 +13,8 @@ macro_rules! select_run {
                       source."partition", run."offset", run.lane,
                       coalesce(run.correlation, run.public_id), run.input_hash, run.parent,
                       run.status, run.wake_at, run.created_at, run.finished_at,
-                      coalesce(run.outcome, (SELECT bytes FROM blob WHERE blob.hash = run.outcome_blob))
+                      coalesce(run.outcome, (SELECT bytes FROM blob WHERE blob.hash = run.outcome_blob)),
+                      run.rerun_of
                FROM run JOIN definition ON definition.id = run.definition
                LEFT JOIN source ON source.id = run.source "#,
             $rest
@@ -37,6 +38,7 @@ fn run(row: &Row) -> Result<Run, Error> {
         correlation: text(row, 9)?.unwrap_or_default(),
         input_hash: row.try_get(10)?,
         parent: row.try_get::<_, Option<i64>>(11)?.map(RunId),
+        rerun_of: text(row, 17)?,
         status: decode::status(row, 12)?,
         wake_at: row.try_get(13)?,
         created_at: row.try_get(14)?,
@@ -126,6 +128,11 @@ fn message(row: &Row) -> Result<Message, Error> {
 
 pub(super) fn children(parent: RunId) -> Select<Vec<Run>> {
     Select { sql: select_run!("WHERE parent = $1 ORDER BY run.id"), given: given![parent.0], read: MANY }
+}
+
+pub(super) fn reruns(public_id: &str, limit: u32) -> Select<Vec<Run>> {
+    let sql = select_run!("WHERE run.rerun_of = $1 ORDER BY run.id DESC LIMIT $2");
+    Select { sql, given: given![bytes(public_id), i64::from(limit)], read: MANY }
 }
 
 pub(super) fn list(filter: Filter) -> Select<Vec<Run>> {

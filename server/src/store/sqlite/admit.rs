@@ -26,7 +26,11 @@ impl Change for Admit {
             .into());
         }
         source::move_to(context.connection, source, self.next_offset)?;
-        let origin = Origin::Source(source);
+        let owned = match &self.proof {
+            Some(tenure) => source::find(context.connection, &tenure.home.topic, tenure.home.partition)?,
+            None => None,
+        };
+        let origin = Origin::Source(source, owned);
         let mut insertion = Insertion::new(context.connection)?;
         self.runs.iter().map(|run| insertion.insert(context, run, origin)).collect()
     }
@@ -35,7 +39,8 @@ impl Change for Admit {
 /// What made a run.
 #[derive(Clone, Copy)]
 pub(super) enum Origin {
-    Source(i64),
+    /// A partition, and the one that is proven to be owned.
+    Source(i64, Option<i64>),
     /// A run, and its source.
     Parent(RunId, Option<i64>),
 }
@@ -53,8 +58,9 @@ impl<'c> Insertion<'c> {
         let statement = connection.prepare_cached(
             r#"INSERT INTO run (status, finished_at, created_at, public_id, pathway, definition, subject,
                    source, "offset", lane, correlation, dedupe_id, idempotency_key, input_hash, parent,
-                   started, started_blob, outcome, outcome_blob)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                   started, started_blob, outcome, outcome_blob, rerun_of)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                   ?20)
                ON CONFLICT DO NOTHING"#,
         )?;
         Ok(Self { connection, statement, definition: None })
@@ -73,7 +79,7 @@ impl<'c> Insertion<'c> {
         let definition = self.definition(&run.digest)?;
         let connection = self.connection;
         let (offset, source, parent) = match origin {
-            Origin::Source(source) => (run.offset, run.offset.map(|_| source), None),
+            Origin::Source(source, owned) => (run.offset, run.offset.map_or(owned, |_| Some(source)), None),
             Origin::Parent(parent, source) => (None, source, Some(parent.0)),
         };
         let started = Stored::put(connection, &run.started)?;
@@ -98,6 +104,7 @@ impl<'c> Insertion<'c> {
             started.blob(),
             outcome.inline(),
             outcome.blob(),
+            run.rerun_of,
         ])?;
         if inserted == 1 {
             let id = RunId(connection.last_insert_rowid());

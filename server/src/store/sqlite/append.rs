@@ -5,7 +5,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use super::admit::{Insertion, Origin};
 use super::blob::{self, Stored};
 use super::writer::{Change, Context};
-use super::{inbox, publish, source};
+use super::{claims, inbox, publish, source};
 use crate::store::watch::Subject;
 use crate::store::{
     Append, Appended, Conflict, NewEvent, RunId, Status, StatusChange, StoreError, StreamRow,
@@ -20,8 +20,13 @@ impl Change for Append {
             expect_next(context.connection, self.run, self.expected_seq)?;
         insert_events(context.connection, self.run, self.expected_seq, &self.events)?;
         insert_stream(context.connection, self.run, &self.stream)?;
+        claims::release(context, self.run, &self.released)?;
+        let taken = claims::take(context.connection, self.run, &self.taken)?;
         if let Some(change) = &self.status {
             update_status(context.connection, self.run, status, change)?;
+            if change.status != Status::Ready {
+                claims::release_all(context, self.run)?;
+            }
         }
         inbox::delete(context.connection, &self.received)?;
         if self.status.is_some() || !self.stream.is_empty() {
@@ -36,7 +41,7 @@ impl Change for Append {
                 children.push(insertion.insert(context, run, parent)?);
             }
         }
-        Ok(Appended { offsets, children })
+        Ok(Appended { offsets, children, taken })
     }
 }
 

@@ -3,6 +3,7 @@
 mod admit;
 mod append;
 mod blob;
+mod claims;
 mod define;
 mod headers;
 mod inbox;
@@ -38,8 +39,9 @@ use self::writer::Writer;
 use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Counts, Epoch, Event, Filter, Home, Message, NewRecord,
-    Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError, StreamRow, Tick,
+    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
+    NewRecord, Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
+    StreamRow, Tick,
 };
 
 /// How long to wait for a lock that another tool holds on the database.
@@ -199,6 +201,7 @@ impl Store for SqliteStore {
                 }
                 total.runs += pruned.runs;
                 total.records += pruned.records;
+                total.claims += pruned.claims;
             }
         })
     }
@@ -252,6 +255,11 @@ impl Store for SqliteStore {
         self.read(move |connection| runs::children(connection, run))
     }
 
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        let public_id = public_id.to_owned();
+        self.read(move |connection| runs::reruns(connection, &public_id, limit))
+    }
+
     fn stream(&self, run: RunId, after: Option<(u32, u32)>, limit: u32) -> Answer<'_, Vec<StreamRow>> {
         self.read(move |connection| runs::stream(connection, run, after, limit))
     }
@@ -293,6 +301,11 @@ impl Store for SqliteStore {
         self.read(move |connection| outbox::of(connection, &homes, after, limit, max_bytes))
     }
 
+    fn claimed(&self, claim: &Claim) -> Answer<'_, Option<Claimed>> {
+        let claim = claim.clone();
+        self.read(move |connection| claims::find(connection, &claim))
+    }
+
     fn counts(&self) -> Answer<'_, Counts> {
         self.read(runs::counts)
     }
@@ -308,6 +321,10 @@ impl Store for SqliteStore {
 
     fn watch_run(&self, public_id: &str) -> Watch {
         self.hub.watch(Subject::Run(public_id.to_owned()))
+    }
+
+    fn watch_claim(&self, claim: &Claim) -> Watch {
+        self.hub.watch(Subject::Claim(claim.clone()))
     }
 
     fn watch_topic(&self, topic: &str) -> Watch {

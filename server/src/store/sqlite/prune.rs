@@ -4,11 +4,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::blob;
 use super::writer::{Change, Context};
+use super::{blob, claims};
 use crate::store::{Prune, Pruned, StoreError};
 
-/// Runs, and records per topic, in one transaction.
+/// Runs, claims, and records per topic, in one transaction.
 const STEP: u32 = 500;
 
 impl Change for Prune {
@@ -19,7 +19,8 @@ impl Change for Prune {
         let runs = prune_runs(context.connection, self.runs_before, &mut blobs)?;
         let records = prune_records(context.connection, self.records_before, &mut blobs)?;
         blob::release(context.connection, blobs)?;
-        Ok(Pruned { runs, records })
+        let claims = claims::prune(context.connection, self.claims_before, STEP)?;
+        Ok(Pruned { runs, records, claims })
     }
 }
 

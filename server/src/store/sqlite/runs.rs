@@ -11,7 +11,8 @@ macro_rules! select_run {
                       source."partition", run."offset", run.lane,
                       ifnull(run.correlation, run.public_id), run.input_hash, run.parent,
                       run.status, run.wake_at, run.created_at, run.finished_at,
-                      ifnull(run.outcome, (SELECT bytes FROM blob WHERE blob.id = run.outcome_blob))
+                      ifnull(run.outcome, (SELECT bytes FROM blob WHERE blob.id = run.outcome_blob)),
+                      run.rerun_of
                FROM run JOIN definition ON definition.id = run.definition
                LEFT JOIN source ON source.id = run.source "#,
             $rest
@@ -42,6 +43,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         correlation: row.get(9)?,
         input_hash: row.get(10)?,
         parent: row.get::<_, Option<i64>>(11)?.map(RunId),
+        rerun_of: row.get(17)?,
         status,
         wake_at: row.get(13)?,
         created_at: row.get(14)?,
@@ -132,6 +134,14 @@ pub(super) fn unfinished_topics(connection: &Connection) -> rusqlite::Result<Vec
 
 pub(super) fn children(connection: &Connection, parent: RunId) -> rusqlite::Result<Vec<Run>> {
     many(connection, select_run!("WHERE parent = ?1 ORDER BY run.id"), params![parent.0])
+}
+
+pub(super) fn reruns(connection: &Connection, public_id: &str, limit: u32) -> rusqlite::Result<Vec<Run>> {
+    many(
+        connection,
+        select_run!("WHERE run.rerun_of = ?1 ORDER BY run.id DESC LIMIT ?2"),
+        params![public_id, limit],
+    )
 }
 
 pub(super) fn list(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Run>> {

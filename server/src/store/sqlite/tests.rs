@@ -42,6 +42,7 @@ fn run(offset: i64, started: Vec<u8>) -> NewRun {
         correlation: None,
         dedupe_id: None,
         idempotency: None,
+        rerun_of: None,
         at: 0,
         started,
         status: Status::Ready,
@@ -153,7 +154,7 @@ async fn a_large_payload_is_kept_once_and_as_long_as_it_is_used() {
 
     store.admit(admit(2, vec![run(2, vec![])])).await.unwrap();
     store.append(append(StatusChange { status: Status::Failed, ..ready })).await.unwrap();
-    let all = Prune { runs_before: i64::MAX, records_before: i64::MAX };
+    let all = Prune { runs_before: i64::MAX, records_before: i64::MAX, claims_before: i64::MAX };
     assert_eq!(store.prune(all).await.unwrap().runs, 1);
     assert_eq!(ask(&store, blobs).await, 1, "the record needs it");
     store.publish(vec![record(vec![])]).await.unwrap();

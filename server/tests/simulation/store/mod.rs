@@ -195,6 +195,11 @@ impl Store for Handle {
         self.read(move |store| store.runs(filter))
     }
 
+    fn reruns(&self, public_id: &str, limit: u32) -> Answer<'_, Vec<Run>> {
+        let public_id = public_id.to_owned();
+        self.read(move |store| store.reruns(&public_id, limit))
+    }
+
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>> {
         self.read(move |store| store.children(run))
     }
@@ -240,6 +245,11 @@ impl Store for Handle {
         self.read(move |store| store.outbox_of(&homes, after, limit, max_bytes))
     }
 
+    fn claimed(&self, claim: &Claim) -> Answer<'_, Option<Claimed>> {
+        let claim = claim.clone();
+        self.read(move |store| store.claimed(&claim))
+    }
+
     fn counts(&self) -> Answer<'_, Counts> {
         self.read(MemoryStore::counts)
     }
@@ -266,6 +276,10 @@ impl Store for Handle {
 
     fn watch_outbox(&self) -> Watch {
         self.hub.watch(Subject::Outbox)
+    }
+
+    fn watch_claim(&self, claim: &Claim) -> Watch {
+        self.hub.watch(Subject::Claim(claim.clone()))
     }
 
     fn watch_inbox(&self) -> Watch {
