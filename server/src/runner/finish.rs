@@ -38,7 +38,10 @@ impl Actor {
     /// A copy of the record that started the run, on its topic's dead-letter topic.
     async fn dead_letter(&mut self, failure: &Failure) {
         let Some((_, _, offset)) = self.run.source else { return };
-        let record = self.inner.source_of(&self.run).await.or_else(|| self.restored(offset));
+        let record = match self.plan().has_journal() {
+            true => self.inner.source_of(&self.run).await.or_else(|| self.restored(offset)),
+            false => self.inner.source_patiently(&self.run).await,
+        };
         let outgoing = self.inner.outgoing(&self.run);
         self.change.records.extend(record.and_then(|record| outgoing.dead_letter(record, failure)));
     }

@@ -17,7 +17,7 @@ const PAGE: u32 = 2000;
 /// Bytes of them.
 const PAGE_BYTES: usize = 8 << 20;
 /// Before a bus that is away is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
 /// A topic and a key: what order is kept in.
 type Stretch = (String, Vec<u8>);

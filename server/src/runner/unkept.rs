@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::admission::{BATCH, BATCH_BYTES, Prepared};
 use super::at_once::AtOnce;
 use super::ending::Ending;
+use super::relay::AGAIN;
 use super::window::Window;
 use super::{Admitted, Inner};
 use crate::bus::{Batch, BusError, Partition};
@@ -188,7 +189,7 @@ impl Inner {
         let failure = Failure::new(Class::Invalid, why);
         let outgoing = self.outgoing(run);
         if let Some(letter) =
-            self.source_of(run).await.and_then(|record| outgoing.dead_letter(record, &failure))
+            self.source_patiently(run).await.and_then(|record| outgoing.dead_letter(record, &failure))
             && let Err(why) = self.publish_patiently(letter).await?
         {
             tracing::error!(run = run.public_id, why, "the dead letter is refused too");
@@ -196,16 +197,29 @@ impl Inner {
         Ok(())
     }
 
-    /// The record that started a run, read again.
+    /// The record that started a run, read again; none if that cannot be done now.
     pub(super) async fn source_of(&self, run: &Admitted) -> Option<Record> {
-        let (topic, partition, offset) = run.source.as_ref()?;
-        match self.bus.record(topic, *partition, *offset).await {
-            Ok(record) => record,
-            Err(error) => {
-                tracing::warn!(topic, partition, offset, %error, "the record of a run cannot be read again");
-                None
+        self.read_source(run).await.unwrap_or_default()
+    }
+
+    /// As [`Inner::source_of`], however long the bus is away: where there is no journal, nothing else
+    /// is left of the run.
+    pub(super) async fn source_patiently(&self, run: &Admitted) -> Option<Record> {
+        loop {
+            match self.read_source(run).await {
+                Err(BusError::Away(_)) => tokio::time::sleep(AGAIN).await,
+                read => return read.unwrap_or_default(),
             }
         }
+    }
+
+    async fn read_source(&self, run: &Admitted) -> Result<Option<Record>, BusError> {
+        let Some((topic, partition, offset)) = &run.source else { return Ok(None) };
+        let read = self.bus.record(topic, *partition, *offset).await;
+        if let Err(error) = &read {
+            tracing::warn!(topic, partition, offset, %error, "the record of a run cannot be read again");
+        }
+        read
     }
 }
 

@@ -6,6 +6,7 @@
 mod acknowledged;
 mod admission;
 mod calls;
+mod claims;
 mod endings;
 mod facts;
 mod fold;
@@ -22,6 +23,7 @@ use pathway_server::store::{
 };
 
 use self::calls::Calls;
+use self::claims::Claims;
 pub(crate) use self::facts::{Facts, Known, Place};
 pub(crate) use self::fold::Fold;
 use self::records::Records;
@@ -45,6 +47,7 @@ pub(crate) type Kept = Result<(), Broken>;
 pub(crate) struct Promises {
     pub(crate) facts: Facts,
     calls: Calls,
+    pub(crate) claims: Claims,
     records: Records,
 }
 
@@ -98,6 +101,7 @@ impl Promises {
         journal::streams_without_gaps(&run.public_id, run.rows, &change.stream)?;
         self.records.sent(run, &change.records)?;
         let public_id = run.public_id.clone();
+        self.claims.appended(change, appended)?;
         self.facts.append(change, appended);
         if journal::is_work(change) {
             lanes::may_begin(&mut self.facts, &public_id)?;
@@ -151,6 +155,7 @@ impl Promises {
             self.calls.were_asked_for(run, &fold)?;
             self.records.has_its_dead_letter(&self.facts, run)?;
         }
+        claims::are_done_once(&self.facts)?;
         ticks::are_all_there(&self.facts)?;
         self.records.were_all_sent()
     }

@@ -143,9 +143,12 @@ impl Database {
             let what = format!("run {public_id} calls {} {}", child.pathway, child.public_id);
             self.world.note(&life.name, what);
         }
+        let mut subjects = subjects::of_append(&change, &public_id, self.outlet);
+        let given_back = self.world.promises().claims.given_back(&change);
+        subjects.extend(given_back.into_iter().map(Subject::Claim));
         self.world.expect(|promises| promises.appended(&life.name, &change, &appended));
         self.look_at_topics();
-        self.tell(&subjects::of_append(&change, &public_id, self.outlet));
+        self.tell(&subjects);
         Ok(appended)
     }
 

@@ -200,11 +200,6 @@ impl Store for Handle {
         self.read(move |store| store.reruns(&public_id, limit))
     }
 
-    fn claimed(&self, claim: &Claim) -> Answer<'_, Option<Claimed>> {
-        let claim = claim.clone();
-        self.read(move |store| store.claimed(&claim))
-    }
-
     fn children(&self, run: RunId) -> Answer<'_, Vec<Run>> {
         self.read(move |store| store.children(run))
     }
@@ -248,6 +243,11 @@ impl Store for Handle {
     ) -> Answer<'_, Vec<Outgoing>> {
         let homes = homes.to_vec();
         self.read(move |store| store.outbox_of(&homes, after, limit, max_bytes))
+    }
+
+    fn claimed(&self, claim: &Claim) -> Answer<'_, Option<Claimed>> {
+        let claim = claim.clone();
+        self.read(move |store| store.claimed(&claim))
     }
 
     fn counts(&self) -> Answer<'_, Counts> {

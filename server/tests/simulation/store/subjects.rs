@@ -12,8 +12,7 @@ pub(crate) fn of_append(change: &Append, public_id: &str, outlet: Outlet) -> Vec
     let is_seen = change.status.is_some() || !change.stream.is_empty();
     let own = is_seen.then(|| Subject::Run(public_id.to_owned()));
     let children = change.children.iter().flat_map(|run| of_run(run, outlet));
-    let claims = change.released.iter().map(|release| Subject::Claim(release.claim.clone()));
-    own.into_iter().chain(claims).chain(of_records(&change.records, outlet)).chain(children).collect()
+    own.into_iter().chain(of_records(&change.records, outlet)).chain(children).collect()
 }
 
 fn of_run(run: &NewRun, outlet: Outlet) -> Vec<Subject> {

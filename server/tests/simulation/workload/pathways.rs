@@ -137,6 +137,18 @@ steps:
 return: { said: "{{ steps.told.text }}" }
 "#,
     },
+    // One pays for all of a customer.
+    Fed {
+        topic: "bills",
+        text: r#"
+pathway: bill
+on: { topic: bills }
+steps:
+  paid: { once: input.customer, http: { service: weak, post: "/{{ run.id }}/paid{{ input.what }}" } }
+  told: { needs: paid, http: { service: api, get: "/{{ run.id }}/told" } }
+return: "{{ 'paid' if steps.paid else 'by another' }}"
+"#,
+    },
     // Over at once, or refused at once.
     Fed {
         topic: "notes",
