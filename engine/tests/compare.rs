@@ -1,5 +1,5 @@
 //! Where another definition would differ from what happened, one way after another.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

@@ -170,8 +170,6 @@ impl Inner {
             finished: None,
             trace: None,
             silent: true,
-            waits: false,
-            taken_up: false,
             events: vec![Event { at: self.clock.now(), kind: Kind::Started(started) }],
             room: None,
             plan,
