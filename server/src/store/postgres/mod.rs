@@ -9,6 +9,7 @@ mod change;
 mod channel;
 mod decode;
 mod known;
+mod mark;
 mod migrate;
 mod owner;
 mod patience;
