@@ -164,6 +164,13 @@ impl Doors {
         Asked { requests: (from..next).collect(), ..Asked::default() }
     }
 
+    /// Orders once, at one of the doors, all of which are open; what that one says.
+    pub(crate) fn order_once(&mut self, number: i64) -> impl Future<Output = (StatusCode, Value)> + use<> {
+        let door = self.chance.of(&self.doors).now().unwrap();
+        let ordered = order_at(&self.client, &door, number);
+        async { ordered.await.unwrap() }
+    }
+
     /// Asks for approvals and gives them, without waiting for what comes of it.
     async fn approve(mut self, from: i64, until: watch::Receiver<bool>) -> Asked {
         let mut next = from;
@@ -217,6 +224,20 @@ impl Doors {
             }
             tokio::time::sleep(AGAIN).await;
         }
+    }
+}
+
+/// Orders at a door; none where it gives no answer.
+pub(crate) fn order_at(
+    client: &Client,
+    door: &str,
+    number: i64,
+) -> impl Future<Output = Option<(StatusCode, Value)>> + use<> {
+    let key = format!("order-{number}");
+    let request = post(client, &format!("{door}/orders"), &key, &order(number));
+    async {
+        let answer = request.send().await.ok()?;
+        Some((answer.status(), json_of(answer).await?))
     }
 }
 

@@ -7,10 +7,14 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod disk_full;
 mod faults;
 mod load;
 mod loops;
+mod project;
 mod replies;
 mod shop;
+mod stood_still;
+mod store_away;
 mod upstream;
 mod verdict;

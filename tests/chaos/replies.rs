@@ -45,6 +45,12 @@ impl Replies {
         assert!(in_time, "{} replies are missing: {missing:?}", missing.len());
     }
 
+    /// That none came a second time, as it may only where whoever sent it was interrupted.
+    pub(crate) fn came_once(&self) {
+        let twice: Vec<_> = self.heard.iter().filter(|(_, records)| records.len() > 1).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
     /// What each run said at last on a topic; all that it said has to be the same.
     pub(crate) fn of(&self, topic: &str) -> Vec<Value> {
         let runs = self.heard.iter().filter(|((other, _), _)| other == topic);

@@ -1,26 +1,16 @@
-//! The shop: its project in a folder, its processes, and what they stand on.
+//! The shop: its processes, and what they stand on.
 
-use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
+use crate::project::Project;
+use crate::upstream::Upstream;
 use pathway_engine::project::Secret;
 use pathway_server::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store};
 use pathway_tests::kafka::Kafka;
 use pathway_tests::postgres::Postgres;
 use pathway_tests::{Kept, Post};
-use tempfile::TempDir;
 
-use crate::upstream::Upstream;
-
-/// Its files.
-const PROJECT: &str = include_str!("project/pathway.yaml");
-const PATHWAYS: [(&str, &str); 4] = [
-    ("order", include_str!("project/order.pathway.yaml")),
-    ("packing", include_str!("project/packing.pathway.yaml")),
-    ("parcel", include_str!("project/parcel.pathway.yaml")),
-    ("approval", include_str!("project/approval.pathway.yaml")),
-];
 /// All topics that it uses.
 const TOPICS: [&str; 10] = [
     "orders",
@@ -35,11 +25,6 @@ const TOPICS: [&str; 10] = [
     "shop.pathway-state",
 ];
 const PARTITIONS: i32 = 4;
-/// 32 bytes, as good as any.
-const SEAL_KEYS: &str = "c2VhbCB0aGlzIGFuZCBubyBvdGhlciB0aGluZyBoZXI";
-/// For operators.
-pub(crate) const ADMIN: &str = "a-token-for-operators";
-
 /// See above.
 #[derive(Debug)]
 pub(crate) struct Shop {
@@ -47,8 +32,7 @@ pub(crate) struct Shop {
     pub(crate) kafka: Kafka,
     /// Where its store is; none: in a folder.
     pub(crate) postgres: Option<Postgres>,
-    folder: TempDir,
-    environment: BTreeMap<String, String>,
+    project: Project,
     /// Those that work, and those with doors; one that does both is among the first.
     pub(crate) workers: Vec<Kept>,
     gateways: Vec<Kept>,
@@ -69,39 +53,42 @@ impl Shop {
     async fn new(kafka: Kafka, postgres: Option<Postgres>, store: Option<(&str, String)>) -> Self {
         kafka.make(&TOPICS, PARTITIONS).await;
         let upstream = Upstream::start().await;
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("pathway.yaml"), PROJECT).unwrap();
-        std::fs::create_dir(folder.path().join("pathways")).unwrap();
-        for (name, text) in PATHWAYS {
-            std::fs::write(folder.path().join(format!("pathways/{name}.pathway.yaml")), text).unwrap();
-        }
-        let environment = [
-            ("KAFKA_BOOTSTRAP_SERVERS", kafka.servers().to_owned()),
-            ("SHOP_URL", upstream.url.clone()),
-            ("PATHWAY_SEAL_KEYS", SEAL_KEYS.to_owned()),
-            ("PATHWAY_ADMIN_TOKEN", ADMIN.to_owned()),
-        ];
-        let environment = environment.into_iter().chain(store);
-        let environment = environment.map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut project = Project::new(&upstream, kafka.servers());
+        project.environment.extend(store.map(|(name, value)| (name.to_owned(), value)));
         let (workers, gateways) = (Vec::new(), Vec::new());
-        Self { upstream, kafka, postgres, folder, environment, workers, gateways }
+        Self { upstream, kafka, postgres, project, workers, gateways }
     }
 
     /// Starts what it is made of: processes apart where they can share the store. Each serves.
     pub(crate) async fn start(&mut self) {
-        if self.postgres.is_some() {
-            self.workers = ["worker-a", "worker-b"].map(|name| self.keep(name, "worker")).into();
-            self.gateways = ["gateway-a", "gateway-b"].map(|name| self.keep(name, "gateway")).into();
-        } else {
-            self.workers = vec![self.keep("serve", "serve")];
+        match self.postgres {
+            Some(_) => {
+                self.start_workers().await;
+                self.start_gateways().await;
+            }
+            None => {
+                self.workers = vec![self.keep("serve", "serve")];
+                self.up().await;
+            }
         }
+    }
+
+    /// Starts those that work.
+    pub(crate) async fn start_workers(&mut self) {
+        self.workers = ["worker-a", "worker-b"].map(|name| self.keep(name, "worker")).into();
+        self.up().await;
+    }
+
+    /// Starts those with doors.
+    pub(crate) async fn start_gateways(&mut self) {
+        self.gateways = ["gateway-a", "gateway-b"].map(|name| self.keep(name, "gateway")).into();
         self.up().await;
     }
 
     /// Keeps one process running.
-    pub(crate) fn keep(&self, name: &str, role: &'static str) -> Kept {
-        let folder = self.folder.path().to_owned();
-        Kept::start(Post { name: name.to_owned(), role, folder, environment: self.environment.clone() })
+    fn keep(&self, name: &str, role: &'static str) -> Kept {
+        let (folder, environment) = (self.project.folder().to_owned(), self.project.environment.clone());
+        Kept::start(Post { name: name.to_owned(), role, folder, environment })
     }
 
     /// Waits until all serve.
@@ -133,14 +120,14 @@ impl Shop {
 
     /// Its store, which no process of a single one may have open.
     pub(crate) async fn store(&self) -> Arc<dyn Store> {
-        match self.environment.get("PATHWAY_STORE__POSTGRES") {
+        match self.project.environment.get("PATHWAY_STORE__POSTGRES") {
             Some(url) => {
                 let options =
                     PostgresOptions { outlet: Outlet::Outbox, is_shared: true, ..Default::default() };
                 Arc::new(PostgresStore::open(&Secret::new(url), options).await.unwrap())
             }
             None => {
-                let data = self.folder.path().join("data");
+                let data = self.project.folder().join("data");
                 Arc::new(SqliteStore::open_with(&data, Outlet::Outbox).unwrap())
             }
         }

@@ -69,14 +69,14 @@ pub(crate) async fn pronounce(
 }
 
 /// No run is under way, nothing waits to be sent or to be told.
-async fn nothing_is_left(store: &dyn Store) {
+pub(crate) async fn nothing_is_left(store: &dyn Store) {
     assert_eq!(store.counts().await.unwrap().ready, 0, "{:#?}", store.unfinished(None, PAGE).await);
     assert_eq!(store.outbox(0, PAGE, usize::MAX).await.unwrap(), []);
     assert_eq!(store.inbox(0, PAGE).await.unwrap(), []);
 }
 
 /// Each of these numbers has one run, which returned what it must.
-fn each_once(runs: &[Run], numbers: &BTreeSet<i64>, expected: fn(i64) -> Value) {
+pub(crate) fn each_once(runs: &[Run], numbers: &BTreeSet<i64>, expected: fn(i64) -> Value) {
     let mut seen = BTreeSet::new();
     for run in runs {
         assert_eq!(run.status, Status::Succeeded, "{run:#?}");
@@ -165,7 +165,7 @@ fn called_no_more_than_needed(calls: &[Call], asked: &Asked, toll: &Toll) {
 
 /// What has led to the next step is finished, and is not called again. A process that stood still in
 /// the middle of it may do so, once it goes on: its call was under way.
-fn no_finished_step_again(calls: &[Call], toll: &Toll) {
+pub(crate) fn no_finished_step_again(calls: &[Call], toll: &Toll) {
     let stage = |step: &str| STAGES.iter().position(|steps| steps.contains(&step));
     let mut reached: BTreeMap<i64, usize> = BTreeMap::new();
     let mut late = Vec::new();

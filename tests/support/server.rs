@@ -77,8 +77,21 @@ impl Server {
         environment: impl IntoIterator<Item = (N, V)>,
         log: &Log,
     ) -> Self {
+        Self::spawn_by(Command::new(binary()), role, folder, environment, log)
+    }
+
+    /// As [`Server::spawn`], by a command that runs what is added to it.
+    ///
+    /// # Panics
+    /// If there is no such program.
+    pub fn spawn_by<N: AsRef<std::ffi::OsStr>, V: AsRef<std::ffi::OsStr>>(
+        mut command: Command,
+        role: &str,
+        folder: &Path,
+        environment: impl IntoIterator<Item = (N, V)>,
+        log: &Log,
+    ) -> Self {
         let from = log.here();
-        let mut command = Command::new(binary());
         command
             .args([role, "--color", "never"])
             .current_dir(folder)
@@ -98,7 +111,7 @@ impl Server {
     }
 
     /// Ready with its URL when it serves.
-    pub(crate) fn listens(&self) -> impl Future<Output = String> + use<> {
+    pub fn listens(&self) -> impl Future<Output = String> + use<> {
         let (log, from) = (self.log.clone(), self.from);
         async move {
             let line = log.says(from, LISTENING).await;
@@ -107,7 +120,7 @@ impl Server {
     }
 
     /// Ready when it has ended.
-    pub(crate) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+    pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
         self.child.wait().await
     }
 

@@ -253,7 +253,7 @@ impl App {
         let stopped = self.store.stopped();
         tokio::select! {
             reason = self.runner.failed() => AppError::Runner(reason),
-            reason = stopped => AppError::Runner(reason.to_string()),
+            reason = stopped => AppError::Store(StoreError::Stopped(reason)),
             served = &mut self.gateway => match served {
                 Ok(Ok(())) => AppError::Runner("the gateway has ended".to_owned()),
                 Ok(Err(error)) => error.into(),

@@ -15,6 +15,12 @@ use crate::support::*;
 const END_ALL: &str =
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pathway'";
 
+/// Ready when a session waits for a lock of another.
+const UNTIL_ONE_WAITS: &str = "DO $$ BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock') LOOP
+        PERFORM pg_sleep(0.01); PERFORM pg_stat_clear_snapshot();
+    END LOOP; END $$";
+
 async fn open(url: &str) -> Result<PostgresStore, StoreError> {
     PostgresStore::open(&Secret::new(url), PostgresOptions::default()).await
 }
@@ -175,6 +181,32 @@ async fn a_change_under_way_when_its_connection_is_lost_is_made_once() {
         assert_eq!(offsets, (0..50).collect::<Vec<_>>());
         assert_eq!(store.end_offset(&topic, 0).await.unwrap(), 50);
     }
+}
+
+#[tokio::test]
+async fn a_commit_that_was_lost_in_a_crash_of_the_server_is_made_again() {
+    let Some(postgres) = Postgres::own().await else { return };
+    let url = postgres.schema().await;
+    let store = prepared_at(&url).await;
+    let run = admitted(&*store, new_run(0)).await;
+    // The commit is asked for, and waits for somebody else when the server crashes.
+    let (other, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    other.batch_execute("BEGIN; LOCK TABLE event IN EXCLUSIVE MODE").await.unwrap();
+    let appending = {
+        let store = Arc::clone(&store);
+        let append = Append { events: vec![event("1")], ..Append::new(run, 1) };
+        tokio::spawn(async move { store.append(append).await })
+    };
+    soon("the commit to wait", postgres.run(UNTIL_ONE_WAITS)).await;
+    postgres.kill().await;
+    postgres.start().await;
+    // What the server does not remember having given out it gives out again, to others.
+    for _ in 0..5 {
+        postgres.run("SELECT pg_current_xact_id()").await;
+    }
+    soon("the answer", appending).await.unwrap().unwrap();
+    assert_eq!(store.events(run).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use tokio_postgres::Error;
 
 use super::change::{Change, Done};
 use super::claims;
-use super::known::{BEGIN, TRANSACTION};
+use super::known::BEGIN;
 use super::rows::{RELEASE, SEIZE};
 use super::session::{Call, Session};
 use crate::store::{Epoch, Home, Prune, Pruned};
@@ -41,14 +41,9 @@ const FORGET_RECORDS: &str = r#"DELETE FROM record WHERE source = $1 AND "offset
 const PRUNING: &str =
     "SELECT pg_try_advisory_xact_lock(hashtextextended('pathway pruning ' || current_schema(), 0))";
 
-/// Begins a transaction, by the name it has at the server.
-pub(super) async fn begin(session: &mut Session) -> Result<String, Error> {
-    let answers = session.pipeline(vec![Call::plain(BEGIN), Call::plain(TRANSACTION)]).await?;
-    answers.iter().flatten().next_back().map_or(Ok(String::new()), |row| row.try_get(0))
-}
-
-/// Makes a change in the transaction.
+/// Makes a change in a transaction, which it begins.
 pub(super) async fn apply(session: &mut Session, change: &Change) -> Result<Done, Error> {
+    session.query(BEGIN, Vec::new()).await?;
     match change {
         Change::Define { digest, text } => {
             session.query(DEFINE, vec![digest, &text.as_bytes()]).await?;

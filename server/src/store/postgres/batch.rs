@@ -7,6 +7,8 @@ use super::alone;
 use super::change::{Change, Done, Job};
 use super::channel::Channel;
 use super::known::Known;
+use super::mark::Mark;
+use super::owner::Owner;
 use super::plan::Plan;
 use super::session::{Call, Session};
 use crate::store::watch::Subject;
@@ -25,7 +27,8 @@ pub(super) struct Outcome {
 /// A transaction whose commit was asked for, and not answered.
 #[derive(Debug)]
 pub(super) struct Doubt {
-    pub(super) transaction: String,
+    /// By which its process knows it.
+    pub(super) number: i64,
     pub(super) outcome: Outcome,
 }
 
@@ -48,20 +51,23 @@ impl From<Error> for Failed {
 
 /// Makes changes that go together, or one that is made alone.
 pub(super) async fn commit(
-    session: &mut Session,
+    owner: &mut Owner,
     jobs: &[Job],
     outlet: Outlet,
     channel: Option<&Channel>,
 ) -> Result<Outcome, Failed> {
     let changes = || jobs.iter().map(|job| &job.change);
+    owner.mark.number += 1;
+    let Owner { session, mark, .. } = owner;
     match changes().next() {
-        Some(change) if change.is_alone() => commit_alone(session, change).await,
-        _ => commit_all(session, changes(), outlet, channel).await,
+        Some(change) if change.is_alone() => commit_alone(session, mark, change).await,
+        _ => commit_all(session, mark, changes(), outlet, channel).await,
     }
 }
 
 async fn commit_all<'a>(
     session: &mut Session,
+    mark: &Mark,
     changes: impl Iterator<Item = &'a Change> + Clone,
     outlet: Outlet,
     channel: Option<&Channel>,
@@ -73,24 +79,22 @@ async fn commit_all<'a>(
         return Err(Failed::Broken(broken.clone()));
     }
     let outcome = Outcome { answers, changed: std::mem::take(&mut plan.changed) };
-    let transaction = plan.transaction().to_owned();
     let told = channel.map(|channel| (channel, channel.told(&outcome.changed)));
     let mut calls = plan.calls();
     calls.extend(told.iter().filter(|(_, told)| !told.is_empty()).map(|(channel, told)| channel.tell(told)));
-    calls.push(Call::plain(COMMIT));
+    calls.extend([mark.raise(), Call::plain(COMMIT)]);
     match session.pipeline(calls).await {
         Ok(_) => Ok(outcome),
-        Err(error) => Err(Failed::Committing(error, Doubt { transaction, outcome })),
+        Err(error) => Err(Failed::Committing(error, Doubt { number: mark.number, outcome })),
     }
 }
 
-async fn commit_alone(session: &mut Session, change: &Change) -> Result<Outcome, Failed> {
-    let transaction = alone::begin(session).await?;
+async fn commit_alone(session: &mut Session, mark: &Mark, change: &Change) -> Result<Outcome, Failed> {
     let done = alone::apply(session, change).await?;
     let outcome = Outcome { answers: vec![Ok(done)], changed: Vec::new() };
-    match session.query(COMMIT, Vec::new()).await {
+    match session.pipeline(vec![mark.raise(), Call::plain(COMMIT)]).await {
         Ok(_) => Ok(outcome),
-        Err(error) => Err(Failed::Committing(error, Doubt { transaction, outcome })),
+        Err(error) => Err(Failed::Committing(error, Doubt { number: mark.number, outcome })),
     }
 }
 

@@ -16,8 +16,6 @@ use crate::store::{Epoch, NewRun, Offset, Outlet, Proof, RunId, Status};
 
 /// Begins a transaction.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-/// The name it has at the server.
-pub(super) const TRANSACTION: &str = "SELECT pg_current_xact_id()::text";
 const NUMBERS: &str = "SELECT nextval('run_id') FROM generate_series(1, $1::bigint)";
 const DEFINITIONS: &str = "SELECT digest, id FROM definition WHERE digest = ANY($1::text[])";
 const HEADS: &str = "SELECT id, public_id, status, outcome_blob,
@@ -106,8 +104,6 @@ pub(super) struct Twins {
 /// What is known.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// The transaction, by which the server knows it when it is over.
-    pub(super) transaction: String,
     /// Numbers for new runs, the next one last.
     pub(super) numbers: Vec<i64>,
     pub(super) definitions: HashMap<String, i64>,
@@ -241,13 +237,7 @@ impl Known {
 
         let mut known = Self::default();
         // What is asked for, and where the answer goes.
-        let mut calls: Vec<(Call<'_>, Note)> = vec![
-            (Call::plain(BEGIN), |_, _| Ok(())),
-            (Call::plain(TRANSACTION), |known, row| {
-                known.transaction = row.try_get(0)?;
-                Ok(())
-            }),
-        ];
+        let mut calls: Vec<(Call<'_>, Note)> = vec![(Call::plain(BEGIN), |_, _| Ok(()))];
         // First of all: the rest is then as the owner before left it.
         if !owned_topics.is_empty() {
             calls.push((Call::new(EPOCHS, vec![&owned_topics, &owned_partitions]), Self::epoch));

@@ -10,14 +10,15 @@ use super::cannot_open;
 use super::session::Described;
 use crate::store::StoreError;
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005.sql"),
 ];
 
-/// `pg_xact_status` came with it.
+/// The oldest that we have tried.
 const OLDEST_SERVER: i32 = 130_000;
 
 /// Brings the schema up to date; the store's id.

@@ -10,6 +10,7 @@ mod channel;
 mod claims;
 mod decode;
 mod known;
+mod mark;
 mod migrate;
 mod owner;
 mod patience;

@@ -2,7 +2,7 @@
 //!
 //! It holds a lock as long as it lives: alone, so that two processes never write to one store, or
 //! together with others that know of each other. Before a new
-//! session takes the lock the old one has been ended, and then the server knows what became of its
+//! session takes the lock the old one has been ended, and then its [`Mark`] tells what became of its
 //! last transaction.
 
 use std::error::Error as StdError;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tokio_postgres::error::SqlState;
 
+use super::mark::{Fate, Mark};
 use super::session::{Described, Session, shared};
 use super::target::Target;
 use super::{cannot_open, migrate};
@@ -41,17 +42,9 @@ struct Backend {
 #[derive(Debug)]
 pub(super) struct Owner {
     pub(super) session: Session,
+    pub(super) mark: Mark,
     backend: Backend,
     is_shared: bool,
-}
-
-/// What became of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    Committed,
-    Aborted,
-    /// The server does not remember.
-    Forgotten,
 }
 
 impl Owner {
@@ -61,7 +54,9 @@ impl Owner {
         let open = |error| cannot_open(place, Described::from(error));
         let mut session = Session::open(target).await.map_err(open)?;
         let id = migrate::migrate(&mut session.client, place).await?;
-        let owner = Self::take(session, is_shared).await.map_err(|error| {
+        let mark = Mark::begin(&session.client).await.map_err(open)?;
+        prepare(&session, &mark).await.map_err(open)?;
+        let owner = Self::take(session, mark, is_shared).await.map_err(|error| {
             if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
                 StoreError::Held { place: place.to_owned() }
             } else {
@@ -71,9 +66,9 @@ impl Owner {
         Ok((owner, id))
     }
 
-    async fn take(session: Session, is_shared: bool) -> Result<Self, tokio_postgres::Error> {
+    /// Takes the store with a session that is prepared.
+    async fn take(session: Session, mark: Mark, is_shared: bool) -> Result<Self, tokio_postgres::Error> {
         let client = &session.client;
-        client.batch_execute(SETTINGS).await?;
         client.execute(if is_shared { TOGETHER } else { ALONE }, &[]).await?;
         let backend = client
             .query_one(
@@ -82,7 +77,7 @@ impl Owner {
             )
             .await?;
         let backend = Backend { process: backend.get(0), started: backend.get(1) };
-        Ok(Self { session, backend, is_shared })
+        Ok(Self { session, mark, backend, is_shared })
     }
 
     /// Takes the place of a session that was lost: it can do nothing any more when this is ready.
@@ -100,7 +95,8 @@ impl Owner {
         if id.get::<_, &str>(0) != lost.store_id {
             return Err(Failed::Taken("the database is another store now".into()));
         }
-        match Self::take(session, lost.is_shared).await {
+        prepare(&session, &lost.mark).await?;
+        match Self::take(session, lost.mark.clone(), lost.is_shared).await {
             Ok(owner) => Ok(owner),
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 Err(Failed::Taken("another pathway process has taken it over".into()))
@@ -111,29 +107,27 @@ impl Owner {
 
     /// What is needed to take its place.
     pub(super) fn lose(self, store_id: &str) -> Lost {
-        Lost { backend: self.backend, store_id: store_id.to_owned(), is_shared: self.is_shared }
+        let (backend, mark, is_shared) = (self.backend, self.mark, self.is_shared);
+        Lost { backend, mark, store_id: store_id.to_owned(), is_shared }
     }
 
-    /// What became of a transaction of a session that has ended.
-    pub(super) async fn fate(&mut self, transaction: &str) -> Result<Fate, tokio_postgres::Error> {
-        let status = self
-            .session
-            .client
-            .query_one("SELECT pg_xact_status($1::text::xid8)", &[&transaction])
-            .await?
-            .get::<_, Option<String>>(0);
-        Ok(match status.as_deref() {
-            Some("committed") => Fate::Committed,
-            Some("aborted") => Fate::Aborted,
-            _ => Fate::Forgotten,
-        })
+    /// What became of the transaction of that number, of the session before.
+    pub(super) async fn fate(&self, number: i64) -> Result<Fate, tokio_postgres::Error> {
+        self.mark.fate(&self.session.client, number).await
     }
+}
+
+/// Makes a session one that writes, after the one before it has ended.
+async fn prepare(session: &Session, mark: &Mark) -> Result<(), tokio_postgres::Error> {
+    session.client.batch_execute(SETTINGS).await?;
+    mark.hold(&session.client).await
 }
 
 /// A session that was lost.
 #[derive(Debug, Clone)]
 pub(super) struct Lost {
     backend: Backend,
+    mark: Mark,
     store_id: String,
     is_shared: bool,
 }

@@ -50,11 +50,6 @@ impl<'a> Plan<'a> {
         calls
     }
 
-    /// The transaction that is to write it.
-    pub(super) fn transaction(&self) -> &str {
-        &self.known.transaction
-    }
-
     /// Adds a change: what it answers when all is committed.
     pub(super) fn add(&mut self, change: &'a Change) -> Result<Done, StoreError> {
         match change {

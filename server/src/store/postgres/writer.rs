@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::batch::{self, Doubt, Failed, Outcome};
 use super::change::{Change, Done, Job};
 use super::channel::Channel;
-use super::owner::{self, Fate, Lost, Owner};
+use super::mark::Fate;
+use super::owner::{self, Lost, Owner};
 use super::patience::Patience;
 use super::session::{Fault, shared};
 use super::target::Target;
@@ -182,8 +183,8 @@ impl Task {
             Err(owner::Failed::Away(error)) => return Ok(Err(error)),
             Err(owner::Failed::Taken(reason)) => return Err(Refusal::Stopped(reason)),
         };
-        if let Some(Doubt { transaction, outcome }) = doubt.take() {
-            match owner.fate(&transaction).await {
+        if let Some(Doubt { number, outcome }) = doubt.take() {
+            match owner.fate(number).await {
                 Ok(Fate::Committed) => {
                     self.seat = Some(Seat::Taken(owner));
                     return Ok(Ok(outcome));
@@ -196,13 +197,13 @@ impl Task {
                     return Err(Refusal::All(StoreError::Unknown(error)));
                 }
                 Err(error) => {
-                    *doubt = Some(Doubt { transaction, outcome });
+                    *doubt = Some(Doubt { number, outcome });
                     return Ok(Err(self.stand_up(owner, error)));
                 }
             }
         }
         let (error, possible) =
-            match batch::commit(&mut owner.session, jobs, self.outlet, self.channel.as_ref()).await {
+            match batch::commit(&mut owner, jobs, self.outlet, self.channel.as_ref()).await {
                 Ok(outcome) => {
                     self.seat = Some(Seat::Taken(owner));
                     return Ok(Ok(outcome));
