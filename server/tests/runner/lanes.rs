@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pathway_server::runner::Version;
 use pathway_server::store::{SqliteStore, Status};
 
 use super::{DEADLINE, Upstream, World, program, project};
@@ -24,7 +25,7 @@ steps: { call: { http: { service: api, get: "/{{ input.path }}" } } }
     let parked = world.until(Status::Parked, 1).await.remove(0);
     world.publish("t", r#"{"user": "a", "path": "slow"}"#).await;
     upstream.called("slow", 1).await;
-    world.runner.redrive(parked).await.unwrap();
+    world.runner.redrive(parked, Version::Pinned).await.unwrap();
     world.runner.stop(Duration::ZERO).await;
     drop(world);
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
+use pathway_server::runner::Version;
 use pathway_server::runner::Waiting;
 
 use super::*;
@@ -104,7 +105,7 @@ async fn who_waits_does_it_if_the_first_fails_and_is_parked() {
     let parked = world.until(Status::Parked, 1).await.remove(0);
     world.waiting(1).await;
     // Who was parked asks again before it goes on, and waits with the others.
-    world.runner.redrive(parked).await.unwrap();
+    world.runner.redrive(parked, Version::Pinned).await.unwrap();
     world.waiting(2).await;
     upstream.go.notify_one();
     let mut answers = world.answers(3).await;
@@ -135,7 +136,7 @@ return: "{{ steps.paid or 'skipped' }}"
     for redriven in 1..3 {
         let parked = world.until(Status::Parked, 1).await.remove(0);
         upstream.called("broken", redriven).await;
-        world.runner.redrive(parked).await.unwrap();
+        world.runner.redrive(parked, Version::Pinned).await.unwrap();
     }
     upstream.called("broken", 3).await;
     assert_eq!(upstream.count("fine"), 1, "what was finished inside of it stays so");
@@ -146,7 +147,7 @@ return: "{{ steps.paid or 'skipped' }}"
     upstream.go.notify_one();
     assert_eq!(world.answers(1).await, ["\"got fine\""]);
     let parked = world.until(Status::Parked, 1).await.remove(0);
-    world.runner.redrive(parked).await.unwrap();
+    world.runner.redrive(parked, Version::Pinned).await.unwrap();
     assert_eq!(world.answers(2).await[0], "\"skipped\"");
     assert_eq!(upstream.count("broken"), 3);
     world.runner.stop(DEADLINE).await;
@@ -220,7 +221,7 @@ async fn a_redriven_run_stays_behind_those_of_its_lane_whom_it_waits_for() {
     let parked = world.until(Status::Parked, 1).await.remove(0);
     world.publish("t", r#"{"lane": 1, "order": 7}"#).await;
     upstream.called("slow", 2).await;
-    world.runner.redrive(parked).await.unwrap();
+    world.runner.redrive(parked, Version::Pinned).await.unwrap();
     world.runner.stop(Duration::ZERO).await;
     drop(world);
 
