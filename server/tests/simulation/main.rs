@@ -5,13 +5,7 @@
 //! A seed is played by one thread, in virtual time, and is the same whenever it is played:
 //!
 //! `PATHWAY_SEED=7 cargo test -p pathway-server --test simulation one_seed -- --nocapture`
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bus;
 mod happening;

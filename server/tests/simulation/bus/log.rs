@@ -44,11 +44,4 @@ impl Topics {
     pub(crate) fn log(&mut self, topic: &str, partition: i32) -> &mut Log {
         &mut self.partitions(topic)[partition as usize]
     }
-
-    /// All partitions there are.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, i32, &Log)> {
-        self.0.iter().flat_map(|(topic, partitions)| {
-            partitions.iter().enumerate().map(|(number, log)| (topic.as_str(), number as i32, log))
-        })
-    }
 }

@@ -8,7 +8,7 @@ use super::fold::Fold;
 
 /// What is still to happen, if nothing comes from outside.
 pub(crate) fn unrest(facts: &Facts) -> Option<String> {
-    for (place, _) in &facts.records {
+    for place in facts.records.keys() {
         let next = facts.next.get(&(place.topic.clone(), place.partition)).copied().unwrap_or(0);
         if place.offset >= next {
             return Some(format!("{place:?} was not worked on"));
