@@ -5,9 +5,10 @@
 //! changes; what the last of them made of a run may be told along, so that nobody has to ask for it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::{Claim, Status, StoreError};
 
@@ -87,10 +88,37 @@ struct Watched {
     closed: Option<Arc<str>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Entry {
-    sender: watch::Sender<News>,
+    told: Arc<Told>,
     watches: usize,
+}
+
+/// What those hear who watch the same thing: in the order in which they began to wait.
+#[derive(Debug, Default)]
+struct Told {
+    changes: AtomicU64,
+    is_closed: AtomicBool,
+    /// What the last change was.
+    news: Mutex<News>,
+    notify: Notify,
+}
+
+impl Told {
+    fn tell(&self, change: impl FnOnce(&mut News)) {
+        change(&mut self.news());
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.notify.notify_waiters();
+    }
+
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.notify.notify_waiters();
+    }
 }
 
 /// All that is watched of a store: what a store tells its readers through.
@@ -107,17 +135,20 @@ impl Hub {
     /// Watches something from now on.
     pub fn watch(self: &Arc<Self>, subject: Subject) -> Watch {
         let mut watched = self.watched();
-        if watched.closed.is_some() {
-            let (_, receiver) = watch::channel(News::Perhaps);
-            return Watch { hub: Arc::clone(self), subject, receiver };
-        }
-        let entry = watched
-            .entries
-            .entry(subject.clone())
-            .or_insert_with(|| Entry { sender: watch::channel(News::Perhaps).0, watches: 0 });
-        entry.watches += 1;
-        let receiver = entry.sender.subscribe();
-        Watch { hub: Arc::clone(self), subject, receiver }
+        let told = match &watched.closed {
+            Some(_) => {
+                let told = Arc::<Told>::default();
+                told.close();
+                told
+            }
+            None => {
+                let entry = watched.entries.entry(subject.clone()).or_default();
+                entry.watches += 1;
+                entry.told.clone()
+            }
+        };
+        let seen = told.changes.load(Ordering::Acquire);
+        Watch { hub: Arc::clone(self), subject, told, seen }
     }
 
     /// Whether anybody watches it.
@@ -130,7 +161,7 @@ impl Hub {
         let watched = self.watched();
         for Notice { subject, news } in notices.into_iter().map(Into::into) {
             if let Some(entry) = watched.entries.get(&subject) {
-                entry.sender.send_replace(news);
+                entry.told.tell(|last| *last = news);
             }
         }
     }
@@ -139,7 +170,7 @@ impl Hub {
     pub fn notify_all(&self) {
         for entry in self.watched().entries.values() {
             // What happened for sure and is not read yet is not taken back.
-            entry.sender.send_modify(|news| {
+            entry.told.tell(|news| {
                 if !matches!(news, News::Something) {
                     *news = News::Perhaps;
                 }
@@ -151,7 +182,9 @@ impl Hub {
     pub fn close(&self, reason: Arc<str>) {
         let mut watched = self.watched();
         watched.closed = Some(reason);
-        watched.entries.clear();
+        for entry in std::mem::take(&mut watched.entries).into_values() {
+            entry.told.close();
+        }
     }
 
     fn reason(&self) -> Arc<str> {
@@ -167,18 +200,22 @@ impl Hub {
 pub struct Watch {
     hub: Arc<Hub>,
     subject: Subject,
-    receiver: watch::Receiver<News>,
+    told: Arc<Told>,
+    /// How many changes are known.
+    seen: u64,
 }
 
 impl Watch {
     /// Says that what is committed by now will be read.
     pub fn mark(&mut self) {
-        self.receiver.mark_unchanged();
+        self.seen = self.told.changes.load(Ordering::Acquire);
     }
 
     /// What the last change was that was told; marks it as read. Nothing that is told is older than it.
     pub fn news(&mut self) -> News {
-        self.receiver.borrow_and_update().clone()
+        // In this order: what is told meanwhile is told again.
+        self.seen = self.told.changes.load(Ordering::Acquire);
+        self.told.news().clone()
     }
 
     /// Waits for a change that was committed after the last mark. Safe to cancel.
@@ -186,7 +223,20 @@ impl Watch {
     /// # Errors
     /// [`StoreError::Stopped`] when there will be no more changes.
     pub async fn changed(&mut self) -> Result<(), StoreError> {
-        self.receiver.changed().await.map_err(|_closed| StoreError::Stopped(self.hub.reason()))
+        loop {
+            let mut notified = std::pin::pin!(self.told.notify.notified());
+            // Registered before it is looked: nothing is missed in between.
+            notified.as_mut().enable();
+            let changes = self.told.changes.load(Ordering::Acquire);
+            if changes != self.seen {
+                self.seen = changes;
+                return Ok(());
+            }
+            if self.told.is_closed.load(Ordering::Acquire) {
+                return Err(StoreError::Stopped(self.hub.reason()));
+            }
+            notified.await;
+        }
     }
 }
 

@@ -18,9 +18,9 @@ use crate::swarm::Setting;
 use crate::world::lock;
 
 /// How long a member may be silent.
-const SESSION: Duration = Duration::from_secs(6);
+const SESSION: Duration = Duration::from_secs(4);
 /// How long a member may take to give a partition back.
-const REVOKE: Duration = Duration::from_secs(5);
+const REVOKE: Duration = Duration::from_secs(3);
 
 /// How long a member that was given up needs to notice, at most.
 const NOTICED: Duration = Duration::from_secs(2);
@@ -165,7 +165,11 @@ impl Broker {
     async fn take_away(&self, name: &Name, held: &Held) {
         let Held { life, share, .. } = held;
         let (topic, partition) = name;
-        let is_there = timeout(REVOKE, life.awake()).await.is_ok();
+        let is_member = || lock(&self.group).members.contains_key(&held.member);
+        let is_there = match is_member() {
+            true => timeout(REVOKE, life.awake()).await.is_ok(),
+            false => !life.is_suspended(),
+        };
         if !is_there {
             self.world.note("bus", format!("{} loses {topic}/{partition}", life.name));
             let (life, share) = (life.clone(), share.clone());
@@ -180,8 +184,7 @@ impl Broker {
         share.close();
         let released = timeout(REVOKE, share.released()).await.is_ok();
         self.world.note("bus", format!("takes {topic}/{partition} from {}, let go: {released}", life.name));
-        let is_member = lock(&self.group).members.contains_key(&held.member);
-        if is_member && !life.is_over() && !life.is_suspended() {
+        if is_member() && !life.is_over() && !life.is_suspended() {
             self.keep(&life.name, topic, *partition, share.done());
         }
     }

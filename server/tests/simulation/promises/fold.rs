@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pathway_engine::journal::{Event, Kind};
-use pathway_engine::vm::{Effect, Unfinished, Vm};
+use pathway_engine::vm::{Effect, Mismatch, Unfinished, Vm};
 
 use super::facts::Known;
 use super::{Broken, broken};
@@ -43,7 +43,7 @@ impl Fold {
                     Ok(()) => {
                         asked.extend(vm.in_flight().into_iter().map(|Unfinished { effect, .. }| effect))
                     }
-                    Err(why) => return mismatch(run, why.to_string()),
+                    Err(why) => return mismatch(run, &why),
                 }
             } else {
                 for event in &run.events {
@@ -72,7 +72,7 @@ impl Fold {
         let mut vm = vm(run);
         match vm.follow(events) {
             Ok(()) => Ok(vm.in_flight().into_iter().map(|unfinished| unfinished.effect).collect()),
-            Err(why) => mismatch(run, why.to_string()),
+            Err(why) => mismatch(run, &why),
         }
     }
 }
@@ -81,6 +81,6 @@ fn vm(run: &Known) -> Vm {
     Vm::new(plan(&run.digest))
 }
 
-fn mismatch<T>(run: &Known, why: String) -> Result<T, Broken> {
+fn mismatch<T>(run: &Known, why: &Mismatch) -> Result<T, Broken> {
     broken("a journal is what happened", format!("{}: {why}", run.public_id), [run.public_id.clone()])
 }

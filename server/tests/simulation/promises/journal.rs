@@ -40,11 +40,12 @@ pub(crate) fn finishes_each_step_once(facts: &Facts, change: &Append) -> Kept {
     for event in run.events.iter().cloned().chain(new) {
         match event.kind {
             Kind::Redriven { .. } => finished.clear(),
-            Kind::Performed(performed) if matches!(performed.outcome, Outcome::Answer(_)) => {
-                if !finished.insert(performed.instance.clone()) {
-                    let why = format!("`{}` of {} finished twice", performed.instance, run.public_id);
-                    return broken("a finished step does not run again", why, [run.public_id.clone()]);
-                }
+            Kind::Performed(performed)
+                if matches!(performed.outcome, Outcome::Answer(_))
+                    && !finished.insert(performed.instance.clone()) =>
+            {
+                let why = format!("`{}` of {} finished twice", performed.instance, run.public_id);
+                return broken("a finished step does not run again", why, [run.public_id.clone()]);
             }
             _ => {}
         }

@@ -108,10 +108,10 @@ impl Database {
         Ok(epoch)
     }
 
-    pub(crate) fn admit(&self, life: &Life, change: Admit) -> Result<Vec<Admission>, StoreError> {
+    pub(crate) fn admit(&self, life: &Life, change: &Admit) -> Result<Vec<Admission>, StoreError> {
         let mutated = mutated::admission(self, &self.world, change.clone());
         let answers = self.make(move |memory| memory.admit(mutated.clone()));
-        let Admit { topic, partition, from_offset, next_offset, .. } = &change;
+        let Admit { topic, partition, from_offset, next_offset, .. } = change;
         let what = format!("admits {topic}/{partition} {from_offset}..{next_offset}");
         let answers = self.noted(life, what, answers)?;
         for (run, answer) in change.runs.iter().zip(&answers) {
@@ -124,13 +124,13 @@ impl Database {
                 self.world.did(Operation::Tick);
             }
         }
-        self.world.expect(|promises| promises.admitted(&life.name, &change, &answers));
+        self.world.expect(|promises| promises.admitted(&life.name, change, &answers));
         self.look_at_topics();
-        self.tell(&subjects::of_admission(&change, self.outlet));
+        self.tell(&subjects::of_admission(change, self.outlet));
         Ok(answers)
     }
 
-    pub(crate) fn append(&self, life: &Life, change: Append) -> Result<Appended, StoreError> {
+    pub(crate) fn append(&self, life: &Life, change: &Append) -> Result<Appended, StoreError> {
         let public_id = self.world.promises().facts.run(change.run).map(|run| run.public_id.clone());
         let public_id = public_id.unwrap_or_default();
         let events: Vec<_> = change.events.iter().map(|event| event.kind).collect();
@@ -143,10 +143,10 @@ impl Database {
             let what = format!("run {public_id} calls {} {}", child.pathway, child.public_id);
             self.world.note(&life.name, what);
         }
-        let mut subjects = subjects::of_append(&change, &public_id, self.outlet);
-        let given_back = self.world.promises().claims.given_back(&change);
+        let mut subjects = subjects::of_append(change, &public_id, self.outlet);
+        let given_back = self.world.promises().claims.given_back(change);
         subjects.extend(given_back.into_iter().map(Subject::Claim));
-        self.world.expect(|promises| promises.appended(&life.name, &change, &appended));
+        self.world.expect(|promises| promises.appended(&life.name, change, &appended));
         self.look_at_topics();
         self.tell(&subjects);
         Ok(appended)

@@ -114,11 +114,11 @@ impl Store for Handle {
     }
 
     fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>> {
-        self.write(move |database, life| database.admit(life, change))
+        self.write(move |database, life| database.admit(life, &change))
     }
 
     fn append(&self, change: Append) -> Answer<'_, Appended> {
-        self.write(move |database, life| database.append(life, change))
+        self.write(move |database, life| database.append(life, &change))
     }
 
     fn append_stream(&self, run: RunId, rows: Vec<StreamRow>) -> Answer<'_, ()> {
