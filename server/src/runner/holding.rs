@@ -29,6 +29,8 @@ pub(super) struct Holding {
     tenure: Arc<Tenure>,
     /// Ends what is done for its runs.
     over: CancellationToken,
+    /// Said when its runs were taken up: each is in its lane.
+    taken_up: CancellationToken,
     /// Its runs that are under way.
     tasks: TaskTracker,
 }
@@ -83,6 +85,12 @@ impl Inner {
         !self.store.is_shared() || home.is_some_and(|home| self.holdings.borrow().contains_key(home))
     }
 
+    /// Whether the runs that belong there are this process's, and can be told something.
+    pub(super) fn can_tell(&self, home: Option<&Home>) -> bool {
+        let is_taken_up = |home| self.holding_of(home).is_some_and(|holding| holding.taken_up.is_cancelled());
+        !self.store.is_shared() || home.is_some_and(is_taken_up)
+    }
+
     fn holding_of(&self, home: &Home) -> Option<Arc<Holding>> {
         self.holdings.borrow().get(home).cloned()
     }
@@ -98,7 +106,12 @@ impl Inner {
             return Some(work(None).await);
         }
         let holding = self.holding_of(home?)?;
-        holding.work(work(Some(&holding))).await
+        let work = async {
+            // Else it could be in a lane before those that are there already.
+            self.stop.run_until_cancelled(holding.taken_up.cancelled()).await?;
+            Some(work(Some(&holding)).await)
+        };
+        holding.work(work).await?
     }
 
     /// Has the runs of a partition until it is taken away: takes up those that are there and admits
@@ -115,6 +128,8 @@ impl Inner {
             let holding = self.take_over(&home).await?;
             let working = async {
                 self.resume(Some(&holding)).await?;
+                holding.taken_up.cancel();
+                self.inbox.look_again();
                 if plans.is_empty() {
                     // Its records are for pathways that may come back.
                     partition.given_up().await;
@@ -150,10 +165,10 @@ impl Inner {
         let holding = Arc::new(Holding {
             tenure: Arc::new(Tenure { home: home.clone(), epoch }),
             over: CancellationToken::new(),
+            taken_up: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
         self.holdings.send_modify(|holdings| drop(holdings.insert(home.clone(), holding.clone())));
-        self.inbox.look_again();
         Ok(holding)
     }
 

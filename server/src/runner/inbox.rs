@@ -163,7 +163,7 @@ impl Inner {
             after = last.id;
             let mut useless = Vec::new();
             for message in page {
-                if !self.is_ours(message.home.as_ref()) || self.inbox.state().given.contains_key(&message.id)
+                if !self.can_tell(message.home.as_ref()) || self.inbox.state().given.contains_key(&message.id)
                 {
                     continue;
                 }

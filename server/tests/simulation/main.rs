@@ -6,8 +6,6 @@
 //!
 //! `PATHWAY_SEED=7 cargo test -p pathway-server --test simulation one_seed -- --nocapture`
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::needless_pass_by_value, reason = "what is simulated takes what the real one takes")]
-#![expect(clippy::collapsible_match, reason = "the condition changes what is known")]
 
 mod bus;
 mod happening;
