@@ -26,6 +26,7 @@ fn duration() -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes of real faults: run by hand, with `--ignored`"]
 async fn kill_loop_on_postgres() {
     let Some(postgres) = Postgres::own().await else { return };
     let Some(kafka) = Kafka::own().await else { return };
@@ -33,6 +34,7 @@ async fn kill_loop_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes of real faults: run by hand, with `--ignored`"]
 async fn kill_loop_on_sqlite() {
     let Some(kafka) = Kafka::own().await else { return };
     survive(Shop::with_sqlite(kafka).await).await;

@@ -30,6 +30,7 @@ fn orders_of(calls: &[Call], process: &str) -> BTreeSet<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes of real faults: run by hand, with `--ignored`"]
 async fn a_worker_that_stood_still_disturbs_nobody() {
     let Some(postgres) = Postgres::own().await else { return };
     let Some(kafka) = Kafka::own().await else { return };

@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const CANNOT_GO_ON: Option<i32> = Some(70);
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes of real faults: run by hand, with `--ignored`"]
 async fn the_store_goes_away_and_comes_back() {
     let Some(postgres) = Postgres::own().await else { return };
     let Some(kafka) = Kafka::own().await else { return };
@@ -64,6 +65,7 @@ async fn the_store_goes_away_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes of real faults: run by hand, with `--ignored`"]
 async fn a_store_that_stays_away_ends_workers_and_the_next_go_on() {
     let Some(postgres) = Postgres::own().await else { return };
     let Some(kafka) = Kafka::own().await else { return };

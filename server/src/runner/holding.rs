@@ -6,7 +6,7 @@
 //! it then, it takes them over again: the bus knows whose they are, the other one did not.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use pathway_engine::compile::Plan;
@@ -123,6 +123,9 @@ impl Inner {
         room: &Arc<Semaphore>,
     ) -> Result<(), BusError> {
         let home = Home::new(partition.topic(), partition.number());
+        // A partition that was taken away and given back at once is let go first.
+        let place = self.place(&home);
+        let _alone = place.lock().await;
         let mut pause = AGAIN;
         loop {
             let holding = self.take_over(&home).await?;
@@ -157,6 +160,12 @@ impl Inner {
             }
             pause = (pause * 2).min(LONGEST);
         }
+    }
+
+    /// Where one task at a time has the runs of a partition.
+    fn place(&self, home: &Home) -> Arc<tokio::sync::Mutex<()>> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.entry(home.clone()).or_default().clone()
     }
 
     async fn take_over(&self, home: &Home) -> Result<Arc<Holding>, StoreError> {

@@ -183,6 +183,8 @@ struct Inner {
     strained: Arc<Notify>,
     /// The partitions whose runs are ours, in a store that others share.
     holdings: watch::Sender<Holdings>,
+    /// One for each partition that this process has had; no more than there are.
+    places: Mutex<HashMap<Home, Arc<tokio::sync::Mutex<()>>>>,
     inbox: Inbox,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
@@ -278,6 +280,7 @@ impl Runner {
             lanes: Lanes::default(),
             room: Arc::new(Semaphore::new(redrive::ROOM)),
             holdings: watch::Sender::default(),
+            places: Mutex::default(),
             inbox: Inbox::default(),
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
