@@ -1,7 +1,5 @@
 //! Members of a group that come and go.
 
-use std::sync::Arc;
-
 use pathway_engine::project::{Kafka, Resolved};
 use pathway_server::bus::*;
 use tokio::sync::watch;
