@@ -206,6 +206,12 @@ impl Plan {
         steps.filter(|step| step.verb == "call").filter_map(|step| step.action.target())
     }
 
+    /// Whether runs may pass something on to whoever listens to them before they end.
+    #[must_use]
+    pub fn emits(&self) -> bool {
+        self.blocks.iter().flat_map(|block| &block.steps).any(|step| step.action.emits())
+    }
+
     /// The services that every run calls, and fails without: those of steps that nothing leaves
     /// out, in a pathway that does not handle its failure.
     pub fn required_services(&self) -> impl Iterator<Item = &str> {

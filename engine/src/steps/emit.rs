@@ -37,4 +37,8 @@ impl Action for Emit {
     fn kind(&self) -> Kind {
         Kind::Effect
     }
+
+    fn emits(&self) -> bool {
+        true
+    }
 }

@@ -123,6 +123,11 @@ pub trait Action: Debug + Send + Sync {
         false
     }
 
+    /// Whether it may pass something on to whoever listens to the run.
+    fn emits(&self) -> bool {
+        false
+    }
+
     /// Whether it ends its block, so that it waits for all before it and all after waits for it.
     fn is_guard(&self) -> bool {
         matches!(self.kind(), Kind::Guard)

@@ -13,6 +13,7 @@ use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Unfinished, 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::asleep::Rest;
 use super::change::{Change, GATHER};
 use super::inbox::Order;
 use super::slots::{RunSlots, Share};
@@ -69,20 +70,22 @@ impl Inner {
     pub(super) async fn drive(
         self: Arc<Self>,
         run: Admitted,
+        vm: Option<Result<Vm, String>>,
         (mailbox, messages): (mpsc::Sender<Message>, mpsc::Receiver<Message>),
     ) {
         let holding = run.holding.clone();
         let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
         let finished = run.finished.clone().zip(run.source.as_ref().map(|(_, _, offset)| *offset));
-        let parked = match Actor::new(self.clone(), run, mailbox.clone()) {
-            Ok(actor) => actor.work(messages).await,
+        let vm = vm.unwrap_or_else(|| Ok(self.new_vm(&run)));
+        let left = match vm {
+            Ok(vm) => Actor::new(self.clone(), run, vm, mailbox.clone()).work(messages).await,
             Err(reason) => {
                 tracing::error!(run = public_id, reason, "journal_mismatch: the run is left as it is");
-                Ok(true)
+                Ok(Left::Parked)
             }
         };
         self.forget_actor(&public_id, &mailbox);
-        match parked {
+        match left {
             Err(StoreError::Conflict(Conflict::Fenced { .. })) => {
                 if let Some(holding) = holding {
                     holding.lose();
@@ -93,7 +96,8 @@ impl Inner {
                 tracing::error!(run = public_id, %error, "left as it is: its journal could not be written");
             }
             Err(error) => self.fatal(&error.to_string()),
-            Ok(true) if plan.door.park_holds && plan.has_journal() => {}
+            Ok(Left::Asleep) => {}
+            Ok(Left::Parked) if plan.door.park_holds && plan.has_journal() => {}
             Ok(_) => {
                 if let Some((finished, offset)) = finished {
                     // Nobody waits for it where the partition was given up.
@@ -107,26 +111,48 @@ impl Inner {
     }
 }
 
-impl Actor {
-    fn new(inner: Arc<Inner>, run: Admitted, mailbox: mpsc::Sender<Message>) -> Result<Box<Self>, String> {
-        let plan = run.plan.clone();
-        let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
-        let limits = [Limit::Server, Limit::Pathway(plan.name.clone())];
-        let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label));
-        let token = started(&run.events).and_then(|started| {
-            let sealed = inner.open(started.sealed.as_deref()?, &plan, &run.public_id).ok()?;
-            sealed.token.map(Secret::new).map(Arc::new)
-        });
-        let vm = Vm::new(plan);
-        let mut vm = if inner.observers.receiver_count() > 0 { vm.traced() } else { vm };
-        if run.taken_up {
-            vm.follow(&run.events).map_err(|why| why.to_string())?;
-        }
+/// How a run was left.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Left {
+    /// It is over.
+    Over,
+    /// It is parked.
+    Parked,
+    /// It sleeps.
+    Asleep,
+}
+
+impl Inner {
+    /// As that of a run that has not begun.
+    fn new_vm(&self, run: &Admitted) -> Vm {
+        let vm = Vm::new(run.plan.clone());
+        if self.observers.receiver_count() > 0 { vm.traced() } else { vm }
+    }
+
+    /// What the journal of a run leads to.
+    pub(super) fn replayed(&self, run: &Admitted) -> Result<Vm, String> {
+        let mut vm = self.new_vm(run);
+        vm.follow(&run.events).map_err(|why| why.to_string())?;
         if run.events.len() > 1 {
             // It was observed when it happened.
             drop(vm.take_trace());
         }
-        Ok(Box::new(Self {
+        Ok(vm)
+    }
+}
+
+impl Actor {
+    fn new(inner: Arc<Inner>, run: Admitted, vm: Vm, mailbox: mpsc::Sender<Message>) -> Box<Self> {
+        let plan = run.plan.clone();
+        let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
+        let limits = [Limit::Server, Limit::Pathway(plan.name.clone())];
+        let used = run.woken.as_ref().map(|woken| woken.used).unwrap_or_default();
+        let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label, used));
+        let token = started(&run.events).and_then(|started| {
+            let sealed = inner.open(started.sealed.as_deref()?, &plan, &run.public_id).ok()?;
+            sealed.token.map(Secret::new).map(Arc::new)
+        });
+        Box::new(Self {
             seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
             rows: 0,
             inner,
@@ -142,23 +168,35 @@ impl Actor {
             heard: BTreeSet::new(),
             cut_off: BTreeSet::new(),
             change: Change::default(),
-        }))
+        })
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
         &self.run.plan
     }
 
-    /// Runs to the end; tells whether the run was parked. What it does between two waits is boxed, so
-    /// that a run that waits takes little room.
-    async fn work(mut self: Box<Self>, mut messages: mpsc::Receiver<Message>) -> Result<bool, StoreError> {
+    /// Runs to the end, or until it may sleep. What it does between two waits is boxed, so that a run
+    /// that waits takes little room.
+    async fn work(mut self: Box<Self>, mut messages: mpsc::Receiver<Message>) -> Result<Left, StoreError> {
         let mut over = Box::pin(self.start()).await?;
         loop {
-            if let Some(parked) = over {
-                return Ok(parked);
+            if let Some(left) = over {
+                return Ok(left);
             }
+            let next = match self.rest() {
+                None => self.next(&mut messages).await,
+                Some(rest) => {
+                    let awake = Rest::after(self.seq);
+                    let Ok(next) = tokio::time::timeout(awake, self.next(&mut messages)).await else {
+                        Box::pin(self.commit()).await?;
+                        self.inner.fall_asleep(&self.run, rest, messages);
+                        return Ok(Left::Asleep);
+                    };
+                    next
+                }
+            };
             // None: timers came due, or what was emitted has waited long enough.
-            let mut batch = Vec::from_iter(self.next(&mut messages).await);
+            let mut batch = Vec::from_iter(next);
             while let Ok(message) = messages.try_recv() {
                 batch.push(message);
             }
@@ -166,10 +204,18 @@ impl Actor {
         }
     }
 
-    /// Begins, or goes on where it was; tells whether the run was parked, if it is over.
-    async fn start(&mut self) -> Result<Option<bool>, StoreError> {
+    /// Whether it may sleep: nothing is under way for it.
+    fn rest(&self) -> Option<Rest> {
+        let is_quiet = self.running.is_empty() && self.called.is_empty() && self.vm.is_suspended();
+        let may_sleep = is_quiet && self.plan().has_journal() && self.inner.may_sleep();
+        may_sleep.then(|| Rest::of(&self.vm, self.inner.clock.now(), self.slots.used().0)).flatten()
+    }
+
+    /// Begins, or goes on where it was; tells how the run was left, if it is over.
+    async fn start(&mut self) -> Result<Option<Left>, StoreError> {
         let share = self.slots.hold().await;
         self.run.queued = None;
+        let was_asleep = self.run.woken.take().is_some();
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
@@ -180,7 +226,7 @@ impl Actor {
             self.commit_with(Some(status)).await?;
         }
         let is_taken_up = self.run.taken_up;
-        let mut effects = if is_taken_up { self.again().await? } else { self.first() };
+        let mut effects = if is_taken_up { self.again(was_asleep).await? } else { self.first() };
         // From here on only how it started is asked for.
         self.run.events.truncate(1);
         self.run.events.shrink_to_fit();
@@ -196,7 +242,7 @@ impl Actor {
     }
 
     /// Tells the VM what came, commits it and begins what follows.
-    async fn turn(&mut self, messages: Vec<Message>) -> Result<Option<bool>, StoreError> {
+    async fn turn(&mut self, messages: Vec<Message>) -> Result<Option<Left>, StoreError> {
         let share = self.slots.hold().await;
         let mut effects = Vec::new();
         for message in messages {
@@ -293,9 +339,12 @@ impl Actor {
         }
     }
 
-    /// After a restart: what is still to be performed.
-    async fn again(&mut self) -> Result<Vec<Effect>, StoreError> {
-        let rows = self.inner.store.stream(self.run.id, None, u32::MAX).await?;
+    /// After a restart, or after it slept: what is still to be performed.
+    async fn again(&mut self, was_asleep: bool) -> Result<Vec<Effect>, StoreError> {
+        let rows = match self.plan().emits() {
+            true => self.inner.store.stream(self.run.id, None, u32::MAX).await?,
+            false => Vec::new(),
+        };
         self.rows = rows.last().map_or(0, |row| row.seq + 1);
         let emitted = rows.iter().filter_map(|row| serde_json::from_slice::<Piece>(&row.value).ok());
         for Piece { step, attempt, said } in emitted {
@@ -310,7 +359,7 @@ impl Actor {
         }
         self.observe_trace();
         let mut effects = Vec::new();
-        if self.run.events.len() == 1 && rows.is_empty() {
+        if self.run.events.len() == 1 && rows.is_empty() && !was_asleep {
             self.give_up(&mut effects);
         }
         self.go_on_with(self.vm.in_flight(), &mut effects);
@@ -352,13 +401,13 @@ impl Actor {
         Some((performed, message))
     }
 
-    /// Commits what happened, then begins what follows from it; tells whether the run was parked,
-    /// if it is over.
+    /// Commits what happened, then begins what follows from it; tells how the run was left, if it
+    /// is over.
     async fn follow(
         &mut self,
         mut effects: Vec<Effect>,
         share: &Arc<Share>,
-    ) -> Result<Option<bool>, StoreError> {
+    ) -> Result<Option<Left>, StoreError> {
         loop {
             self.releases(&mut effects);
             if self.vm.outcome().is_some() {

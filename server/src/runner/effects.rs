@@ -55,7 +55,7 @@ impl Actor {
             task.abort();
         }
         let Some(child) = self.called.remove(instance) else { return };
-        self.inner.tell(&child, Message::Cancel(Box::new(orphans::reason()))).await;
+        self.inner.dismiss(&child, orphans::reason()).await;
     }
 
     /// Records what a step publishes or emits; the answer is known at once.
@@ -207,7 +207,7 @@ impl Actor {
 
     async fn begin_child(&self, public_id: &str) -> Result<(), StoreError> {
         let Some(run) = self.inner.store.run(public_id).await? else { return Ok(()) };
-        if run.status != Status::Ready || self.inner.actors().contains_key(public_id) {
+        if run.status != Status::Ready || self.inner.is_under_way(public_id) {
             return Ok(());
         }
         if let Some(mut child) = self.inner.read_back(run).await? {

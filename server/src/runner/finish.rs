@@ -5,15 +5,15 @@ use pathway_engine::Value;
 use pathway_engine::vm::Failure;
 
 use super::Observed;
-use super::actor::Actor;
+use super::actor::{Actor, Left};
 use super::ending::Ending;
 use crate::store::{Record, Status, StatusChange, StoreError};
 
 impl Actor {
-    /// Makes the outcome durable; tells whether the run was parked.
-    pub(super) async fn finish(&mut self) -> Result<bool, StoreError> {
+    /// Makes the outcome durable; tells how the run was left.
+    pub(super) async fn finish(&mut self) -> Result<Left, StoreError> {
         self.tasks.abort_all();
-        let Some(outcome) = self.vm.outcome().cloned() else { return Ok(false) };
+        let Some(outcome) = self.vm.outcome().cloned() else { return Ok(Left::Over) };
         let ending = Ending { run: &self.run, outcome: &outcome };
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();
@@ -32,7 +32,7 @@ impl Actor {
         Ending { run: &self.run, outcome: &outcome }.log(status);
         let (run, parked) = (self.run.public_id.clone(), status == Status::Parked);
         self.inner.observe(|| Observed::Ended { run, outcome, parked });
-        Ok(parked)
+        Ok(if parked { Left::Parked } else { Left::Over })
     }
 
     /// A copy of the record that started the run, on its topic's dead-letter topic.

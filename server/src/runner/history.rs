@@ -47,6 +47,7 @@ pub fn history(
         called_off: None,
         waits: false,
         taken_up: true,
+        woken: None,
         correlation: run.to_owned(),
         from_http: false,
         source: None,

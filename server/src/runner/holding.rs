@@ -188,6 +188,7 @@ impl Inner {
         holding.tasks.close();
         holding.tasks.wait().await;
         self.lanes.forget(holding.home());
+        self.asleep.forget(holding.home());
     }
 
     /// Lets the runs end that are under way, when no more are to begin.

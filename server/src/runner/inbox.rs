@@ -50,6 +50,17 @@ struct State {
     wanted: HashSet<RunId>,
 }
 
+/// Whether a run was given a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    /// It was.
+    Now,
+    /// It has not begun, is woken first, or has no room.
+    Later,
+    /// It is over.
+    Never,
+}
+
 impl Inbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -104,7 +115,7 @@ impl Runner {
             return self.inner.order(&known, Status::Ready, &Order::Cancel(reason)).await;
         }
         // A run without a journal.
-        Ok(self.inner.tell(run, Message::Cancel(Box::new(reason))).await)
+        Ok(self.inner.dismiss(run, reason).await)
     }
 
     /// Sends a signal to a run, wherever it is worked on; false where it is over or parked. Ready when
@@ -157,24 +168,26 @@ impl Inner {
     async fn deliver_all(self: &Arc<Self>) -> Result<(), StoreError> {
         self.inbox.catch_up();
         let mut after = 0;
+        // Runs that were not given something: what comes after it for them waits too.
+        let mut behind: HashSet<RunId> = HashSet::new();
         loop {
             let page = self.store.inbox(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
             let mut useless = Vec::new();
             for message in page {
-                if !self.can_tell(message.home.as_ref()) || self.inbox.state().given.contains_key(&message.id)
-                {
+                let is_given = self.inbox.state().given.contains_key(&message.id);
+                if !self.can_tell(message.home.as_ref()) || is_given || behind.contains(&message.run) {
                     continue;
                 }
                 let useful = match serde_json::from_slice(&message.payload) {
-                    Ok(Order::Cancel(reason)) => {
-                        let told = Message::Told { id: message.id, order: Box::new(Order::Cancel(reason)) };
-                        self.give(message.run, &message.public_id, message.id, told).await?
-                    }
-                    Ok(Order::Signal(signal)) => {
-                        let told = Message::Told { id: message.id, order: Box::new(Order::Signal(signal)) };
-                        self.give(message.run, &message.public_id, message.id, told).await?
+                    Ok(order @ (Order::Cancel(_) | Order::Signal(_))) => {
+                        let told = Message::Told { id: message.id, order: Box::new(order) };
+                        let given = self.give(message.run, &message.public_id, message.id, told).await?;
+                        if given == Given::Later {
+                            behind.insert(message.run);
+                        }
+                        given != Given::Never
                     }
                     Ok(order) => !self.carry_out(&message.public_id, &order).await?,
                     Err(error) => {
@@ -192,14 +205,14 @@ impl Inner {
         }
     }
 
-    /// Gives a message to its run, now or when the run begins; false where it never will.
+    /// Gives a message to its run, if that can be told something now.
     async fn give(
         self: &Arc<Self>,
         run: RunId,
         public_id: &str,
         id: i64,
         message: Message,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Given, StoreError> {
         // Said before it is looked at, so that a run that begins meanwhile asks.
         self.inbox.state().wanted.insert(run);
         let actor = self.actors().get(public_id).cloned();
@@ -209,6 +222,7 @@ impl Inner {
                     let mut state = self.inbox.state();
                     state.wanted.remove(&run);
                     state.given.insert(id, run);
+                    return Ok(Given::Now);
                 }
                 Err(mpsc::error::TrySendError::Full(_)) => {
                     let inner = self.clone();
@@ -220,13 +234,17 @@ impl Inner {
                 }
                 Err(mpsc::error::TrySendError::Closed(_)) => {}
             }
-            return Ok(true);
+            return Ok(Given::Later);
+        }
+        if self.asleep.call(public_id, None) {
+            return Ok(Given::Later);
         }
         let waits = self.store.run(public_id).await?.is_some_and(|run| run.status == Status::Ready);
-        if !waits {
-            self.inbox.state().wanted.remove(&run);
+        if waits {
+            return Ok(Given::Later);
         }
-        Ok(waits)
+        self.inbox.state().wanted.remove(&run);
+        Ok(Given::Never)
     }
 
     /// Does what is asked of a parked run; false where that is left to whoever has it now.

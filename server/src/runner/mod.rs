@@ -7,9 +7,11 @@
 mod actor;
 mod admission;
 mod arrival;
+mod asleep;
 mod at_once;
 mod change;
 mod claims;
+mod earlier;
 mod effects;
 mod ending;
 mod finish;
@@ -52,6 +54,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::actor::{MAILBOX, Message};
+use self::asleep::{Asleep, Woken};
+use self::earlier::Earlier;
 pub use self::history::history;
 use self::holding::{Holding, Holdings};
 use self::inbox::Inbox;
@@ -176,6 +180,7 @@ struct Inner {
     slots: Slots,
     upstreams: Upstreams,
     lanes: Lanes,
+    earlier: Earlier,
     /// For runs that are redriven.
     room: Arc<Semaphore>,
     queue: Queue,
@@ -186,6 +191,7 @@ struct Inner {
     /// One for each partition that this process has had; no more than there are.
     places: Mutex<HashMap<Home, Arc<tokio::sync::Mutex<()>>>>,
     inbox: Inbox,
+    asleep: Asleep,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
@@ -228,6 +234,8 @@ struct Admitted {
     /// Whether it was read back, and so may have begun already, even if its journal does not say so:
     /// what it streams is beside that.
     taken_up: bool,
+    /// Whether it was asleep.
+    woken: Option<Woken>,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among those that wait to begin.
@@ -278,10 +286,12 @@ impl Runner {
             slots,
             upstreams,
             lanes: Lanes::default(),
+            earlier: Earlier::default(),
             room: Arc::new(Semaphore::new(redrive::ROOM)),
             holdings: watch::Sender::default(),
             places: Mutex::default(),
             inbox: Inbox::default(),
+            asleep: Asleep::default(),
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),
@@ -297,6 +307,7 @@ impl Runner {
             inner.resume(None).await.map_err(|error| error.to_string())?;
         }
         inner.tasks.spawn(inner.clone().deliver());
+        inner.tasks.spawn(inner.clone().wake());
         Ok(Self { inner })
     }
 
@@ -332,10 +343,16 @@ impl Runner {
         self.inner.queue.len(pathway)
     }
 
-    /// Runs under way.
+    /// Runs under way, without those that sleep.
     #[must_use]
     pub fn active(&self) -> usize {
         self.inner.actors().len()
+    }
+
+    /// Runs that wait for nothing but a signal or a time that is not near.
+    #[must_use]
+    pub fn asleep(&self) -> usize {
+        self.inner.asleep.len()
     }
 
     /// How busy it is.
@@ -437,18 +454,27 @@ impl Inner {
         }
     }
 
-    fn begin(self: &Arc<Self>, run: Admitted) {
+    fn begin(self: &Arc<Self>, mut run: Admitted) {
         if self.stop.is_cancelled() {
+            return;
+        }
+        let vm = run.taken_up.then(|| self.replayed(&run));
+        if let Some(rest) = vm.as_ref().and_then(|vm| self.rests(&run, vm.as_ref().ok()?)) {
+            self.asleep.lay(&run, rest);
+            self.inbox.look_at(run.id);
             return;
         }
         // It can be told something from here on, and be called off by whoever called it.
         let (mailbox, messages) = mpsc::channel(MAILBOX);
         self.actors().insert(run.public_id.clone(), mailbox.clone());
+        if run.woken.is_some() {
+            run.called_off = self.asleep.leave(&run.public_id);
+        }
         self.inbox.look_at(run.id);
         let inner = self.clone();
         self.tasks.spawn(async move {
             let (id, public_id, holding) = (run.id, run.public_id.clone(), run.holding.clone());
-            let driving = Box::pin(inner.clone().drive(run, (mailbox.clone(), messages)));
+            let driving = Box::pin(inner.clone().drive(run, vm, (mailbox.clone(), messages)));
             let driving = async {
                 match &holding {
                     Some(holding) => drop(holding.work(driving).await),
@@ -463,14 +489,6 @@ impl Inner {
             inner.forget_actor(&public_id, &mailbox);
             inner.inbox.look_at(id);
         });
-    }
-
-    async fn tell(&self, run: &str, message: Message) -> bool {
-        let actor = self.actors().get(run).cloned();
-        match actor {
-            Some(actor) => actor.send(message).await.is_ok(),
-            None => false,
-        }
     }
 
     /// A run is under way no more, unless it has begun again meanwhile.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pathway_engine::vm::{Class, Effect, Failure};
 
 use super::Inner;
-use super::actor::{Actor, Message};
+use super::actor::Actor;
 use super::effects::child_id;
 use super::holding::Holding;
 use crate::store::{Run, RunId, Status, StoreError};
@@ -40,7 +40,7 @@ impl Inner {
         run: Run,
         holding: Option<&Arc<Holding>>,
     ) -> Result<(), StoreError> {
-        if self.tell(&run.public_id, Message::Cancel(Box::new(reason()))).await {
+        if self.dismiss(&run.public_id, reason()).await {
             return Ok(());
         }
         if let Some(mut child) = self.read_back(run).await? {
@@ -74,7 +74,7 @@ impl Actor {
     /// It is over: nobody waits any more for what it called.
     pub(super) async fn leave_called(&mut self) {
         for child in std::mem::take(&mut self.called).into_values() {
-            self.inner.tell(&child, Message::Cancel(Box::new(reason()))).await;
+            self.inner.dismiss(&child, reason()).await;
         }
     }
 }

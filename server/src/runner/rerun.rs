@@ -163,6 +163,7 @@ impl Inner {
             called_off: None,
             waits: false,
             taken_up: false,
+            woken: None,
             correlation: id,
             from_http: started.caller.is_some(),
             source: None,

@@ -12,60 +12,106 @@ use super::holding::Holding;
 use super::lanes::Lane;
 use super::{Admitted, Inner};
 use crate::definition::Definition;
-use crate::store::{News, Run, RunId, Status, Store, StoreError, Watch};
+use crate::store::{Event as Stored, News, Run, RunId, Status, Store, StoreError, Watch};
 use crate::trace::TraceContext;
 
 /// Runs read at once.
 const PAGE: u32 = 500;
 
+/// Runs that are not finished, with the journals of those that may go on by themselves.
+type Page = Vec<(Run, Option<Vec<Stored>>)>;
+
+/// What is known while runs are taken up.
+struct TakingUp<'a> {
+    holding: Option<&'a Arc<Holding>>,
+    /// Where those stand that may have called others; they were admitted before them.
+    callers: HashMap<RunId, Status>,
+    /// Those to be taken up after all others.
+    last: Page,
+    /// How many were taken up.
+    count: usize,
+}
+
 impl Inner {
     /// Lets every run that is not finished go on, of a partition or of all, in the order admitted.
     pub(super) async fn resume(self: &Arc<Self>, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
-        let mut after: Option<RunId> = None;
-        let mut count = 0_usize;
-        // Where those stand that have called others; they were admitted before them.
-        let mut callers: HashMap<RunId, Status> = HashMap::new();
-        let mut waiting = Vec::new();
-        loop {
-            let page = match holding {
-                None => self.store.unfinished(after, PAGE).await?,
-                Some(holding) => self.store.unfinished_of(holding.home(), after, PAGE).await?,
-            };
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            for run in page {
-                callers.insert(run.id, run.status);
-                let caller = run.parent.map(|caller| callers.get(&caller));
-                match run.status {
-                    // Begun by whoever called it, as part of taking that up.
-                    _ if caller == Some(Some(&Status::Ready)) => {}
-                    // Of one that is over.
-                    _ if caller == Some(None) => self.call_off(run, holding).await?,
-                    Status::Parked => self.keep_held(&run, holding),
-                    // Those that have not gone on yet after a redrive are behind all others in their
-                    // lane, which may have begun meanwhile.
-                    _ if run.wake_at.is_some() && !self.holds(&run.pathway) => waiting.push(run),
-                    _ => {
-                        count += 1;
-                        self.take_up(run, holding).await?;
-                    }
-                }
-            }
+        let mut taking_up = TakingUp { holding, callers: HashMap::new(), last: Vec::new(), count: 0 };
+        let mut page = self.page(None, holding).await?;
+        while let Some(last) = page.last().map(|(run, _)| run.id) {
+            // The next ones are read meanwhile.
+            let next = self.page(Some(last), holding);
+            let (next, taken_up) = tokio::join!(biased; next, self.take_up_all(page, &mut taking_up));
+            taken_up?;
+            page = next?;
         }
-        count += waiting.len();
-        for run in waiting {
-            self.take_up(run, holding).await?;
+        for (run, journal) in std::mem::take(&mut taking_up.last) {
+            self.take_up(run, journal, &mut taking_up).await?;
         }
-        if count > 0 {
-            tracing::info!(runs = count, "taken up where they were");
+        if taking_up.count > 0 {
+            tracing::info!(runs = taking_up.count, "taken up where they were");
         }
         Ok(())
     }
 
-    async fn take_up(self: &Arc<Self>, run: Run, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
+    async fn page(&self, after: Option<RunId>, holding: Option<&Arc<Holding>>) -> Result<Page, StoreError> {
+        let runs = match holding {
+            None => self.store.unfinished(after, PAGE).await?,
+            Some(holding) => self.store.unfinished_of(holding.home(), after, PAGE).await?,
+        };
+        let goes_on = |run: &Run| run.status == Status::Ready && run.parent.is_none();
+        let ids: Vec<RunId> = runs.iter().filter(|run| goes_on(run)).map(|run| run.id).collect();
+        let mut journals = Vec::with_capacity(ids.len());
+        while let Some(left) = ids.get(journals.len()..).filter(|left| !left.is_empty()) {
+            journals.append(&mut self.store.journals(left).await?);
+        }
+        let mut journals = journals.into_iter();
+        let with_journal = |run: Run| {
+            let journal = if goes_on(&run) { journals.next() } else { None };
+            (run, journal)
+        };
+        Ok(runs.into_iter().map(with_journal).collect())
+    }
+
+    async fn take_up_all(
+        self: &Arc<Self>,
+        page: Page,
+        taking_up: &mut TakingUp<'_>,
+    ) -> Result<(), StoreError> {
+        for (run, journal) in page {
+            taking_up.callers.insert(run.id, run.status);
+            let caller = run.parent.map(|caller| taking_up.callers.get(&caller));
+            match run.status {
+                // Begun by whoever called it, as part of taking that up.
+                _ if caller == Some(Some(&Status::Ready)) => {}
+                // Of one that is over.
+                _ if caller == Some(None) => self.call_off(run, taking_up.holding).await?,
+                Status::Parked => self.keep_held(&run, taking_up.holding),
+                // Those that have not gone on yet after a redrive are behind all others in their
+                // lane, which may have begun meanwhile.
+                _ if run.wake_at.is_some() && !self.holds(&run.pathway) => {
+                    taking_up.last.push((run, journal));
+                }
+                _ => self.take_up(run, journal, taking_up).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_up(
+        self: &Arc<Self>,
+        run: Run,
+        journal: Option<Vec<Stored>>,
+        taking_up: &mut TakingUp<'_>,
+    ) -> Result<(), StoreError> {
+        taking_up.count += 1;
         let is_called = run.parent.is_some();
-        let Some(mut admitted) = self.read_back(run).await? else { return Ok(()) };
-        if let Some(holding) = holding {
+        let read = match (self.pinned(&run).await?, journal) {
+            (None, _) => None,
+            (Some(plan), Some(journal)) => self.restore(run, plan, journal),
+            (Some(plan), None) => self.read(run, plan).await?,
+        };
+        let Some(mut admitted) = read else { return Ok(()) };
+        if let Some(holding) = taking_up.holding {
             admitted.belong_to(holding);
         }
         match is_called {
@@ -100,17 +146,23 @@ impl Inner {
 
     /// A run with its journal, as one of a plan.
     pub(super) async fn read(&self, run: Run, plan: Arc<Plan>) -> Result<Option<Admitted>, StoreError> {
-        let mut events = Vec::new();
-        for event in self.store.events(run.id).await? {
+        let journal = self.store.events(run.id).await?;
+        Ok(self.restore(run, plan, journal))
+    }
+
+    /// A run as one of a plan, from its journal.
+    fn restore(&self, run: Run, plan: Arc<Plan>, journal: Vec<Stored>) -> Option<Admitted> {
+        let mut events = Vec::with_capacity(journal.len());
+        for event in journal {
             match self.decode(&plan, &run.public_id, &event.payload) {
                 Ok(event) => events.push(event),
                 Err(error) => {
                     tracing::error!(run = run.public_id, seq = event.seq, %error, "left as it is: its journal cannot be read");
-                    return Ok(None);
+                    return None;
                 }
             }
         }
-        Ok(Some(Admitted {
+        Some(Admitted {
             id: run.id,
             lane: run.lane.map(|key| Lane { home: None, pathway: run.pathway, key }),
             holding: None,
@@ -122,6 +174,7 @@ impl Inner {
             called_off: None,
             waits: run.wake_at.is_some(),
             taken_up: true,
+            woken: None,
             silent: is_silent(&events),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
@@ -129,7 +182,7 @@ impl Inner {
             public_id: run.public_id,
             trace: started(&events).and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
             events,
-        }))
+        })
     }
 }
 
@@ -140,9 +193,16 @@ impl Inner {
         if let Some(plan) = current.filter(|plan| *plan.digest == *run.digest) {
             return Ok(Some(plan.clone()));
         }
+        let known = self.earlier.get(&run.pathway, &run.digest);
+        if known.is_some() {
+            return Ok(known);
+        }
         let text = self.store.definition(&run.digest).await?;
         let definition = text.and_then(|text| serde_json::from_str::<Definition>(&text).ok());
         let plan = definition.and_then(|kept| kept.plan(&run.pathway, &run.digest, &self.variables));
+        if let Some(plan) = &plan {
+            self.earlier.keep(&run.pathway, &run.digest, plan);
+        }
         if plan.is_none() {
             tracing::error!(
                 run = run.public_id,

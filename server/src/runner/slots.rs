@@ -117,11 +117,11 @@ pub struct Share {
 }
 
 impl RunSlots {
-    /// Of a run called `label`.
+    /// Of a run called `label`, which has held them for `before` already.
     #[must_use]
-    pub fn new(slots: Slots, limits: impl Into<Limits>, label: Arc<str>) -> Self {
-        let limits = limits.into();
-        Self { slots, limits, label, present: tokio::sync::Mutex::new(Weak::new()), used: Arc::default() }
+    pub fn new(slots: Slots, limits: impl Into<Limits>, label: Arc<str>, before: Duration) -> Self {
+        let (limits, used) = (limits.into(), Arc::new(Mutex::new(Used { before, since: None })));
+        Self { slots, limits, label, present: tokio::sync::Mutex::new(Weak::new()), used }
     }
 
     /// Takes a share; waits for the run's slots if it holds none.
@@ -189,7 +189,7 @@ mod tests {
     async fn a_run_counts_the_time_for_which_it_holds_its_slots() {
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(1));
-        let run = RunSlots::new(slots.clone(), server(), "run".into());
+        let run = RunSlots::new(slots.clone(), server(), "run".into(), Duration::ZERO);
         let (one, two) = (run.hold().await, run.hold().await);
         tokio::time::advance(Duration::from_secs(3)).await;
         drop(one);

@@ -103,7 +103,7 @@ impl Runner {
         if let Some(home) = run.home.clone().filter(|home| !self.inner.is_ours(Some(home))) {
             return Ok(vec![Waiting::Elsewhere(home)]);
         }
-        if !self.inner.actors().contains_key(&run.public_id) {
+        if !self.inner.is_under_way(&run.public_id) {
             return Ok(run.lane.clone().map(Waiting::Lane).into_iter().collect());
         }
         let label = format!("{} {}", run.pathway, run.public_id);

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Inner;
 use crate::seal::SealKeys;
 
+/// How an event begins that is sealed, and no other.
+const SEALED: &[u8] = br#"{"sealed":"#;
+
 /// An event that holds a secret, as the store has it.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
@@ -44,14 +47,13 @@ pub(super) fn decode(
     (pathway, run): (&str, &str),
     bytes: &[u8],
 ) -> Result<Event, String> {
-    match serde_json::from_slice::<Sealed>(bytes) {
-        Ok(Sealed { sealed }) => {
-            let keys = keys.ok_or("it is sealed, and the key is not here")?;
-            let plain = keys.open(&sealed, &["event", pathway, run]).map_err(|error| error.to_string())?;
-            Event::decode(plain.reveal().as_bytes()).map_err(|error| error.to_string())
-        }
-        Err(_) => Event::decode(bytes).map_err(|error| error.to_string()),
-    }
+    let sealed = bytes.starts_with(SEALED).then(|| serde_json::from_slice::<Sealed>(bytes).ok()).flatten();
+    let Some(Sealed { sealed }) = sealed else {
+        return Event::decode(bytes).map_err(|error| error.to_string());
+    };
+    let keys = keys.ok_or("it is sealed, and the key is not here")?;
+    let plain = keys.open(&sealed, &["event", pathway, run]).map_err(|error| error.to_string())?;
+    Event::decode(plain.reveal().as_bytes()).map_err(|error| error.to_string())
 }
 
 /// Whether the event holds an output that is secret, or an input with a `writeOnly` property.

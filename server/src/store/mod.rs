@@ -124,6 +124,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// A run's journal, from its `started` event (0) on.
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>>;
 
+    /// The journals of the first of these runs, in order: of as many as can be read together, and of
+    /// one at least.
+    fn journals(&self, runs: &[RunId]) -> Answer<'_, Vec<Vec<Event>>> {
+        let first = runs.first().copied();
+        Box::pin(async move {
+            match first {
+                Some(run) => Ok(vec![self.events(run).await?]),
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
     /// The run with this public id.
     fn run(&self, public_id: &str) -> Answer<'_, Option<Run>>;
 

@@ -139,6 +139,10 @@ impl Action for Http {
     fn service(&self) -> Option<&str> {
         Some(&self.service.value)
     }
+
+    fn emits(&self) -> bool {
+        self.emit
+    }
 }
 
 impl Http {

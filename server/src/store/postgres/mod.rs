@@ -216,6 +216,10 @@ impl Store for PostgresStore {
         self.read(runs::events(run))
     }
 
+    fn journals(&self, runs: &[RunId]) -> Answer<'_, Vec<Vec<Event>>> {
+        self.read(runs::journals(runs))
+    }
+
     fn run(&self, public_id: &str) -> Answer<'_, Option<Run>> {
         self.read(runs::by_public_id(public_id))
     }

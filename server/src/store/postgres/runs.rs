@@ -6,6 +6,9 @@ use super::decode::{self, text};
 use super::pool::{Select, all, given, one};
 use crate::store::{Counts, Event, Filter, Home, Message, Position, Run, RunId, Status, StreamRow};
 
+/// Runs whose journals are read together.
+const TOGETHER: usize = 64;
+
 macro_rules! select_run {
     ($rest:literal) => {
         concat!(
@@ -163,6 +166,37 @@ pub(super) fn events(run: RunId) -> Select<Vec<Event>> {
 
 fn event(row: &Row) -> Result<Event, Error> {
     Ok(Event { seq: decode::number(row, 0)?, kind: row.try_get(1)?, payload: row.try_get(2)? })
+}
+
+/// The journals of the first of these runs.
+pub(super) fn journals(runs: &[RunId]) -> Select<Vec<Vec<Event>>> {
+    let sql = "SELECT seq, kind, payload, place FROM (
+                   SELECT place, 0::bigint AS seq, CASE WHEN run.id IS NOT NULL THEN 'started' END AS kind,
+                          coalesce(started, (SELECT bytes FROM blob WHERE hash = started_blob)) AS payload
+                       FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (id, place)
+                       LEFT JOIN run ON run.id = asked.id
+                   UNION ALL
+                   SELECT place, seq, kind, coalesce(payload, (SELECT bytes FROM blob WHERE hash = payload_blob))
+                       FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (id, place)
+                       JOIN event ON event.run = asked.id
+               ) AS events ORDER BY place, seq";
+    let runs: Vec<i64> = runs.iter().take(TOGETHER).map(|run| run.0).collect();
+    Select { sql, given: given![runs], read: by_place }
+}
+
+/// The events of each place; a run that is not there has none.
+fn by_place(rows: &[Row]) -> Result<Vec<Vec<Event>>, Error> {
+    let (mut journals, mut last) = (Vec::new(), None);
+    for row in rows {
+        let place: i64 = row.try_get(3)?;
+        if last.replace(place) != Some(place) {
+            journals.push(Vec::new());
+        }
+        if let (Some(journal), Some(_)) = (journals.last_mut(), row.try_get::<_, Option<&str>>(1)?) {
+            journal.push(event(row)?);
+        }
+    }
+    Ok(journals)
 }
 
 pub(super) fn stream(run: RunId, after: Option<(u32, u32)>, limit: u32) -> Select<Vec<StreamRow>> {

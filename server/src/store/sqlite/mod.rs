@@ -237,6 +237,11 @@ impl Store for SqliteStore {
         self.read(move |connection| runs::events(connection, run))
     }
 
+    fn journals(&self, runs: &[RunId]) -> Answer<'_, Vec<Vec<Event>>> {
+        let runs = runs.to_vec();
+        self.read(move |connection| runs::journals(connection, &runs))
+    }
+
     fn run(&self, public_id: &str) -> Answer<'_, Option<Run>> {
         let public_id = public_id.to_owned();
         self.read(move |connection| runs::by_public_id(connection, &public_id))

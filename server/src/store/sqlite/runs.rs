@@ -4,6 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use crate::store::{Counts, Event, Filter, Home, Position, Run, RunId, Status, StreamRow};
 
+/// Bytes of journals that are read together, and of one more.
+const TOGETHER: usize = 4 << 20;
+
 macro_rules! select_run {
     ($rest:literal) => {
         concat!(
@@ -174,6 +177,20 @@ pub(super) fn events(connection: &Connection, run: RunId) -> rusqlite::Result<Ve
             Ok(Event { seq: row.get(0)?, kind: row.get(1)?, payload: row.get(2)? })
         })?
         .collect()
+}
+
+/// The journals of the first of these runs.
+pub(super) fn journals(connection: &Connection, runs: &[RunId]) -> rusqlite::Result<Vec<Vec<Event>>> {
+    let (mut journals, mut bytes) = (Vec::with_capacity(runs.len()), 0);
+    for run in runs {
+        let journal = events(connection, *run)?;
+        bytes += journal.iter().map(|event| event.payload.len()).sum::<usize>();
+        journals.push(journal);
+        if bytes > TOGETHER {
+            break;
+        }
+    }
+    Ok(journals)
 }
 
 pub(super) fn stream(

@@ -1,0 +1,301 @@
+//! Runs that wait for nothing but a signal, or a time that is not near: nothing of them is in memory
+//! but who they are. Whatever they wait for wakes them, or that they are called off: they are read
+//! back from the store then, as after a restart.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pathway_engine::vm::{Effect, Failure, Vm};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::actor::Message;
+use super::holding::Holding;
+use super::{Admitted, Inner};
+use crate::store::{Home, Status, StoreError};
+
+/// A time that is nearer than this is waited for awake.
+const NAP: Duration = Duration::from_secs(5);
+/// How long a run stays awake for each event of its journal: what it takes to read a long one back is
+/// worth waiting whether it is needed again.
+const AWAKE_PER_EVENT: Duration = Duration::from_millis(1);
+/// A journal of so many events is read back at once.
+const SHORT: u32 = 100;
+/// Runs that are read back at once, or wait for their slots after that.
+const ROOM: usize = 1_000;
+
+/// See above.
+#[derive(Debug)]
+pub(super) struct Asleep {
+    state: Mutex<State>,
+    /// Somebody is to be woken, or earlier than all others.
+    wake: Notify,
+    room: Arc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By public id.
+    sleepers: HashMap<Arc<str>, Sleeper>,
+    alarms: BTreeSet<(Timestamp, Arc<str>)>,
+    /// To be woken, in this order.
+    called: VecDeque<Arc<str>>,
+}
+
+/// A run that sleeps, or is being woken.
+#[derive(Debug)]
+pub(super) struct Sleeper {
+    rest: Rest,
+    holding: Option<Arc<Holding>>,
+    parent: Option<String>,
+    /// Why it is called off, if it was meanwhile.
+    called_off: Option<Failure>,
+    is_waking: bool,
+}
+
+/// What a run that may sleep has to say.
+#[derive(Debug)]
+pub(super) struct Rest {
+    /// When it wakes by itself.
+    alarm: Option<Timestamp>,
+    /// For how long it held its slots.
+    used: Duration,
+}
+
+/// That a run was asleep.
+#[derive(Debug)]
+pub(super) struct Woken {
+    /// For how long it had held its slots before.
+    pub(super) used: Duration,
+    /// Its place among those that are being woken.
+    _room: OwnedSemaphorePermit,
+}
+
+impl Rest {
+    /// Of a run in this state; none if it waits for anything else, or not for long.
+    pub(super) fn of(vm: &Vm, now: Timestamp, used: Duration) -> Option<Self> {
+        if !vm.is_suspended() || vm.outcome().is_some() {
+            return None;
+        }
+        let (mut waits, mut alarm) = (false, None::<Timestamp>);
+        for unfinished in vm.in_flight() {
+            match unfinished.effect {
+                Effect::Await { .. } => {}
+                Effect::Timer { at, .. } => alarm = Some(alarm.map_or(at, |alarm| alarm.min(at))),
+                _ => return None,
+            }
+            waits = true;
+        }
+        let is_far = |at: &Timestamp| Duration::try_from(at.duration_since(now)).is_ok_and(|wait| wait >= NAP);
+        (waits && alarm.as_ref().is_none_or(is_far)).then_some(Self { alarm, used })
+    }
+
+    /// How long a run with so many events stays awake before.
+    pub(super) fn after(events: u32) -> Duration {
+        if events <= SHORT { Duration::ZERO } else { AWAKE_PER_EVENT * events }
+    }
+}
+
+impl Default for Asleep {
+    fn default() -> Self {
+        Self { state: Mutex::default(), wake: Notify::new(), room: Arc::new(Semaphore::new(ROOM)) }
+    }
+}
+
+impl Asleep {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many sleep.
+    pub(super) fn len(&self) -> usize {
+        self.state().sleepers.len()
+    }
+
+    pub(super) fn contains(&self, run: &str) -> bool {
+        self.state().sleepers.contains_key(run)
+    }
+
+    /// A run sleeps from now on.
+    pub(super) fn lay(&self, run: &Admitted, rest: Rest) {
+        let id: Arc<str> = run.public_id.as_str().into();
+        let mut state = self.state();
+        if let Some(at) = rest.alarm {
+            let is_first = state.alarms.first().is_none_or(|(first, _)| at < *first);
+            state.alarms.insert((at, id.clone()));
+            if is_first {
+                self.wake.notify_one();
+            }
+        }
+        let (holding, parent) = (run.holding.clone(), run.parent.clone());
+        state.sleepers.insert(id, Sleeper { rest, holding, parent, called_off: None, is_waking: false });
+    }
+
+    /// Wakes a run, for `reason` if it is called off; false where it does not sleep.
+    pub(super) fn call(&self, run: &str, reason: Option<Failure>) -> bool {
+        let mut state = self.state();
+        let State { sleepers, called, .. } = &mut *state;
+        let Some(id) = sleepers.get_key_value(run).map(|(id, _)| id.clone()) else { return false };
+        let Some(sleeper) = sleepers.get_mut(run) else { return false };
+        if sleeper.called_off.is_none() {
+            sleeper.called_off = reason;
+        }
+        if !std::mem::replace(&mut sleeper.is_waking, true) {
+            called.push_back(id);
+            self.wake.notify_one();
+        }
+        true
+    }
+
+    /// A run is awake, or never will be; tells why it is called off, if it is.
+    pub(super) fn leave(&self, run: &str) -> Option<Failure> {
+        self.state().leave(run)?.called_off
+    }
+
+    /// Forgets the runs of a partition.
+    pub(super) fn forget(&self, home: &Home) {
+        let mut state = self.state();
+        let is_of = |sleeper: &Sleeper| sleeper.holding.as_ref().is_some_and(|holding| holding.home() == home);
+        let gone = state.sleepers.iter().filter(|(_, sleeper)| is_of(sleeper)).map(|(id, _)| id.clone());
+        for run in gone.collect::<Vec<_>>() {
+            state.leave(&run);
+        }
+    }
+
+    /// Who is to be woken now; else how long it takes until somebody is, if that is known.
+    fn next(&self, now: Timestamp) -> Result<Arc<str>, Option<Duration>> {
+        let mut state = self.state();
+        if let Some(run) = state.called.pop_front() {
+            return Ok(run);
+        }
+        let Some((at, run)) = state.alarms.first().cloned() else { return Err(None) };
+        if at > now {
+            return Err(Some(Duration::try_from(at.duration_since(now)).unwrap_or_default()));
+        }
+        state.alarms.pop_first();
+        if let Some(sleeper) = state.sleepers.get_mut(&run) {
+            sleeper.is_waking = true;
+        }
+        Ok(run)
+    }
+
+    /// What is known of a run that is to be woken.
+    fn waking(&self, run: &str) -> Option<(Duration, Option<Arc<Holding>>, Option<String>)> {
+        let state = self.state();
+        let sleeper = state.sleepers.get(run)?;
+        Some((sleeper.rest.used, sleeper.holding.clone(), sleeper.parent.clone()))
+    }
+}
+
+impl State {
+    fn leave(&mut self, run: &str) -> Option<Sleeper> {
+        let (id, sleeper) = self.sleepers.remove_entry(run)?;
+        if let Some(at) = sleeper.rest.alarm {
+            self.alarms.remove(&(at, id));
+        }
+        Some(sleeper)
+    }
+}
+
+impl Inner {
+    /// Whether runs may sleep. Who observes them is to miss nothing, and hear nothing twice.
+    pub(super) fn may_sleep(&self) -> bool {
+        self.observers.receiver_count() == 0
+    }
+
+    /// Whether a run is under way, or asleep.
+    pub(super) fn is_under_way(&self, run: &str) -> bool {
+        self.actors().contains_key(run) || self.asleep.contains(run)
+    }
+
+    /// Whether a run that is read back may go on sleeping.
+    pub(super) fn rests(&self, run: &Admitted, vm: &Vm) -> Option<Rest> {
+        let has_reason = run.woken.is_some() || run.called_off.is_some() || run.waits;
+        // Of one that has not begun it has to be seen first whether it still is to.
+        let has_begun = run.events.len() > 1 && !has_reason && self.may_sleep();
+        has_begun.then(|| Rest::of(vm, self.clock.now(), Duration::ZERO)).flatten()
+    }
+
+    /// A run falls asleep that was under way: what came meanwhile wakes it again.
+    pub(super) fn fall_asleep(&self, run: &Admitted, rest: Rest, mut messages: mpsc::Receiver<Message>) {
+        self.asleep.lay(run, rest);
+        // From here on nobody finds it awake.
+        self.actors().remove(&run.public_id);
+        messages.close();
+        while let Ok(message) = messages.try_recv() {
+            // What the store has for it is told again.
+            if let Message::Cancel(reason) = message {
+                self.asleep.call(&run.public_id, Some(*reason));
+            }
+        }
+    }
+
+    /// Wakes runs, until the runner stops.
+    pub(super) async fn wake(self: Arc<Self>) {
+        let waking = async {
+            loop {
+                match self.asleep.next(self.clock.now()) {
+                    Ok(run) => {
+                        // The semaphore is never closed.
+                        let Ok(room) = self.asleep.room.clone().acquire_owned().await else { return };
+                        let inner = self.clone();
+                        self.tasks.spawn(async move {
+                            let kill = inner.kill.clone();
+                            kill.run_until_cancelled(inner.rouse(run, room)).await;
+                        });
+                    }
+                    Err(None) => self.asleep.wake.notified().await,
+                    Err(Some(wait)) => {
+                        // Another may come that wakes before.
+                        drop(tokio::time::timeout(wait, self.asleep.wake.notified()).await);
+                    }
+                }
+            }
+        };
+        self.stop.run_until_cancelled(waking).await;
+    }
+
+    async fn rouse(self: Arc<Self>, run: Arc<str>, room: OwnedSemaphorePermit) {
+        let Some((used, holding, parent)) = self.asleep.waking(&run) else { return };
+        let waking = async {
+            let known = self.store.run(&run).await?;
+            let read = match known.filter(|known| known.status == Status::Ready) {
+                Some(known) => self.read_back(known).await?,
+                None => None,
+            };
+            let Some(mut admitted) = read else {
+                self.asleep.leave(&run);
+                return Ok(());
+            };
+            if let Some(holding) = &holding {
+                admitted.belong_to(holding);
+            }
+            admitted.parent = parent;
+            admitted.woken = Some(Woken { used, _room: room });
+            self.begin(admitted);
+            Ok(())
+        };
+        let woken: Option<Result<(), StoreError>> = match &holding {
+            Some(holding) => holding.work(waking).await,
+            None => Some(waking.await),
+        };
+        if let Some(Err(error)) = woken {
+            self.fatal(&error.to_string());
+        }
+    }
+
+    /// Calls a run off that is under way, or asleep; false where it is neither.
+    pub(super) async fn dismiss(&self, run: &str, reason: Failure) -> bool {
+        if self.asleep.call(run, Some(reason.clone())) {
+            return true;
+        }
+        let actor = self.actors().get(run).cloned();
+        let told = match actor {
+            Some(actor) => actor.send(Message::Cancel(Box::new(reason.clone()))).await.is_ok(),
+            None => false,
+        };
+        // It may have fallen asleep meanwhile.
+        told || self.asleep.call(run, Some(reason))
+    }
+}
