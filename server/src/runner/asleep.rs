@@ -22,6 +22,9 @@ const NAP: Duration = Duration::from_secs(5);
 const AWAKE_PER_EVENT: Duration = Duration::from_millis(1);
 /// A journal of so many events is read back at once.
 const SHORT: u32 = 100;
+/// How often the clock is looked at while a time is waited for: it may be set, or go on while the
+/// machine sleeps.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Runs that are read back at once, or wait for their slots after that.
 const ROOM: usize = 1_000;
 
@@ -61,6 +64,8 @@ pub(super) struct Rest {
     alarm: Option<Timestamp>,
     /// For how long it held its slots.
     used: Duration,
+    /// When it began to rest.
+    since: Timestamp,
 }
 
 /// That a run was asleep.
@@ -87,8 +92,9 @@ impl Rest {
             }
             waits = true;
         }
-        let is_far = |at: &Timestamp| Duration::try_from(at.duration_since(now)).is_ok_and(|wait| wait >= NAP);
-        (waits && alarm.as_ref().is_none_or(is_far)).then_some(Self { alarm, used })
+        let is_far =
+            |at: &Timestamp| Duration::try_from(at.duration_since(now)).is_ok_and(|wait| wait >= NAP);
+        (waits && alarm.as_ref().is_none_or(is_far)).then_some(Self { alarm, used, since: now })
     }
 
     /// How long a run with so many events stays awake before.
@@ -122,9 +128,10 @@ impl Asleep {
         let id: Arc<str> = run.public_id.as_str().into();
         let mut state = self.state();
         if let Some(at) = rest.alarm {
-            let is_first = state.alarms.first().is_none_or(|(first, _)| at < *first);
+            // Where the clock has jumped, the first may be late.
+            let is_news = state.alarms.first().is_none_or(|(first, _)| at < *first || *first <= rest.since);
             state.alarms.insert((at, id.clone()));
-            if is_first {
+            if is_news {
                 self.wake.notify_one();
             }
         }
@@ -156,7 +163,8 @@ impl Asleep {
     /// Forgets the runs of a partition.
     pub(super) fn forget(&self, home: &Home) {
         let mut state = self.state();
-        let is_of = |sleeper: &Sleeper| sleeper.holding.as_ref().is_some_and(|holding| holding.home() == home);
+        let is_of =
+            |sleeper: &Sleeper| sleeper.holding.as_ref().is_some_and(|holding| holding.home() == home);
         let gone = state.sleepers.iter().filter(|(_, sleeper)| is_of(sleeper)).map(|(id, _)| id.clone());
         for run in gone.collect::<Vec<_>>() {
             state.leave(&run);
@@ -248,6 +256,7 @@ impl Inner {
                     Err(None) => self.asleep.wake.notified().await,
                     Err(Some(wait)) => {
                         // Another may come that wakes before.
+                        let wait = wait.min(LOOK_AGAIN);
                         drop(tokio::time::timeout(wait, self.asleep.wake.notified()).await);
                     }
                 }

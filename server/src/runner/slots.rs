@@ -189,13 +189,13 @@ mod tests {
     async fn a_run_counts_the_time_for_which_it_holds_its_slots() {
         let slots = Slots::default();
         slots.set_capacity(&Limit::Server, Some(1));
-        let run = RunSlots::new(slots.clone(), server(), "run".into(), Duration::ZERO);
+        let run = RunSlots::new(slots.clone(), server(), "run".into(), Duration::from_secs(4));
         let (one, two) = (run.hold().await, run.hold().await);
         tokio::time::advance(Duration::from_secs(3)).await;
         drop(one);
         assert!(run.used().1);
         drop(two);
         tokio::time::advance(Duration::from_secs(5)).await;
-        assert_eq!(run.used(), (Duration::from_secs(3), false));
+        assert_eq!(run.used(), (Duration::from_secs(7), false), "with those before");
     }
 }

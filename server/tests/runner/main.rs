@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod arrivals;
 #[cfg(test)]
+mod asleep;
+#[cfg(test)]
 mod children;
 #[cfg(test)]
 mod compensation;

@@ -106,6 +106,8 @@ names! {
         Deploy = "deploy",
         /// One is stopped in order.
         Stop = "stop",
+        /// Runs sleep while an operator is at work.
+        Sleep = "sleep",
         /// A run is sent a signal.
         Signal = "signal",
         /// One is called off.

@@ -38,6 +38,9 @@ pub(crate) async fn meddle(outside: &Outside, processes: &[Arc<Process>]) {
         let run = world.draw("operators", |random| random.pick(&runs).cloned());
         let process = world.draw("operators", |random| random.pick(processes).cloned());
         if let (Some(run), Some(running)) = (run, process.and_then(|process| process.running())) {
+            if running.runner.asleep() > 0 {
+                world.did(Operation::Sleep);
+            }
             let outside = outside.clone();
             tokio::spawn(async move { act(&outside, &running, deed, &run, n).await });
         }

@@ -1,0 +1,175 @@
+//! Runs that wait for long sleep, and wake when what they wait for comes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pathway_engine::Value;
+use pathway_engine::journal::Signal;
+use pathway_engine::vm::{Class, Failure};
+use pathway_server::clock::Clock;
+use pathway_server::store::{Run, SqliteStore, Status, Store as _};
+
+use super::{DEADLINE, Upstream, World, answer, program, project};
+
+/// Waits until so many runs sleep, and none is awake: the store and the tasks tell nobody of it.
+async fn asleep(world: &World, count: usize) {
+    let wait = async {
+        while (world.runner.asleep(), world.runner.active()) != (count, 0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(DEADLINE, wait).await;
+    let found = (world.runner.asleep(), world.runner.active());
+    assert!(waited.is_ok(), "{count} are to sleep, and none to be awake: {found:?}");
+}
+
+/// Waits until so many runs have this status, observing nothing: observed runs do not sleep.
+async fn ended(world: &World, status: Status, count: usize) -> Vec<Run> {
+    let wait = async {
+        loop {
+            let runs = world.runs(Some(status)).await;
+            if runs.len() >= count {
+                return runs;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, wait).await.expect("the runs did not get there in time")
+}
+
+fn go(n: i64) -> Signal {
+    Signal { name: "go".into(), payload: Value::from_pairs([("n", n)]), from: None }
+}
+
+const APPROVAL: &str = r#"
+pathway: p
+on: { topic: t, key: "'all'" }
+steps:
+  before: { http: { service: api, get: /before } }
+  approved: { needs: before, wait: { signal: go } }
+  after: { needs: approved, http: { service: api, get: /after } }
+return: "{{ steps.approved.n }}"
+"#;
+
+#[tokio::test]
+async fn a_signal_wakes_a_run_which_repeats_nothing_and_keeps_its_lane() {
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let world = World::start(SqliteStore::in_memory().unwrap(), program(&project(&url), &[APPROVAL])).await;
+    world.publish("t", "{}").await;
+    world.publish("t", "{}").await;
+    asleep(&world, 1).await;
+    assert!(world.runner.slots().usage().iter().all(|usage| usage.in_use == 0));
+    for n in 1..=2 {
+        let runs = ended(&world, Status::Ready, 1).await;
+        assert!(world.runner.signal(&runs.last().unwrap().public_id, go(n)).await.unwrap());
+        ended(&world, Status::Succeeded, n as usize).await;
+        asleep(&world, 2 - n as usize).await;
+        assert_eq!((upstream.count("before"), upstream.count("after")), (2.min(n as usize + 1), n as usize));
+    }
+    let answers: Vec<_> = world.runs(Some(Status::Succeeded)).await.iter().map(answer).collect();
+    assert_eq!(answers, ["2", "1"]);
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn it_sleeps_on_over_a_restart_and_hears_what_came_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let open = || SqliteStore::open(folder.path()).unwrap();
+    let compiled = || program(&project(&url), &[APPROVAL]);
+    let world = World::start(open(), compiled()).await;
+    world.publish("t", "{}").await;
+    asleep(&world, 1).await;
+    world.runner.stop(DEADLINE).await;
+    drop(world);
+
+    let world = World::start(open(), compiled()).await;
+    asleep(&world, 1).await;
+    let run = world.runs(Some(Status::Ready)).await.remove(0).public_id;
+    assert!(world.runner.signal(&run, go(7)).await.unwrap());
+    assert_eq!(answer(&ended(&world, Status::Succeeded, 1).await[0]), "7");
+    assert_eq!((upstream.count("before"), upstream.count("after")), (1, 1));
+    assert!(world.store.inbox(0, 10).await.unwrap().is_empty());
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn one_that_is_called_off_is_woken_for_it_and_so_is_what_it_called() {
+    let child = "pathway: child\nsteps: { approved: { wait: { signal: go } } }\n";
+    let parent = r#"
+pathway: parent
+on: { topic: t }
+steps:
+  ask: { call: { pathway: child, input: {} } }
+"#;
+    let alone = "pathway: alone\non: { topic: alone }\nsteps: { approved: { wait: { signal: go } } }\n";
+    let world = World::start(SqliteStore::in_memory().unwrap(), program("{}", &[parent, child, alone])).await;
+    world.publish("alone", "{}").await;
+    asleep(&world, 1).await;
+    let run = world.runs(Some(Status::Ready)).await.remove(0).public_id;
+    let reason = || Failure::new(Class::Cancelled, "enough");
+    assert!(world.runner.cancel(&run, reason()).await.unwrap());
+    ended(&world, Status::Cancelled, 1).await;
+
+    world.publish("t", "{}").await;
+    let wait = async {
+        while world.runner.asleep() < 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, wait).await.expect("what was called does not sleep");
+    let runs = world.runs(Some(Status::Ready)).await;
+    let parent = runs.iter().find(|run| run.pathway == "parent").unwrap();
+    assert!(world.runner.cancel(&parent.public_id, reason()).await.unwrap());
+    ended(&world, Status::Cancelled, 3).await;
+    asleep(&world, 0).await;
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_time_that_comes_wakes_a_run_also_if_another_was_to_wake_before() {
+    let pathway = r#"
+pathway: p
+on: { topic: t }
+steps: { pause: { wait: { for: "{{ input.hours }}h" } } }
+return: "{{ input.hours }}"
+"#;
+    let hours = Arc::new(AtomicI64::new(0));
+    let clock = {
+        let hours = hours.clone();
+        Clock::new(move || Timestamp::now() + SignedDuration::from_hours(hours.load(Ordering::Relaxed)))
+    };
+    let store = SqliteStore::in_memory().unwrap();
+    let world = World::start_at(store, program("{}", &[pathway]), None, clock).await;
+    for n in [5, 3, 1] {
+        world.publish("t", &format!(r#"{{"hours": {n}}}"#)).await;
+    }
+    asleep(&world, 3).await;
+    for (n, hour) in [1, 3, 5].into_iter().enumerate() {
+        hours.store(hour + 1, Ordering::Relaxed);
+        // The clock was set: it is seen when somebody else falls asleep.
+        world.publish("t", &format!(r#"{{"hours": {}}}"#, 100 - hour)).await;
+        let mut answers: Vec<_> = ended(&world, Status::Succeeded, n + 1).await.iter().map(answer).collect();
+        answers.sort();
+        let expected: Vec<_> = [1, 3, 5].iter().take(n + 1).map(ToString::to_string).collect();
+        assert_eq!(answers, expected, "at {hour}");
+    }
+    world.runner.stop(Duration::ZERO).await;
+}
+
+/// They would otherwise fill the room that each topic has.
+#[tokio::test]
+async fn more_runs_may_wait_than_may_be_awake() {
+    const RUNS: usize = 6_000;
+    let pathway = "pathway: p\non: { topic: t }\nsteps: { approved: { wait: { signal: go } } }\n";
+    let world = World::start(SqliteStore::in_memory().unwrap(), program("{}", &[pathway])).await;
+    for _ in 0..RUNS {
+        world.publish("t", "{}").await;
+    }
+    asleep(&world, RUNS).await;
+    world.runner.stop(DEADLINE).await;
+}
