@@ -306,3 +306,35 @@ async fn without_a_store_there_is_nothing_to_tell_and_none_is_made() {
     assert!(error.contains("there is no store yet"), "{error}");
     assert!(!folder.path().join("data").exists());
 }
+
+#[tokio::test]
+async fn limits_are_shown_and_set_beside_a_server() {
+    let folder = folder();
+    let folder = folder.path();
+    let (code, _, error) = run(folder, &["limits", "show"]).await;
+    assert_eq!(code, 1, "there is no store yet: {error}");
+    let (mut server, url) = serve(folder).await;
+    let (code, _, said) = run(folder, &["limits", "set", "pathway/fails", "0"]).await;
+    assert_eq!((code, said.trim()), (0, "pathway/fails: 0 until the server ends"));
+    let id = start(&format!("{url}/fails")).await;
+    let (_, why, _) = run(folder, &["runs", "why", &id]).await;
+    assert!(why.contains("pathway fails"), "{why}");
+    let (_, table, note) = run(folder, &["limits", "show"]).await;
+    let line = table.lines().find(|line| line.starts_with("pathway/fails")).unwrap();
+    let cells: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(cells, ["pathway/fails", "0", "(project:", "any)", "0", "1"], "{table}");
+    assert_eq!(note.trim(), "of this process; revision 1");
+
+    let (code, _, said) = run(folder, &["limits", "set", "pathway/fails", "2", "--revision", "0"]).await;
+    assert_eq!(code, 1);
+    assert!(said.contains("this is revision 1"), "{said}");
+    let (code, _, said) = run(folder, &["limits", "set", "pathway/fail", "2"]).await;
+    assert_eq!(code, 1);
+    assert!(said.contains("there is no limit `pathway/fail`; there are pathway/fails"), "{said}");
+    let (code, _, said) = run(folder, &["limits", "reset", "--all"]).await;
+    assert_eq!((code, said.trim()), (0, "pathway/fails: any as the project says"));
+    assert_eq!(ended(&url, &id).await["status"], "parked");
+    let shown = json(folder, &["limits", "show"]).await;
+    assert!(shown["limits"].as_array().unwrap().iter().all(|limit| limit["source"] == "project"));
+    server.kill().await.unwrap();
+}

@@ -23,7 +23,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-/// How many holders [`Ledger::why`] names.
+/// How many holders are named.
 const MAX_HOLDERS: usize = 16;
 
 /// Something of which there is a limited number of slots.
@@ -49,6 +49,21 @@ impl fmt::Display for Limit {
             Self::Pathway(name) => write!(f, "pathway {name}"),
             Self::Step(pathway, step) => write!(f, "step {step} of pathway {pathway}"),
             Self::Service(name) => write!(f, "service {name}"),
+        }
+    }
+}
+
+impl Limit {
+    /// What operators call it: `server`, `steps`, `pathway/NAME`, `pathway/NAME/STEP` or
+    /// `service/NAME`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Server => "server".to_owned(),
+            Self::ServerSteps => "steps".to_owned(),
+            Self::Pathway(name) => format!("pathway/{name}"),
+            Self::Step(pathway, step) => format!("pathway/{pathway}/{step}"),
+            Self::Service(name) => format!("service/{name}"),
         }
     }
 }
@@ -226,6 +241,16 @@ impl Ledger {
         queues.collect()
     }
 
+    /// Who has slots of a limit, the oldest first, up to 16: who runs, then those for whom one is set
+    /// aside.
+    #[must_use]
+    pub fn holders(&self, limit: &Limit) -> Vec<Arc<str>> {
+        let slots = self.slots.get(limit);
+        let holders = slots.into_iter().flat_map(|slots| slots.in_use.iter().chain(&slots.set_aside));
+        let labels = holders.filter_map(|ticket| Some(self.requests.get(ticket)?.label.clone()));
+        labels.take(MAX_HOLDERS).collect()
+    }
+
     /// All limits that have a capacity or are in use, in their order.
     #[must_use]
     pub fn usage(&self) -> Vec<Usage> {
@@ -245,15 +270,12 @@ impl Ledger {
     }
 
     fn waiter(&self, ticket: Ticket, request: &Request, limit: &Limit, position: usize) -> Waiter {
-        let slots = self.slots.get(limit);
-        let holders = slots.into_iter().flat_map(|slots| slots.in_use.iter().chain(&slots.set_aside));
-        let holders = holders.filter_map(|ticket| Some(self.requests.get(ticket)?.label.clone()));
         Waiter {
             ticket,
             label: request.label.clone(),
             limit: limit.clone(),
             position,
-            holders: holders.take(MAX_HOLDERS).collect(),
+            holders: self.holders(limit),
         }
     }
 

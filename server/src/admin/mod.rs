@@ -2,12 +2,14 @@
 
 mod dlq;
 mod guard;
+mod limits;
 mod runs;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::http::StatusCode;
+use axum::routing::{get, post, put};
 use pathway_engine::vm::{Class, Failure};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +57,8 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/runs/{id}/redrive", post(dlq::redrive))
         .route("/runs/{id}/drop", post(dlq::drop_parked))
         .route("/dlq/redrive", post(dlq::redrive_all))
+        .route("/limits", get(limits::show))
+        .route("/limits/{*name}", put(limits::set).delete(limits::reset))
         .with_state(admin.clone())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)
@@ -67,6 +71,8 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Unknown => Self::no_run(),
+            Error::NoLimit(why) => Self::new(StatusCode::NOT_FOUND, Class::NotFound, why),
+            Error::Changed(why) => Self::new(StatusCode::PRECONDITION_FAILED, Class::Conflict, why),
             Error::Invalid(why) => Self::of(&Failure::new(Class::Invalid, why)),
             Error::Refused(why) => Self::of(&Failure::new(Class::Conflict, why)),
             Error::Full(why) => Self::of(&Failure::new(Class::Outage, why)),

@@ -12,6 +12,7 @@ mod files;
 mod gateway;
 mod graph;
 mod init;
+mod limits;
 mod openapi;
 mod operator;
 mod replay;
@@ -89,6 +90,7 @@ enum Command {
     Runs(runs::Runs),
     Replay(replay::Replay),
     Dlq(dlq::Dlq),
+    Limits(limits::Limits),
     Topics(topics::Topics),
     Demo(demo::Demo),
     Config(config::Config),
@@ -120,6 +122,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Runs(command) => command.run(&session),
         Command::Replay(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),
+        Command::Limits(command) => command.run(&session),
         Command::Topics(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),

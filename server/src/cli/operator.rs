@@ -147,6 +147,17 @@ impl Operator {
         path: &str,
         body: Option<String>,
     ) -> Result<T, Failure> {
+        self.change(method, path, body, None).await
+    }
+
+    /// Asks the server, if what is to be changed is of this revision.
+    pub(super) async fn change<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        revision: Option<u64>,
+    ) -> Result<T, Failure> {
         let Self::Server { client, url, token } = self else {
             return Err(Failure::new(Exit::Temporary, "no server is at work, which could do this")
                 .help("start one with `pathway serve`"));
@@ -154,6 +165,9 @@ impl Operator {
         let mut request = client.request(method, format!("{url}{path}")).bearer_auth(token.secret().reveal());
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
+        }
+        if let Some(revision) = revision {
+            request = request.header("if-match", format!("\"{revision}\""));
         }
         let away = |error: reqwest::Error| {
             Failure::new(Exit::Temporary, format!("the server did not answer: {}", error.without_url()))

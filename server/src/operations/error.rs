@@ -11,6 +11,12 @@ pub enum Error {
     /// There is no such run.
     #[error("there is no such run")]
     Unknown,
+    /// There is no such limit.
+    #[error("{0}")]
+    NoLimit(String),
+    /// Somebody else was faster.
+    #[error("{0}")]
+    Changed(String),
     /// What was asked makes no sense.
     #[error("{0}")]
     Invalid(String),

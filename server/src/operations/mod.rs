@@ -1,9 +1,10 @@
-//! What operators may ask and do of runs, however they ask: over the admin listener or in the
+//! What operators may ask and do of runs and limits, however they ask: over the admin listener or in the
 //! terminal.
 
 mod again;
 mod error;
 mod journal;
+mod limits;
 mod selection;
 mod shown;
 
@@ -18,6 +19,7 @@ use pathway_engine::vm::{Class, Failure};
 pub use again::{Again, Rerun};
 pub use error::Error;
 pub use journal::{Entry, Journal};
+pub use limits::{Limit, Limits, Permits, Source};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
 

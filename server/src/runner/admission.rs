@@ -234,7 +234,8 @@ impl Inner {
             run.belong_to(holding);
         }
         let is_free = run.lane.as_ref().is_none_or(|lane| !taken.contains(lane) && self.lanes.is_free(lane));
-        let mut at_once = is_free.then(|| self.at_once(arrived.record, &run)).flatten();
+        let may_begin = is_free && self.slots.is_open(&run.plan.name);
+        let mut at_once = may_begin.then(|| self.at_once(arrived.record, &run)).flatten();
         let holds = match &at_once {
             Some(ended) => ended.status == Status::Parked && run.plan.door.park_holds,
             None => true,

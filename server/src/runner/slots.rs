@@ -1,6 +1,7 @@
 //! Slots that are waited for: the engine's [`Ledger`] with wakers.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -8,15 +9,20 @@ use pathway_engine::limits::{Ledger, Limit, Limits, Ticket, Usage, Waiter};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::tuning::Tuning;
+
 /// All slots of this process.
 #[derive(Debug, Clone, Default)]
 pub struct Slots {
     state: Arc<Mutex<State>>,
+    /// How many limits have no slot at all.
+    closed: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    ledger: Ledger,
+pub(super) struct State {
+    pub(super) ledger: Ledger,
+    pub(super) tuning: Tuning,
     wakers: HashMap<Ticket, oneshot::Sender<()>>,
 }
 
@@ -28,11 +34,24 @@ pub struct Held {
 }
 
 impl Slots {
-    /// Sets how many slots of `limit` there are; none: any number.
+    /// Sets how many slots of `limit` there are, as the project says; none: any number.
     pub fn set_capacity(&self, limit: &Limit, capacity: Option<usize>) {
         let mut state = self.lock();
+        state.tuning.configure(limit, capacity);
+        self.give_out(state, limit, capacity);
+    }
+
+    /// There are so many slots of `limit` from now on.
+    pub(super) fn give_out(&self, mut state: MutexGuard<'_, State>, limit: &Limit, capacity: Option<usize>) {
         let granted = state.ledger.set_capacity(limit, capacity);
+        self.closed.store(state.tuning.closed(), Ordering::Relaxed);
         state.wake(granted);
+    }
+
+    /// Whether a run of `pathway` may begin that needs its slots for no time at all: not while an
+    /// operator lets nothing begin.
+    pub(super) fn is_open(&self, pathway: &Arc<str>) -> bool {
+        self.closed.load(Ordering::Relaxed) == 0 || self.lock().tuning.is_open(pathway)
     }
 
     /// Waits for a slot of each of `limits`; `label` tells others who holds them.
@@ -67,7 +86,7 @@ impl Slots {
         self.lock().ledger.usage()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

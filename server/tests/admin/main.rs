@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod redrive;
 #[cfg(test)]
 mod rerun;
