@@ -55,6 +55,8 @@ pub(super) struct Actor {
     pub(super) running: HashMap<Instance, AbortHandle>,
     /// Runs that it called and waits for, by their public ids.
     pub(super) called: HashMap<Instance, String>,
+    /// Whether it is being taken up after a crash, and with it the runs that it called.
+    pub(super) takes_up: bool,
     timers: BTreeMap<(Timestamp, u64), ()>,
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
@@ -128,6 +130,7 @@ impl Actor {
         }
         Ok(Box::new(Self {
             seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
+            takes_up: run.is_suspect,
             rows: 0,
             inner,
             run,
@@ -143,6 +146,11 @@ impl Actor {
             cut_off: BTreeSet::new(),
             change: Change::default(),
         }))
+    }
+
+    /// Whether it has nothing in its journal but its beginning.
+    pub(super) const fn is_new(&self) -> bool {
+        self.seq == 1
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
@@ -179,6 +187,9 @@ impl Actor {
             let status = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at };
             self.commit_with(Some(status)).await?;
         }
+        if self.is_at_work() && self.is_looping().await? {
+            return self.end(Err(self.crash_loop())).await.map(Some);
+        }
         let is_taken_up = self.run.taken_up;
         let mut effects = if is_taken_up { self.again().await? } else { self.first() };
         // From here on only how it started is asked for.
@@ -192,12 +203,17 @@ impl Actor {
             self.call_off_abandoned().await?;
         }
         // After that what is under way holds the run's slots.
-        self.follow(effects, &share).await
+        let over = self.follow(effects, &share).await?;
+        self.rest().await;
+        Ok(over)
     }
 
     /// Tells the VM what came, commits it and begins what follows.
     async fn turn(&mut self, messages: Vec<Message>) -> Result<Option<bool>, StoreError> {
         let share = self.slots.hold().await;
+        if self.is_looping().await? {
+            return self.end(Err(self.crash_loop())).await.map(Some);
+        }
         let mut effects = Vec::new();
         for message in messages {
             match message {

@@ -201,6 +201,7 @@ impl Inner {
             called_off: None,
             waits: false,
             taken_up: false,
+            is_suspect: false,
             trace,
             events: vec![started],
         };

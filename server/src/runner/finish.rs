@@ -12,8 +12,15 @@ use crate::store::{Record, Status, StatusChange, StoreError};
 impl Actor {
     /// Makes the outcome durable; tells whether the run was parked.
     pub(super) async fn finish(&mut self) -> Result<bool, StoreError> {
+        match self.vm.outcome().cloned() {
+            Some(outcome) => self.end(outcome).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Ends the run so; tells whether it was parked.
+    pub(super) async fn end(&mut self, outcome: Result<Value, Failure>) -> Result<bool, StoreError> {
         self.tasks.abort_all();
-        let Some(outcome) = self.vm.outcome().cloned() else { return Ok(false) };
         let ending = Ending { run: &self.run, outcome: &outcome };
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();

@@ -54,6 +54,7 @@ pub fn history(
         finished: None,
         trace: None,
         silent: true,
+        is_suspect: false,
         events,
         room: None,
     };

@@ -8,6 +8,7 @@ mod actor;
 mod admission;
 mod arrival;
 mod at_once;
+mod before;
 mod change;
 mod claims;
 mod effects;
@@ -30,6 +31,7 @@ mod resume;
 mod retention;
 mod slots;
 mod story;
+mod takeups;
 mod unkept;
 mod upstream;
 mod vault;
@@ -52,6 +54,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::actor::{MAILBOX, Message};
+use self::before::Before;
 pub use self::history::history;
 use self::holding::{Holding, Holdings};
 use self::inbox::Inbox;
@@ -64,6 +67,7 @@ pub use self::redrive::RedriveError;
 pub use self::rerun::{Rerun, RerunError, Version};
 pub use self::slots::Slots;
 pub use self::story::{Story, Waiting};
+use self::takeups::Takeups;
 pub use self::upstream::Upstreams;
 pub use self::vouch::{NotVouched, Vouch};
 use crate::bus::Bus;
@@ -186,6 +190,9 @@ struct Inner {
     /// One for each partition that this process has had; no more than there are.
     places: Mutex<HashMap<Home, Arc<tokio::sync::Mutex<()>>>>,
     inbox: Inbox,
+    /// How the process before ended, where no others share the store.
+    before: Before,
+    takeups: Takeups,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
@@ -228,6 +235,8 @@ struct Admitted {
     /// Whether it was read back, and so may have begun already, even if its journal does not say so:
     /// what it streams is beside that.
     taken_up: bool,
+    /// Whether it was taken up after a crash, and that was not counted yet.
+    is_suspect: bool,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among those that wait to begin.
@@ -263,6 +272,11 @@ impl Runner {
             slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.map(|n| n as usize));
         }
         let upstreams = Upstreams::new(&project, slots.clone(), transport, clock.clone(), &strained);
+        let before = match store.is_shared() {
+            true => Before::Ended,
+            false => Before::begin(&*store, None).await.map_err(|error| error.to_string())?,
+        };
+        let takeups = Takeups::new(&store);
         let inner = Arc::new(Inner {
             queue: Queue::new(&program, strained.clone()),
             strained,
@@ -282,6 +296,8 @@ impl Runner {
             holdings: watch::Sender::default(),
             places: Mutex::default(),
             inbox: Inbox::default(),
+            before,
+            takeups,
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),
@@ -294,7 +310,7 @@ impl Runner {
         inner.define(&definition).await.map_err(|error| error.to_string())?;
         // Where others share the store, runs are taken up with their partitions.
         if !inner.store.is_shared() {
-            inner.resume(None).await.map_err(|error| error.to_string())?;
+            inner.resume(None, before).await.map_err(|error| error.to_string())?;
         }
         inner.tasks.spawn(inner.clone().deliver());
         Ok(Self { inner })
@@ -390,6 +406,7 @@ impl Runner {
             self.inner.tasks.wait().await;
             self.inner.relays.wait().await;
         }
+        self.inner.end_all_work().await;
     }
 }
 

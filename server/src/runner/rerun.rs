@@ -170,6 +170,7 @@ impl Inner {
             finished: None,
             trace: None,
             silent: true,
+            is_suspect: false,
             events: vec![Event { at: self.clock.now(), kind: Kind::Started(started) }],
             room: None,
             plan,

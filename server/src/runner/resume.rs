@@ -8,6 +8,7 @@ use pathway_engine::journal::{Event, Kind, Outcome};
 use pathway_engine::vm::{Class, Failure};
 
 use super::actor::started;
+use super::before::Before;
 use super::holding::Holding;
 use super::lanes::Lane;
 use super::{Admitted, Inner};
@@ -20,7 +21,11 @@ const PAGE: u32 = 500;
 
 impl Inner {
     /// Lets every run that is not finished go on, of a partition or of all, in the order admitted.
-    pub(super) async fn resume(self: &Arc<Self>, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
+    pub(super) async fn resume(
+        self: &Arc<Self>,
+        holding: Option<&Arc<Holding>>,
+        before: Before,
+    ) -> Result<(), StoreError> {
         let mut after: Option<RunId> = None;
         let mut count = 0_usize;
         // Where those stand that have called others; they were admitted before them.
@@ -47,14 +52,14 @@ impl Inner {
                     _ if run.wake_at.is_some() && !self.holds(&run.pathway) => waiting.push(run),
                     _ => {
                         count += 1;
-                        self.take_up(run, holding).await?;
+                        self.take_up(run, holding, before).await?;
                     }
                 }
             }
         }
         count += waiting.len();
         for run in waiting {
-            self.take_up(run, holding).await?;
+            self.take_up(run, holding, before).await?;
         }
         if count > 0 {
             tracing::info!(runs = count, "taken up where they were");
@@ -62,9 +67,15 @@ impl Inner {
         Ok(())
     }
 
-    async fn take_up(self: &Arc<Self>, run: Run, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
+    async fn take_up(
+        self: &Arc<Self>,
+        run: Run,
+        holding: Option<&Arc<Holding>>,
+        before: Before,
+    ) -> Result<(), StoreError> {
         let is_called = run.parent.is_some();
         let Some(mut admitted) = self.read_back(run).await? else { return Ok(()) };
+        admitted.is_suspect = before == Before::Crashed;
         if let Some(holding) = holding {
             admitted.belong_to(holding);
         }
@@ -122,6 +133,7 @@ impl Inner {
             called_off: None,
             waits: run.wake_at.is_some(),
             taken_up: true,
+            is_suspect: false,
             silent: is_silent(&events),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),

@@ -13,6 +13,8 @@ mod children;
 #[cfg(test)]
 mod compensation;
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
 mod lanes;
 #[cfg(test)]
 mod large;
