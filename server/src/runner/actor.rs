@@ -276,7 +276,7 @@ impl Actor {
             self.called.remove(&performed.instance);
         }
         if self.vm.apply(&event, effects) == Applied::Yes {
-            self.change.events.push(event);
+            self.happened(&event);
         }
         self.observe_trace();
         let released = self.vm.take_released();
@@ -313,6 +313,7 @@ impl Actor {
     async fn again(&mut self) -> Result<Vec<Effect>, StoreError> {
         let rows = self.inner.store.stream(self.run.id, None, u32::MAX).await?;
         self.rows = rows.last().map_or(0, |row| row.seq + 1);
+        rows.iter().for_each(|row| self.keeps(row.value.len()));
         let emitted = rows.iter().filter_map(|row| serde_json::from_slice::<Piece>(&row.value).ok());
         for Piece { step, attempt, said } in emitted {
             let step: Box<str> = step.into();
@@ -379,6 +380,9 @@ impl Actor {
             self.releases(&mut effects);
             if self.vm.outcome().is_some() {
                 return self.finish().await.map(Some);
+            }
+            if let Some(failure) = self.too_large() {
+                return self.end(Err(failure)).await.map(Some);
             }
             // What asks for nothing but a record in the journal is answered at once.
             let (now, later): (Vec<_>, Vec<_>) = effects

@@ -202,6 +202,7 @@ impl Inner {
             waits: false,
             taken_up: false,
             is_suspect: false,
+            kept: 0,
             trace,
             events: vec![started],
         };

@@ -55,6 +55,7 @@ pub fn history(
         trace: None,
         silent: true,
         is_suspect: false,
+        kept: 0,
         events,
         room: None,
     };

@@ -9,6 +9,7 @@ mod admission;
 mod arrival;
 mod at_once;
 mod before;
+mod bound;
 mod change;
 mod claims;
 mod effects;
@@ -237,6 +238,8 @@ struct Admitted {
     taken_up: bool,
     /// Whether it was taken up after a crash, and that was not counted yet.
     is_suspect: bool,
+    /// Bytes that the store keeps of it, but for how it started.
+    kept: u64,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among those that wait to begin.

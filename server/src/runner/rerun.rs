@@ -171,6 +171,7 @@ impl Inner {
             trace: None,
             silent: true,
             is_suspect: false,
+            kept: 0,
             events: vec![Event { at: self.clock.now(), kind: Kind::Started(started) }],
             room: None,
             plan,

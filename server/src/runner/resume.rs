@@ -112,7 +112,11 @@ impl Inner {
     /// A run with its journal, as one of a plan.
     pub(super) async fn read(&self, run: Run, plan: Arc<Plan>) -> Result<Option<Admitted>, StoreError> {
         let mut events = Vec::new();
+        let mut kept = 0_u64;
         for event in self.store.events(run.id).await? {
+            if event.seq > 0 {
+                kept = kept.saturating_add(u64::try_from(event.payload.len()).unwrap_or(u64::MAX));
+            }
             match self.decode(&plan, &run.public_id, &event.payload) {
                 Ok(event) => events.push(event),
                 Err(error) => {
@@ -134,6 +138,7 @@ impl Inner {
             waits: run.wake_at.is_some(),
             taken_up: true,
             is_suspect: false,
+            kept,
             silent: is_silent(&events),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),

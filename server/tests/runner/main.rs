@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod arrivals;
 #[cfg(test)]
+mod bound;
+#[cfg(test)]
 mod children;
 #[cfg(test)]
 mod compensation;
