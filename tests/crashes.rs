@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pathway_server::demo::{Call, Fault, Folder, Service, Settings, StandIns, data};
 use pathway_tests::postgres::Postgres;
-use pathway_tests::{Server, soon};
+use pathway_tests::{Server, binary, soon};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
@@ -180,6 +180,59 @@ async fn wherever_it_is_killed_sums_are_right_in_the_end() {
     // One run of each of three pathways was under way at a time, with at most two calls.
     let repeated: usize = counts.values().map(|count| count - 1).sum();
     assert!(repeated <= moments.len() * 4, "{repeated} calls were repeated: {counts:#?}");
+}
+
+/// What the command line says, as JSON.
+async fn says(folder: &Folder, stand_ins: &StandIns, arguments: &[&str]) -> Value {
+    let mut command = tokio::process::Command::new(binary());
+    command.args(arguments).current_dir(folder.path()).env_clear().envs(stand_ins.environment());
+    command.env("PATHWAY_AUTH__MODE", "unverified");
+    let output = soon("the answer of the command line", command.output()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn killed_again_and_again_in_the_middle_of_a_run_it_parks_that() {
+    /// How often a run is taken up without any progress.
+    const MOST: usize = 5;
+    let (stand_ins, folder) = (stand_ins().await, project());
+    let [purchase, _] = data::purchases(Settings::default().now);
+    for crash in 1..=1 + MOST {
+        stand_ins.fail(Service::Supabase, "/budgets", 1, Fault::Hang);
+        let server = Server::start(folder.path(), &stand_ins).await;
+        if crash == 1 {
+            let answer = post(&server, &stand_ins, "/api/transactions/create", &purchase).send();
+            assert_eq!(soon("the answer", answer).await.unwrap().status(), 200);
+        }
+        called(&stand_ins, "/budgets", crash).await;
+        server.crash().await;
+    }
+    let server = Server::start(folder.path(), &stand_ins).await;
+    let parked = async {
+        loop {
+            let parked = says(&folder, &stand_ins, &["dlq", "list", "--json"]).await;
+            if parked[0].is_object() {
+                return parked;
+            }
+        }
+    };
+    let parked = soon("the run to be parked", parked).await;
+    let failure = &parked[0]["failure"];
+    let said = (&parked[0]["pathway"], &failure["class"], &failure["code"]);
+    assert_eq!(said, (&json!("transaction"), &json!("bug"), &json!("crash_loop")), "{parked}");
+    let counts = by_key(&stand_ins);
+    assert_eq!(calls(&counts, "GET", "/budgets"), [1 + MOST], "it was left alone");
+
+    // Nothing else is held up, and it goes on when somebody says so.
+    let id = parked[0]["id"].as_str().unwrap();
+    says(&folder, &stand_ins, &["dlq", "redrive", id]).await;
+    soon("its alert", stand_ins.until(|it| it.rows("alerts").len() == 1)).await;
+    server.terminate().await;
+    let (status, said) = server.end().await;
+    assert!(status.success(), "{said}");
+    let counts = by_key(&stand_ins);
+    assert_eq!(calls(&counts, "GET", "/budgets"), [2 + MOST], "each time under the same key");
 }
 
 #[tokio::test]

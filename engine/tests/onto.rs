@@ -110,7 +110,7 @@ fn an_expression_that_failed_is_evaluated_by_the_other_definition() {
 fn a_run_that_was_redriven_before_can_change_over_too_and_again() {
     let before = plan(PROJECT, BEFORE);
     let mut old = failed(&before);
-    let redriven = Vm::replay(before.clone(), &old.events).unwrap().redriven().unwrap();
+    let redriven = Vm::replay(before.clone(), &old.events).unwrap().redriven(old.events.len()).unwrap();
     old.events.push(Event { at: old.now, kind: redriven });
     old.vm = Vm::replay(before.clone(), &old.events).unwrap();
     old.answer("beside", r#"{"body": 1}"#);

@@ -187,6 +187,8 @@ fn mistakes_in_values() {
     one("bus: { kafka: { servers: x, group.id: y } }", "PW0650", "group.id");
     one("store: { path: here, postgres: 'postgres://h/d' }", "PW0652", "'postgres://h/d'");
     one("store: { postgres: 'host=h' }", "PW0653", "'host=h'");
+    assert_eq!(good("store: { max_run: 2MiB }", &[]).max_run, 2 << 20);
+    one("store: { max_run: 2GiB }", "PW0277", "2GiB");
     one("topics: { a: x, b: x }", "PW0614", "x");
     one("topics: { a: 'x y' }", "PW0614", "'x y'");
     one("auth: { issuer: 'http://x.test' }", "PW0616", "{ issuer: 'http://x.test' }");

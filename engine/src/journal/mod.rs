@@ -57,7 +57,8 @@ pub enum Kind {
     },
     /// Somebody let it go on where it failed. What followed on its failure counts no more.
     Redriven {
-        /// The event with which it failed: its place in the journal.
+        /// The event with which it failed: its place in the journal. That of this one: it was parked
+        /// without having failed.
         end: u32,
         /// Whether that event is undone, as a failed call is, which is made again; else it stays,
         /// and what failed because of it is tried again.

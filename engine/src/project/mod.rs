@@ -19,6 +19,7 @@ mod store;
 mod vars;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -41,6 +42,9 @@ use crate::document::{Fields, Retry};
 use crate::expression::Variables;
 use crate::source::{Node, Spanned};
 use reader::Reader;
+
+/// What `store.max_run` can be: all of a run is in memory while it goes on.
+const MAX_RUN: RangeInclusive<u64> = 1 << 10..=1 << 30;
 
 /// What the project file says.
 #[derive(Debug, Clone)]
@@ -65,6 +69,8 @@ pub struct Project {
     pub store: Store,
     /// How long runs that are over, and records, are kept.
     pub keep: Duration,
+    /// Bytes that are kept of one run, but for how it started.
+    pub max_run: u64,
     /// What topics are called on the bus.
     pub topics: Topics,
     /// How callers are known; none: only doors without a caller are served.
@@ -114,6 +120,7 @@ impl Default for Project {
             bus: Bus::Embedded,
             store: Store::Path("./data".to_owned()),
             keep: Duration::from_secs(7 * 24 * 3600),
+            max_run: 64 << 20,
             topics: Topics::default(),
             auth: None,
             origins: Vec::new(),
@@ -220,6 +227,10 @@ impl Project {
         let Some(mut fields) = Fields::of(node, "`store`", reader.diagnostics) else { return };
         if let Some(keep) = fields.take("keep").and_then(|node| reader.duration(node, "`keep`")) {
             self.keep = keep;
+        }
+        let largest = fields.take("max_run");
+        if let Some(size) = largest.and_then(|node| reader.size(node, "`max_run`", MAX_RUN)) {
+            self.max_run = size;
         }
         if let Some(store) = Store::read(&mut fields, reader) {
             self.store = store;

@@ -60,8 +60,8 @@ impl Vm {
             targets.insert(place, vm.target(event));
             Ok(())
         })?;
-        let failed = before.failed_point().ok_or(Departure::Unfailed)?;
-        let (step, attempts) = failed.step.clone().unzip();
+        let failed = before.failed_point(events.len()).ok_or(Departure::Unfailed)?;
+        let (step, attempts) = failed.step.unzip();
         let concerns = |target: &Option<Target>| {
             step.as_ref().zip(target.as_ref()).is_some_and(|(step, target)| **step == *target.instance)
         };

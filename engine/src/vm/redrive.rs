@@ -21,16 +21,20 @@ pub(super) struct Point {
 }
 
 impl Vm {
-    /// What redrives the run; none where it has not failed, or was not replayed.
+    /// What redrives the run, which was replayed from so many events; none where it has returned.
     #[must_use]
-    pub fn redriven(&self) -> Option<Kind> {
-        let Point { end, undo, .. } = self.failed_point()?;
-        Some(Kind::Redriven { end: *end, undo: *undo, onto: None })
+    pub fn redriven(&self, events: usize) -> Option<Kind> {
+        let Point { end, undo, .. } = self.failed_point(events)?;
+        Some(Kind::Redriven { end, undo, onto: None })
     }
 
-    /// Where the run failed, if it did, and was replayed.
-    pub(super) fn failed_point(&self) -> Option<&Point> {
-        self.failed_at.as_ref().filter(|_| matches!(self.ended, Some(Err(_))))
+    /// Where the run failed. One that was parked without having failed goes on where it was.
+    pub(super) fn failed_point(&self, events: usize) -> Option<Point> {
+        match &self.ended {
+            Some(Ok(_)) => None,
+            Some(Err(_)) => self.failed_at.clone(),
+            None => Some(Point { end: u32::try_from(events).ok()?, undo: false, step: None }),
+        }
     }
 
     /// Whether the run has failed, also if the pathway's `on_error` still handles that.

@@ -114,6 +114,11 @@ pub(super) fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
             continue;
         };
         let (end, onto) = (*end as usize, onto.as_deref());
+        if end == index {
+            // It had not failed: it goes on where it was.
+            counted.push(Counted::Redrive { index, at: event.at, undone: None, onto });
+            continue;
+        }
         let mut failed = None;
         while let Some(last) = counted.pop_if(|last| last.index() >= end && failed.is_none()) {
             if let Counted::Event(place, event) = last

@@ -40,6 +40,29 @@ proptest! {
     }
 
     #[test]
+    fn parked_where_it_is_and_redriven_a_run_comes_to_what_it_would_have(tape in vec(any::<u16>(), 0..600), seed in any::<u64>(), order in any::<u64>(), steps in 0_usize..20) {
+        let pathway = pathway(tape);
+        let plan = compile(&pathway);
+        let mut whole = World::start(&pathway, &plan, seed, order);
+        whole.finish();
+        let mut parked = World::start(&pathway, &plan, seed, order);
+        for _ in 0..steps {
+            parked.step();
+        }
+        prop_assume!(parked.vm.outcome().is_none());
+        let before = in_flight(&parked.vm);
+        parked.go_on();
+        if !parked.events.iter().any(is_claim) {
+            prop_assert_eq!(in_flight(&parked.vm), before);
+        }
+        parked.finish();
+        // Which of several failures comes first is a matter of order.
+        if let Some(Ok(value)) = whole.vm.outcome() {
+            prop_assert_eq!(parked.vm.outcome(), Some(&Ok(value.clone())));
+        }
+    }
+
+    #[test]
     fn another_request_than_the_recorded_is_noticed(tape in vec(any::<u16>(), 0..600), seed in any::<u64>(), order in any::<u64>()) {
         let pathway = pathway(tape);
         prop_assume!(has_http(&pathway));
@@ -78,6 +101,11 @@ proptest! {
         let expected = Mismatch::Unexpected { index: n + 1, name: events[n].name() };
         prop_assert_eq!(refused, expected);
     }
+}
+
+/// Whether it answers a claim, which is made again.
+fn is_claim(event: &Event) -> bool {
+    matches!(&event.kind, Kind::Performed(performed) if performed.instance.ends_with('?'))
 }
 
 /// Makes every request another one.

@@ -231,8 +231,14 @@ impl World {
         if failure.compensation.is_some() {
             return false;
         }
+        self.go_on();
+        true
+    }
+
+    /// Lets the run go on that was parked where it is.
+    pub(crate) fn go_on(&mut self) {
         let plan = self.vm.plan().clone();
-        let Some(kind) = Vm::replay(plan.clone(), &self.events).unwrap().redriven() else { return false };
+        let kind = Vm::replay(plan.clone(), &self.events).unwrap().redriven(self.events.len()).unwrap();
         self.events.push(Event { at: self.now, kind });
         self.vm = Vm::new(plan).traced();
         self.vm.follow(&self.events).unwrap();
@@ -244,8 +250,9 @@ impl World {
         }
         self.begun.clear();
         self.log.clear();
+        // Whoever is parked has none.
+        self.claims.retain(|_, claim| *claim != Claim::Held);
         self.check_trace();
-        true
     }
 
     /// Calls the run off, and lets it be undone.

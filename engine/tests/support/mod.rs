@@ -177,7 +177,7 @@ impl Run {
     /// Lets a run that has failed go on, as a server does: from its journal.
     pub fn redrive(&mut self) {
         let plan = self.vm.plan().clone();
-        let kind = Vm::replay(plan.clone(), &self.events).unwrap().redriven().unwrap();
+        let kind = Vm::replay(plan.clone(), &self.events).unwrap().redriven(self.events.len()).unwrap();
         self.events.push(Event { at: self.now, kind });
         self.vm = Vm::new(plan).traced();
         self.vm.follow(&self.events).unwrap();

@@ -56,6 +56,8 @@ pub(super) struct Actor {
     pub(super) running: HashMap<Instance, AbortHandle>,
     /// Runs that it called and waits for, by their public ids.
     pub(super) called: HashMap<Instance, String>,
+    /// Whether it is being taken up after a crash, and with it the runs that it called.
+    pub(super) takes_up: bool,
     timers: BTreeMap<(Timestamp, u64), ()>,
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
@@ -154,6 +156,7 @@ impl Actor {
         });
         Box::new(Self {
             seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
+            takes_up: run.is_suspect,
             rows: 0,
             inner,
             run,
@@ -171,6 +174,11 @@ impl Actor {
         })
     }
 
+    /// Whether it has nothing in its journal but its beginning.
+    pub(super) const fn is_new(&self) -> bool {
+        self.seq == 1
+    }
+
     pub(super) fn plan(&self) -> &Arc<Plan> {
         &self.run.plan
     }
@@ -183,7 +191,7 @@ impl Actor {
             if let Some(left) = over {
                 return Ok(left);
             }
-            let next = match self.rest() {
+            let next = match self.may_rest() {
                 None => self.next(&mut messages).await,
                 Some(rest) => {
                     let awake = Rest::after(self.seq);
@@ -205,7 +213,7 @@ impl Actor {
     }
 
     /// Whether it may sleep: nothing is under way for it.
-    fn rest(&self) -> Option<Rest> {
+    fn may_rest(&self) -> Option<Rest> {
         let is_quiet = self.running.is_empty() && self.called.is_empty() && self.vm.is_suspended();
         let may_sleep = is_quiet && self.plan().has_journal() && self.inner.may_sleep();
         may_sleep.then(|| Rest::of(&self.vm, self.inner.clock.now(), self.slots.used().0)).flatten()
@@ -225,6 +233,9 @@ impl Actor {
             let status = StatusChange { status: Status::Ready, outcome: None, wake_at: None, at };
             self.commit_with(Some(status)).await?;
         }
+        if self.is_at_work() && self.is_looping().await? {
+            return self.end(Err(self.crash_loop())).await.map(Some);
+        }
         let is_taken_up = self.run.taken_up;
         let mut effects = if is_taken_up { self.again(was_asleep).await? } else { self.first() };
         // From here on only how it started is asked for.
@@ -238,12 +249,17 @@ impl Actor {
             self.call_off_abandoned().await?;
         }
         // After that what is under way holds the run's slots.
-        self.follow(effects, &share).await
+        let over = self.follow(effects, &share).await?;
+        self.rest().await;
+        Ok(over)
     }
 
     /// Tells the VM what came, commits it and begins what follows.
     async fn turn(&mut self, messages: Vec<Message>) -> Result<Option<Left>, StoreError> {
         let share = self.slots.hold().await;
+        if self.is_looping().await? {
+            return self.end(Err(self.crash_loop())).await.map(Some);
+        }
         let mut effects = Vec::new();
         for message in messages {
             match message {
@@ -306,7 +322,7 @@ impl Actor {
             self.called.remove(&performed.instance);
         }
         if self.vm.apply(&event, effects) == Applied::Yes {
-            self.change.events.push(event);
+            self.happened(&event);
         }
         self.observe_trace();
         let released = self.vm.take_released();
@@ -346,6 +362,7 @@ impl Actor {
             false => Vec::new(),
         };
         self.rows = rows.last().map_or(0, |row| row.seq + 1);
+        rows.iter().for_each(|row| self.keeps(row.value.len()));
         let emitted = rows.iter().filter_map(|row| serde_json::from_slice::<Piece>(&row.value).ok());
         for Piece { step, attempt, said } in emitted {
             let step: Box<str> = step.into();
@@ -412,6 +429,9 @@ impl Actor {
             self.releases(&mut effects);
             if self.vm.outcome().is_some() {
                 return self.finish().await.map(Some);
+            }
+            if let Some(failure) = self.too_large() {
+                return self.end(Err(failure)).await.map(Some);
             }
             // What asks for nothing but a record in the journal is answered at once.
             let (now, later): (Vec<_>, Vec<_>) = effects

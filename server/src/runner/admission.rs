@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::arrival::Arrived;
 use super::at_once::AtOnce;
+use super::before::Before;
 use super::ending::Ending;
 use super::holding::Holding;
 use super::lanes::Lane;
@@ -95,7 +96,7 @@ impl Inner {
         let work = async {
             match self.truth_of(partition.topic()) {
                 Truth::Store if self.store.is_shared() => self.hold(&mut *partition, &plans, &room).await,
-                Truth::Store => self.admit_all(&mut *partition, &plans, &room, None).await,
+                Truth::Store => self.admit_all(&mut *partition, &plans, &room, None, self.before).await,
                 Truth::Bus => self.pass_all(&mut *partition, &plans).await,
             }
         };
@@ -115,6 +116,7 @@ impl Inner {
                 () = partition.given_up() => {}
                 () = self.see_off(&home) => {}
             }
+            self.leave(&home).await;
         }
     }
 
@@ -130,6 +132,7 @@ impl Inner {
         plans: &[Arc<Plan>],
         room: &Arc<Semaphore>,
         holding: Option<&Arc<Holding>>,
+        mut before: Before,
     ) -> Result<(), BusError> {
         while let Some(batch) = partition.next_batch(BATCH, BATCH_BYTES).await? {
             // Runs in memory are bounded: what there is no room for is not admitted yet.
@@ -137,7 +140,9 @@ impl Inner {
             let Ok(room) = room.clone().acquire_many_owned(wanted.min(ROOM)).await else { break };
             let next = batch.next_offset;
             let topic = partition.topic().to_owned();
-            self.admit(plans, &topic, batch, room, holding).await?;
+            self.admit((plans, &topic), batch, room, holding, before).await?;
+            // What ended the process within its admission was among the first records.
+            before = Before::Ended;
             partition.done(next);
         }
         Ok(())
@@ -145,13 +150,13 @@ impl Inner {
 
     async fn admit(
         self: &Arc<Self>,
-        plans: &[Arc<Plan>],
-        topic: &str,
+        (plans, topic): (&[Arc<Plan>], &str),
         batch: Batch,
         mut room: OwnedSemaphorePermit,
         holding: Option<&Arc<Holding>>,
+        before: Before,
     ) -> Result<(), StoreError> {
-        let prepared = self.prepare(plans, topic, &batch, holding).await;
+        let prepared = self.prepare(plans, topic, &batch, holding, before).await;
         let mut runs = Vec::with_capacity(prepared.len());
         let mut entering = Vec::with_capacity(prepared.len());
         for Prepared { row, run, at_once } in prepared {
@@ -174,7 +179,7 @@ impl Inner {
                 if holding.is_some() && found > batch.from_offset =>
             {
                 return match batch.after(found) {
-                    Some(batch) => Box::pin(self.admit(plans, topic, batch, room, holding)).await,
+                    Some(batch) => Box::pin(self.admit((plans, topic), batch, room, holding, before)).await,
                     None => Ok(()),
                 };
             }
@@ -195,13 +200,15 @@ impl Inner {
         Ok(())
     }
 
-    /// Makes the runs of a batch, and runs those that end at once.
+    /// Makes the runs of a batch, and runs those that end at once. After a crash none is run before it is in
+    /// the store, where it is counted how often it ends the process.
     pub(super) async fn prepare(
         &self,
         plans: &[Arc<Plan>],
         topic: &str,
         batch: &Batch,
         holding: Option<&Arc<Holding>>,
+        before: Before,
     ) -> Vec<Prepared> {
         // Tokens are verified side by side, all of a batch.
         let has_tokens = plans.iter().any(|plan| plan.door.token.is_some());
@@ -218,7 +225,8 @@ impl Inner {
                 }
             }
             self.verify(&mut arrived).await;
-            prepared.extend(arrived.iter().map(|arrived| self.prepare_one(arrived, holding, &mut taken)));
+            let prepare = |arrived| self.prepare_one(arrived, holding, before, &mut taken);
+            prepared.extend(arrived.iter().map(prepare));
         }
         prepared
     }
@@ -227,6 +235,7 @@ impl Inner {
         &self,
         arrived: &Arrived<'_>,
         holding: Option<&Arc<Holding>>,
+        before: Before,
         taken: &mut HashSet<Lane>,
     ) -> Prepared {
         let (row, mut run) = self.run_of(arrived);
@@ -234,8 +243,8 @@ impl Inner {
             run.belong_to(holding);
         }
         let is_free = run.lane.as_ref().is_none_or(|lane| !taken.contains(lane) && self.lanes.is_free(lane));
-        let may_begin = is_free && self.slots.is_open(&run.plan.name);
-        let mut at_once = may_begin.then(|| self.at_once(arrived.record, &run)).flatten();
+        let may_end = is_free && before == Before::Ended && self.slots.is_open(&run.plan.name);
+        let mut at_once = may_end.then(|| self.at_once(arrived.record, &run)).flatten();
         let holds = match &at_once {
             Some(ended) => ended.status == Status::Parked && run.plan.door.park_holds,
             None => true,

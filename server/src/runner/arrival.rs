@@ -202,6 +202,8 @@ impl Inner {
             waits: false,
             taken_up: false,
             woken: None,
+            is_suspect: false,
+            kept: 0,
             trace,
             events: vec![started],
         };

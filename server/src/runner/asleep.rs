@@ -48,13 +48,20 @@ struct State {
 
 /// A run that sleeps, or is being woken.
 #[derive(Debug)]
-pub(super) struct Sleeper {
+struct Sleeper {
     rest: Rest,
-    holding: Option<Arc<Holding>>,
-    parent: Option<String>,
+    stays: Stays,
     /// Why it is called off, if it was meanwhile.
     called_off: Option<Failure>,
     is_waking: bool,
+}
+
+/// What a run does not forget while it sleeps, and the store does not know.
+#[derive(Debug, Clone)]
+struct Stays {
+    holding: Option<Arc<Holding>>,
+    parent: Option<String>,
+    is_suspect: bool,
 }
 
 /// What a run that may sleep has to say.
@@ -135,8 +142,9 @@ impl Asleep {
                 self.wake.notify_one();
             }
         }
-        let (holding, parent) = (run.holding.clone(), run.parent.clone());
-        state.sleepers.insert(id, Sleeper { rest, holding, parent, called_off: None, is_waking: false });
+        let stays =
+            Stays { holding: run.holding.clone(), parent: run.parent.clone(), is_suspect: run.is_suspect };
+        state.sleepers.insert(id, Sleeper { rest, stays, called_off: None, is_waking: false });
     }
 
     /// Wakes a run, for `reason` if it is called off; false where it does not sleep.
@@ -164,7 +172,7 @@ impl Asleep {
     pub(super) fn forget(&self, home: &Home) {
         let mut state = self.state();
         let is_of =
-            |sleeper: &Sleeper| sleeper.holding.as_ref().is_some_and(|holding| holding.home() == home);
+            |sleeper: &Sleeper| sleeper.stays.holding.as_ref().is_some_and(|holding| holding.home() == home);
         let gone = state.sleepers.iter().filter(|(_, sleeper)| is_of(sleeper)).map(|(id, _)| id.clone());
         for run in gone.collect::<Vec<_>>() {
             state.leave(&run);
@@ -189,10 +197,10 @@ impl Asleep {
     }
 
     /// What is known of a run that is to be woken.
-    fn waking(&self, run: &str) -> Option<(Duration, Option<Arc<Holding>>, Option<String>)> {
+    fn waking(&self, run: &str) -> Option<(Duration, Stays)> {
         let state = self.state();
         let sleeper = state.sleepers.get(run)?;
-        Some((sleeper.rest.used, sleeper.holding.clone(), sleeper.parent.clone()))
+        Some((sleeper.rest.used, sleeper.stays.clone()))
     }
 }
 
@@ -266,7 +274,7 @@ impl Inner {
     }
 
     async fn rouse(self: Arc<Self>, run: Arc<str>, room: OwnedSemaphorePermit) {
-        let Some((used, holding, parent)) = self.asleep.waking(&run) else { return };
+        let Some((used, Stays { holding, parent, is_suspect })) = self.asleep.waking(&run) else { return };
         let waking = async {
             let known = self.store.run(&run).await?;
             let read = match known.filter(|known| known.status == Status::Ready) {
@@ -280,7 +288,7 @@ impl Inner {
             if let Some(holding) = &holding {
                 admitted.belong_to(holding);
             }
-            admitted.parent = parent;
+            (admitted.parent, admitted.is_suspect) = (parent, is_suspect);
             admitted.woken = Some(Woken { used, _room: room });
             self.begin(admitted);
             Ok(())

@@ -54,9 +54,13 @@ impl Inner {
                 let event = Event { at, kind: Kind::Performed(performed) };
                 let _applied = vm.apply(&event, &mut effects);
             }
+            // Else it would be kept whole before anybody could say that it is too large.
+            if ended.streamed > self.project.max_run {
+                return None;
+            }
         }
         let outcome = vm.outcome()?.clone();
-        let Collected { mut records, stream } = ended;
+        let Collected { mut records, stream, .. } = ended;
         let ending = Ending { run, outcome: &outcome };
         let status = ending.status();
         if let Some(failure) = ending.dead_letter() {
@@ -77,6 +81,8 @@ impl Inner {
 pub(super) struct Collected {
     records: Vec<NewRecord>,
     stream: Vec<StreamRow>,
+    /// Bytes of that.
+    streamed: u64,
 }
 
 impl Collected {
@@ -88,7 +94,9 @@ impl Collected {
                 let seq = u32::try_from(self.stream.len()).ok()?;
                 let said = Said::Emitted(value.clone());
                 let piece = Piece { step: instance.to_string(), attempt, said };
-                self.stream.push(StreamRow { attempt: 1, seq, value: serde_json::to_vec(&piece).ok()? });
+                let row = serde_json::to_vec(&piece).ok()?;
+                self.streamed = self.streamed.saturating_add(u64::try_from(row.len()).unwrap_or(u64::MAX));
+                self.stream.push(StreamRow { attempt: 1, seq, value: row });
                 self.records.extend(outgoing.emitted(value, seq));
                 Outcome::Answer(value.clone())
             }

@@ -21,7 +21,7 @@ const GATHER_BYTES: usize = 4096;
 /// What happened since the last commit.
 #[derive(Default)]
 pub(super) struct Change {
-    pub(super) events: Vec<Event>,
+    events: Vec<NewEvent>,
     pub(super) records: Vec<NewRecord>,
     pub(super) children: Vec<NewRun>,
     /// What it was told by, through the store.
@@ -60,6 +60,16 @@ impl Change {
 }
 
 impl Actor {
+    /// Adds to the run's journal.
+    pub(super) fn happened(&mut self, event: &Event) {
+        let payload = match self.run.plan.has_journal() {
+            true => self.inner.encode(&self.run.plan, &self.run.public_id, event),
+            false => Vec::new(),
+        };
+        self.keeps(payload.len());
+        self.change.events.push(NewEvent { kind: event.name(), payload });
+    }
+
     /// Adds to what the run streams.
     pub(super) fn emitted(&mut self, instance: &str, attempt: u32, value: Value) {
         let run = self.run.public_id.clone();
@@ -78,6 +88,7 @@ impl Actor {
     pub(super) fn say(&mut self, instance: &str, attempt: u32, said: Said) {
         let piece = Piece { step: instance.to_owned(), attempt, said };
         let Ok(value) = serde_json::to_vec(&piece) else { return };
+        self.keeps(value.len());
         self.change.stream_bytes += value.len();
         self.change.stream_since.get_or_insert_with(Instant::now);
         self.change.stream.push(StreamRow { attempt: 1, seq: self.rows, value });
@@ -100,20 +111,15 @@ impl Actor {
         if !self.run.plan.has_journal() {
             return self.inner.send_records(&self.run, change.records).await.map(|()| Vec::new());
         }
-        let mut events = Vec::with_capacity(change.events.len());
-        for event in &change.events {
-            let payload = self.inner.encode(&self.run.plan, &self.run.public_id, event);
-            events.push(NewEvent { kind: event.name(), payload });
-        }
         let expected_seq = self.seq;
-        self.seq += u32::try_from(events.len()).unwrap_or(u32::MAX);
+        self.seq += u32::try_from(change.events.len()).unwrap_or(u32::MAX);
         let received = change.received.clone();
         let appended = self
             .inner
             .store
             .append(Append {
                 proof: self.run.proof(),
-                events,
+                events: change.events,
                 records: change.records,
                 children: change.children,
                 stream: change.stream,

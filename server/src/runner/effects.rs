@@ -212,6 +212,7 @@ impl Actor {
         }
         if let Some(mut child) = self.inner.read_back(run).await? {
             child.parent = Some(self.run.public_id.clone());
+            child.is_suspect = self.takes_up;
             if let Some(holding) = &self.run.holding {
                 child.belong_to(holding);
             }

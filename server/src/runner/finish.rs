@@ -12,8 +12,15 @@ use crate::store::{Record, Status, StatusChange, StoreError};
 impl Actor {
     /// Makes the outcome durable; tells how the run was left.
     pub(super) async fn finish(&mut self) -> Result<Left, StoreError> {
+        match self.vm.outcome().cloned() {
+            Some(outcome) => self.end(outcome).await,
+            None => Ok(Left::Over),
+        }
+    }
+
+    /// Ends the run so; tells how it was left.
+    pub(super) async fn end(&mut self, outcome: Result<Value, Failure>) -> Result<Left, StoreError> {
         self.tasks.abort_all();
-        let Some(outcome) = self.vm.outcome().cloned() else { return Ok(Left::Over) };
         let ending = Ending { run: &self.run, outcome: &outcome };
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();

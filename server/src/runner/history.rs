@@ -55,6 +55,8 @@ pub fn history(
         finished: None,
         trace: None,
         silent: true,
+        is_suspect: false,
+        kept: 0,
         events,
         room: None,
     };

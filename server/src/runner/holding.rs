@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::before::Before;
 use super::{Admitted, Inner};
 use crate::bus::{BusError, Partition};
 use crate::store::{Conflict, Home, Proof, StoreError, Tenure};
@@ -130,7 +131,8 @@ impl Inner {
         loop {
             let holding = self.take_over(&home).await?;
             let working = async {
-                self.resume(Some(&holding)).await?;
+                let before = Before::begin(&*self.store, holding.proof()).await?;
+                self.resume(Some(&holding), before).await?;
                 holding.taken_up.cancel();
                 self.inbox.look_again();
                 if plans.is_empty() {
@@ -138,7 +140,7 @@ impl Inner {
                     partition.given_up().await;
                     return Ok(());
                 }
-                self.admit_all(partition, plans, room, Some(&holding)).await
+                self.admit_all(partition, plans, room, Some(&holding), before).await
             };
             let worked = tokio::select! {
                 biased;
@@ -189,6 +191,14 @@ impl Inner {
         holding.tasks.wait().await;
         self.lanes.forget(holding.home());
         self.asleep.forget(holding.home());
+        self.end_work(holding.proof()).await;
+    }
+
+    /// Lets a partition go, if it is ours still.
+    pub(super) async fn leave(&self, home: &Home) {
+        if let Some(holding) = self.holding_of(home) {
+            self.let_go(&holding).await;
+        }
     }
 
     /// Lets the runs end that are under way, when no more are to begin.

@@ -9,6 +9,8 @@ mod admission;
 mod arrival;
 mod asleep;
 mod at_once;
+mod before;
+mod bound;
 mod change;
 mod claims;
 mod earlier;
@@ -32,6 +34,7 @@ mod resume;
 mod retention;
 mod slots;
 mod story;
+mod takeups;
 mod tuning;
 mod unkept;
 mod upstream;
@@ -56,6 +59,7 @@ use tokio_util::task::TaskTracker;
 
 use self::actor::{MAILBOX, Message};
 use self::asleep::{Asleep, Woken};
+use self::before::Before;
 use self::earlier::Earlier;
 pub use self::history::history;
 use self::holding::{Holding, Holdings};
@@ -69,6 +73,7 @@ pub use self::redrive::RedriveError;
 pub use self::rerun::{Rerun, RerunError, Version};
 pub use self::slots::Slots;
 pub use self::story::{Story, Waiting};
+use self::takeups::Takeups;
 pub use self::tuning::{LimitState, TuneError};
 pub use self::upstream::Upstreams;
 pub use self::vouch::{NotVouched, Vouch};
@@ -194,6 +199,9 @@ struct Inner {
     places: Mutex<HashMap<Home, Arc<tokio::sync::Mutex<()>>>>,
     inbox: Inbox,
     asleep: Asleep,
+    /// How the process before ended, where no others share the store.
+    before: Before,
+    takeups: Takeups,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
@@ -238,6 +246,10 @@ struct Admitted {
     taken_up: bool,
     /// Whether it was asleep.
     woken: Option<Woken>,
+    /// Whether it was taken up after a crash, and that was not counted yet.
+    is_suspect: bool,
+    /// Bytes that the store keeps of it, but for how it started.
+    kept: u64,
     /// Its journal: at least `started`.
     events: Vec<Event>,
     /// Its place among those that wait to begin.
@@ -273,6 +285,11 @@ impl Runner {
             slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.map(|n| n as usize));
         }
         let upstreams = Upstreams::new(&project, slots.clone(), transport, clock.clone(), &strained);
+        let before = match store.is_shared() {
+            true => Before::Ended,
+            false => Before::begin(&*store, None).await.map_err(|error| error.to_string())?,
+        };
+        let takeups = Takeups::new(&store);
         let inner = Arc::new(Inner {
             queue: Queue::new(&program, strained.clone()),
             strained,
@@ -294,6 +311,8 @@ impl Runner {
             places: Mutex::default(),
             inbox: Inbox::default(),
             asleep: Asleep::default(),
+            before,
+            takeups,
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             stop: CancellationToken::new(),
@@ -306,7 +325,7 @@ impl Runner {
         inner.define(&definition).await.map_err(|error| error.to_string())?;
         // Where others share the store, runs are taken up with their partitions.
         if !inner.store.is_shared() {
-            inner.resume(None).await.map_err(|error| error.to_string())?;
+            inner.resume(None, before).await.map_err(|error| error.to_string())?;
         }
         inner.tasks.spawn(inner.clone().deliver());
         inner.tasks.spawn(inner.clone().wake());
@@ -409,6 +428,7 @@ impl Runner {
             self.inner.tasks.wait().await;
             self.inner.relays.wait().await;
         }
+        self.inner.end_all_work().await;
     }
 }
 

@@ -178,7 +178,9 @@ impl Runner {
         }
         let vm = Vm::replay(admitted.plan.clone(), &admitted.events)
             .map_err(|why| RedriveError::Refused(why.to_string()))?;
-        let kind = vm.redriven().ok_or_else(|| refused("its journal does not tell how it failed"))?;
+        let kind = vm
+            .redriven(admitted.events.len())
+            .ok_or_else(|| refused("its journal does not tell how it failed"))?;
         Ok((admitted, Event { at, kind }))
     }
 }

@@ -171,6 +171,8 @@ impl Inner {
             finished: None,
             trace: None,
             silent: true,
+            is_suspect: false,
+            kept: 0,
             events: vec![Event { at: self.clock.now(), kind: Kind::Started(started) }],
             room: None,
             plan,

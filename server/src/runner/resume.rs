@@ -8,6 +8,7 @@ use pathway_engine::journal::{Event, Kind, Outcome};
 use pathway_engine::vm::{Class, Failure};
 
 use super::actor::started;
+use super::before::Before;
 use super::holding::Holding;
 use super::lanes::Lane;
 use super::{Admitted, Inner};
@@ -24,6 +25,8 @@ type Page = Vec<(Run, Option<Vec<Stored>>)>;
 /// What is known while runs are taken up.
 struct TakingUp<'a> {
     holding: Option<&'a Arc<Holding>>,
+    /// How whoever had them before ended.
+    before: Before,
     /// Where those stand that may have called others; they were admitted before them.
     callers: HashMap<RunId, Status>,
     /// Those to be taken up after all others.
@@ -34,8 +37,12 @@ struct TakingUp<'a> {
 
 impl Inner {
     /// Lets every run that is not finished go on, of a partition or of all, in the order admitted.
-    pub(super) async fn resume(self: &Arc<Self>, holding: Option<&Arc<Holding>>) -> Result<(), StoreError> {
-        let mut taking_up = TakingUp { holding, callers: HashMap::new(), last: Vec::new(), count: 0 };
+    pub(super) async fn resume(
+        self: &Arc<Self>,
+        holding: Option<&Arc<Holding>>,
+        before: Before,
+    ) -> Result<(), StoreError> {
+        let mut taking_up = TakingUp { holding, before, callers: HashMap::new(), last: Vec::new(), count: 0 };
         let mut page = self.page(None, holding).await?;
         while let Some(last) = page.last().map(|(run, _)| run.id) {
             // The next ones are read meanwhile.
@@ -111,6 +118,7 @@ impl Inner {
             (Some(plan), None) => self.read(run, plan).await?,
         };
         let Some(mut admitted) = read else { return Ok(()) };
+        admitted.is_suspect = taking_up.before == Before::Crashed;
         if let Some(holding) = taking_up.holding {
             admitted.belong_to(holding);
         }
@@ -153,7 +161,11 @@ impl Inner {
     /// A run as one of a plan, from its journal.
     fn restore(&self, run: Run, plan: Arc<Plan>, journal: Vec<Stored>) -> Option<Admitted> {
         let mut events = Vec::with_capacity(journal.len());
+        let mut kept = 0_u64;
         for event in journal {
+            if event.seq > 0 {
+                kept = kept.saturating_add(u64::try_from(event.payload.len()).unwrap_or(u64::MAX));
+            }
             match self.decode(&plan, &run.public_id, &event.payload) {
                 Ok(event) => events.push(event),
                 Err(error) => {
@@ -175,6 +187,8 @@ impl Inner {
             waits: run.wake_at.is_some(),
             taken_up: true,
             woken: None,
+            is_suspect: false,
+            kept,
             silent: is_silent(&events),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::admission::{BATCH, BATCH_BYTES, Prepared};
 use super::at_once::AtOnce;
+use super::before::Before;
 use super::ending::Ending;
 use super::relay::AGAIN;
 use super::window::Window;
@@ -105,7 +106,7 @@ impl Passing<'_> {
 
     /// Begins the runs of a batch.
     async fn take(&mut self, topic: &str, batch: Batch) {
-        let prepared = self.inner.prepare(self.plans, topic, &batch, None).await;
+        let prepared = self.inner.prepare(self.plans, topic, &batch, None, Before::Ended).await;
         for record in &batch.records {
             self.window.begin(record.offset, self.plans.len());
         }

@@ -102,6 +102,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Keeps the text that `digest` names; runs are admitted only for definitions that are kept.
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()>;
 
+    /// Notes whether a process is at work, with a partition or, without a proof, with the whole store;
+    /// tells what was noted before. Who begins and learns that one is at work knows that it ended in a
+    /// crash. Under an earlier epoch than the partition's nothing is noted.
+    fn set_at_work(&self, proof: Proof, at_work: bool) -> Answer<'_, bool>;
+
+    /// Counts that runs are taken up after a crash: tells of each that there is how often it was in a row
+    /// with nothing added to its journal.
+    fn take_up(&self, runs: Vec<RunId>) -> Answer<'_, Vec<(RunId, u32)>>;
+
+    /// Takes back that runs were counted when they were taken up last.
+    fn put_down(&self, runs: Vec<RunId>) -> Answer<'_, ()>;
+
     /// Forgets what is finished and old. Returns when nothing more is to be forgotten; other
     /// changes go on meanwhile.
     fn prune(&self, change: Prune) -> Answer<'_, Pruned>;

@@ -10,10 +10,13 @@
 mod arrivals;
 #[cfg(test)]
 mod asleep;
+mod bound;
 #[cfg(test)]
 mod children;
 #[cfg(test)]
 mod compensation;
+#[cfg(test)]
+mod crashes;
 #[cfg(test)]
 mod lanes;
 #[cfg(test)]

@@ -9,6 +9,8 @@ mod claims;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod model;

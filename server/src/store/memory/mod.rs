@@ -17,7 +17,7 @@ use self::state::State;
 use super::watch::{Hub, Subject};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
+    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
     StreamRow, Tick, Watch,
 };
 
@@ -112,6 +112,21 @@ impl Store for MemoryStore {
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
         self.change(|state, _| {
             state.definitions.entry(digest.to_owned()).or_insert_with(|| text.to_owned());
+            Ok(())
+        })
+    }
+
+    fn set_at_work(&self, proof: Proof, at_work: bool) -> Answer<'_, bool> {
+        self.change(|state, _| Ok(state.set_at_work(proof.as_deref(), at_work)))
+    }
+
+    fn take_up(&self, runs: Vec<RunId>) -> Answer<'_, Vec<(RunId, u32)>> {
+        self.change(|state, _| Ok(state.take_up(runs)))
+    }
+
+    fn put_down(&self, runs: Vec<RunId>) -> Answer<'_, ()> {
+        self.change(|state, _| {
+            state.put_down(runs);
             Ok(())
         })
     }

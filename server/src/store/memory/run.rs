@@ -15,6 +15,8 @@ pub(super) struct Kept {
     idempotency_key: Option<String>,
     pub(super) events: Vec<Event>,
     stream: BTreeMap<(u32, u32), Vec<u8>>,
+    /// How often it was taken up after a crash, with which event the next.
+    taken_up: (u32, u32),
 }
 
 /// What made a run.
@@ -76,7 +78,14 @@ impl Kept {
         };
         let started = Event { seq: 0, kind: "started".to_owned(), payload: new.started };
         let stream = new.stream.into_iter().map(|row| ((row.attempt, row.seq), row.value)).collect();
-        Self { run, dedupe_id: new.dedupe_id, idempotency_key, events: vec![started], stream }
+        Self {
+            run,
+            dedupe_id: new.dedupe_id,
+            idempotency_key,
+            events: vec![started],
+            stream,
+            taken_up: (0, 0),
+        }
     }
 
     /// In what it is the same as one that is to be inserted.
@@ -118,6 +127,19 @@ impl Kept {
 
     fn next(&self) -> u32 {
         u32::try_from(self.events.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Counts that it is taken up after a crash.
+    pub(super) fn take_up(&mut self) -> u32 {
+        let (times, next) = self.taken_up;
+        let times = if next == self.next() { times + 1 } else { 1 };
+        self.taken_up = (times, self.next());
+        times
+    }
+
+    /// Takes back that it was counted.
+    pub(super) const fn put_down(&mut self) {
+        self.taken_up.0 = self.taken_up.0.saturating_sub(1);
     }
 
     /// Whether none of these rows is there.

@@ -9,7 +9,7 @@ use super::topics::Topics;
 use crate::store::watch::Subject;
 use crate::store::{
     Admission, Admit, Append, Appended, Claim, Claimed, Conflict, Counts, Filter, Home, NewRun, Outlet,
-    Prune, Pruned, Run, RunId, Status, StoreError, StreamRow, Take, Taken, Tick,
+    Prune, Pruned, Run, RunId, Status, StoreError, StreamRow, Take, Taken, Tenure, Tick,
 };
 
 /// See above.
@@ -19,6 +19,8 @@ pub(super) struct State {
     claims: Claims,
     pub(super) topics: Topics,
     pub(super) inbox: Inbox,
+    /// Where a process is at work that has not said that it ends; none: with the whole store.
+    at_work: BTreeSet<Option<Home>>,
     /// Digest to text.
     pub(super) definitions: BTreeMap<String, String>,
     /// Of each pathway and schedule.
@@ -32,6 +34,7 @@ impl State {
             claims: Claims::default(),
             topics: Topics::new(outlet),
             inbox: Inbox::default(),
+            at_work: BTreeSet::new(),
             definitions: BTreeMap::new(),
             ticks: BTreeMap::new(),
         }
@@ -187,6 +190,29 @@ impl State {
         self.inbox.post(&run, payload);
         changed.push(Subject::Inbox);
         Ok(())
+    }
+
+    /// Notes whether a process is at work; tells what was noted before.
+    pub(super) fn set_at_work(&mut self, proof: Option<&Tenure>, at_work: bool) -> bool {
+        let place = proof.map(|tenure| tenure.home.clone());
+        match at_work {
+            _ if self.topics.expect_owner(proof).is_err() => false,
+            true => !self.at_work.insert(place),
+            false => self.at_work.remove(&place),
+        }
+    }
+
+    pub(super) fn take_up(&mut self, runs: Vec<RunId>) -> Vec<(RunId, u32)> {
+        let counted = runs.into_iter().filter_map(|id| Some((id, self.runs.get_mut(&id)?.take_up())));
+        counted.collect()
+    }
+
+    pub(super) fn put_down(&mut self, runs: Vec<RunId>) {
+        for run in runs {
+            if let Some(kept) = self.runs.get_mut(&run) {
+                kept.put_down();
+            }
+        }
     }
 
     /// Forgets what is finished and old, but for the newest run.

@@ -4,6 +4,7 @@ use tokio_postgres::Error;
 
 use super::change::{Change, Done};
 use super::claims;
+use super::crashes;
 use super::known::BEGIN;
 use super::rows::{RELEASE, SEIZE};
 use super::session::{Call, Session};
@@ -25,8 +26,9 @@ const THEIR_BLOBS: &str =
     UNION SELECT outcome_blob FROM run WHERE id = ANY($1::bigint[]) AND outcome_blob IS NOT NULL
     UNION SELECT payload_blob FROM event WHERE run = ANY($1::bigint[]) AND payload_blob IS NOT NULL
     UNION SELECT value_blob FROM stream WHERE run = ANY($1::bigint[]) AND value_blob IS NOT NULL";
-const FORGET_RUNS: [&str; 4] = [
+const FORGET_RUNS: [&str; 5] = [
     "DELETE FROM inbox WHERE run = ANY($1::bigint[])",
+    "DELETE FROM taken_up WHERE run = ANY($1::bigint[])",
     "DELETE FROM event WHERE run = ANY($1::bigint[])",
     "DELETE FROM stream WHERE run = ANY($1::bigint[])",
     "DELETE FROM run WHERE id = ANY($1::bigint[])",
@@ -54,6 +56,11 @@ pub(super) async fn apply(session: &mut Session, change: &Change) -> Result<Done
             Ok(Done::Nothing)
         }
         Change::Prune(prune) => self::prune(session, *prune).await.map(Done::Pruned),
+        Change::SetAtWork { proof, at_work } => {
+            crashes::set_at_work(session, proof, *at_work).await.map(Done::WasAtWork)
+        }
+        Change::TakeUp(runs) => crashes::take_up(session, runs).await.map(Done::Counted),
+        Change::PutDown(runs) => crashes::put_down(session, runs).await.map(|()| Done::Nothing),
         Change::TakeOver(home) => take_over(session, home).await.map(Done::TakenOver),
         _ => Ok(Done::Nothing),
     }

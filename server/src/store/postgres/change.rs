@@ -3,8 +3,8 @@
 use tokio::sync::oneshot;
 
 use crate::store::{
-    Admission, Admit, Append, Appended, Epoch, Home, NewRecord, NewRun, Offset, Prune, Pruned, RunId, Settle,
-    StoreError, StreamRow, Tick,
+    Admission, Admit, Append, Appended, Epoch, Home, NewRecord, NewRun, Offset, Proof, Prune, Pruned, RunId,
+    Settle, StoreError, StreamRow, Tick,
 };
 
 /// A change.
@@ -18,6 +18,9 @@ pub(super) enum Change {
     Post { run: RunId, payload: Vec<u8> },
     Discard(Vec<i64>),
     TakeOver(Home),
+    SetAtWork { proof: Proof, at_work: bool },
+    TakeUp(Vec<RunId>),
+    PutDown(Vec<RunId>),
     Define { digest: String, text: String },
     Tick { pathway: String, schedule: String, tick: Tick },
     Prune(Prune),
@@ -32,6 +35,8 @@ pub(super) enum Done {
     Published(Vec<Offset>),
     Pruned(Pruned),
     TakenOver(Epoch),
+    WasAtWork(bool),
+    Counted(Vec<(RunId, u32)>),
 }
 
 /// A change with who waits for it.
@@ -44,7 +49,16 @@ pub(super) struct Job {
 impl Change {
     /// Whether it is made apart from others: it is rare, and needs answers on its way.
     pub(super) const fn is_alone(&self) -> bool {
-        matches!(self, Self::Define { .. } | Self::Tick { .. } | Self::Prune(_) | Self::TakeOver(_))
+        matches!(
+            self,
+            Self::Define { .. }
+                | Self::Tick { .. }
+                | Self::SetAtWork { .. }
+                | Self::TakeUp(_)
+                | Self::PutDown(_)
+                | Self::Prune(_)
+                | Self::TakeOver(_)
+        )
     }
 
     /// Bytes that it writes, about.
@@ -61,7 +75,14 @@ impl Change {
             Self::Stream { rows, .. } => of_stream(rows),
             Self::Publish(records) => of_records(records),
             Self::Post { payload, .. } => payload.len(),
-            Self::Settle(_) | Self::Discard(_) | Self::TakeOver(_) | Self::Tick { .. } | Self::Prune(_) => 0,
+            Self::Settle(_)
+            | Self::Discard(_)
+            | Self::TakeOver(_)
+            | Self::SetAtWork { .. }
+            | Self::TakeUp(_)
+            | Self::PutDown(_)
+            | Self::Tick { .. }
+            | Self::Prune(_) => 0,
             Self::Define { text, .. } => text.len(),
         }
     }

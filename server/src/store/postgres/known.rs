@@ -174,6 +174,9 @@ impl<'a> Wanted<'a> {
             Change::Discard(_)
             | Change::Define { .. }
             | Change::Tick { .. }
+            | Change::SetAtWork { .. }
+            | Change::TakeUp(_)
+            | Change::PutDown(_)
             | Change::Prune(_)
             | Change::TakeOver(_) => {}
         }

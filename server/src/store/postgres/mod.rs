@@ -8,6 +8,7 @@ mod batch;
 mod change;
 mod channel;
 mod claims;
+mod crashes;
 mod decode;
 mod known;
 mod mark;
@@ -39,7 +40,7 @@ use self::writer::Writer;
 use super::watch::{Hub, Subject, Watch};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
+    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
     StreamRow, Tick,
 };
 
@@ -167,6 +168,24 @@ impl Store for PostgresStore {
 
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
         self.change(Change::Define { digest: digest.to_owned(), text: text.to_owned() })
+    }
+
+    fn set_at_work(&self, proof: Proof, at_work: bool) -> Answer<'_, bool> {
+        self.writer.submit(Change::SetAtWork { proof, at_work }, |done| match done {
+            Done::WasAtWork(before) => Some(before),
+            _ => None,
+        })
+    }
+
+    fn take_up(&self, runs: Vec<RunId>) -> Answer<'_, Vec<(RunId, u32)>> {
+        self.writer.submit(Change::TakeUp(runs), |done| match done {
+            Done::Counted(counted) => Some(counted),
+            _ => None,
+        })
+    }
+
+    fn put_down(&self, runs: Vec<RunId>) -> Answer<'_, ()> {
+        self.change(Change::PutDown(runs))
     }
 
     fn prune(&self, change: Prune) -> Answer<'_, Pruned> {

@@ -71,9 +71,13 @@ impl<'a> Plan<'a> {
                 self.rows.received(messages);
                 Ok(Done::Nothing)
             }
-            Change::Define { .. } | Change::Tick { .. } | Change::Prune(_) | Change::TakeOver(_) => {
-                Err(missing("a change of its own"))
-            }
+            Change::Define { .. }
+            | Change::Tick { .. }
+            | Change::SetAtWork { .. }
+            | Change::TakeUp(_)
+            | Change::PutDown(_)
+            | Change::Prune(_)
+            | Change::TakeOver(_) => Err(missing("a change of its own")),
         }
     }
 

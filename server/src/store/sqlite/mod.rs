@@ -4,6 +4,7 @@ mod admit;
 mod append;
 mod blob;
 mod claims;
+mod crashes;
 mod define;
 mod headers;
 mod inbox;
@@ -31,6 +32,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::append::AppendStream;
+use self::crashes::{PutDown, SetAtWork, TakeUp};
 use self::define::Define;
 use self::inbox::{Discard, Post, TakeOver};
 use self::publish::Publish;
@@ -42,7 +44,7 @@ use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
+    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
     StreamRow, Tick,
 };
 use crate::bus::EMBEDDED_PARTITION;
@@ -194,6 +196,18 @@ impl Store for SqliteStore {
 
     fn define(&self, digest: &str, text: &str) -> Answer<'_, ()> {
         self.writer.submit(Define { digest: digest.to_owned(), text: text.to_owned() })
+    }
+
+    fn set_at_work(&self, proof: Proof, at_work: bool) -> Answer<'_, bool> {
+        self.writer.submit(SetAtWork { proof, at_work })
+    }
+
+    fn take_up(&self, runs: Vec<RunId>) -> Answer<'_, Vec<(RunId, u32)>> {
+        self.writer.submit(TakeUp(runs))
+    }
+
+    fn put_down(&self, runs: Vec<RunId>) -> Answer<'_, ()> {
+        self.writer.submit(PutDown(runs))
     }
 
     fn prune(&self, change: Prune) -> Answer<'_, Pruned> {

@@ -42,6 +42,7 @@ fn prune_runs(connection: &Connection, before: i64, blobs: &mut Vec<i64>) -> rus
         connection.prepare_cached("DELETE FROM event WHERE run = ?1")?,
         connection.prepare_cached("DELETE FROM stream WHERE run = ?1")?,
         connection.prepare_cached("DELETE FROM inbox WHERE run = ?1")?,
+        connection.prepare_cached("DELETE FROM taken_up WHERE run = ?1")?,
         connection.prepare_cached("DELETE FROM run WHERE id = ?1")?,
     ];
     let mut pruned = 0;

@@ -5,6 +5,7 @@ use pathway_server::store::Status;
 
 use super::facts::Known;
 use super::fold::Fold;
+use super::takeups::is_given_up;
 use super::{Kept, broken};
 
 /// See above.
@@ -18,6 +19,9 @@ pub(crate) fn is_as_its_journal_says(run: &Known, fold: &Fold) -> Kept {
         Err(failure) => Outcome::Failure(failure),
     });
     let is_over = run.status != Status::Ready;
+    if is_over && folded.is_none() && is_given_up(run) {
+        return Ok(());
+    }
     if is_over == folded.is_some() && (!is_over || stored == folded) {
         return Ok(());
     }

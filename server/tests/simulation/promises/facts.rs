@@ -43,6 +43,8 @@ pub(crate) struct Known {
     pub(crate) ever_parked: bool,
     /// Whether it was over as soon as it was admitted, without a journal of how.
     pub(crate) ended_at_once: bool,
+    /// How many events it had whenever it was taken up after a crash.
+    pub(crate) taken_up: Vec<usize>,
     /// Whether it was given up by an operator.
     pub(crate) was_dropped: bool,
 }
@@ -74,6 +76,7 @@ impl Known {
             ever_begun: false,
             ever_parked: run.status == Status::Parked,
             ended_at_once: run.status != Status::Ready,
+            taken_up: Vec::new(),
             was_dropped: false,
         }
     }

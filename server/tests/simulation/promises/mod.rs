@@ -15,11 +15,12 @@ mod lanes;
 mod ownership;
 mod records;
 mod rest;
+mod takeups;
 mod ticks;
 mod timers;
 
 use pathway_server::store::{
-    Admission, Admit, Append, Appended, Epoch, Home, MemoryStore, NewRecord, Offset, Settle, Status,
+    Admission, Admit, Append, Appended, Epoch, Home, MemoryStore, NewRecord, Offset, RunId, Settle, Status,
 };
 
 use self::calls::Calls;
@@ -65,6 +66,18 @@ impl Promises {
         Ok(())
     }
 
+    /// Runs were taken up after a crash.
+    pub(crate) fn taken_up(&mut self, runs: &[RunId]) -> Kept {
+        takeups::taken_up(&mut self.facts, runs);
+        Ok(())
+    }
+
+    /// They wait, which does not count.
+    pub(crate) fn put_down(&mut self, runs: &[RunId]) -> Kept {
+        takeups::put_down(&mut self.facts, runs);
+        Ok(())
+    }
+
     /// Records were turned into runs.
     pub(crate) fn admitted(&mut self, who: &str, change: &Admit, answers: &[Admission]) -> Kept {
         let place = (change.topic.clone(), change.partition);
@@ -93,6 +106,7 @@ impl Promises {
     /// A run went on.
     pub(crate) fn appended(&mut self, who: &str, change: &Append, appended: &Appended) -> Kept {
         journal::is_dense(&self.facts, change)?;
+        takeups::is_parked_for_a_reason(&self.facts, change)?;
         journal::has_one_end(&self.facts, change)?;
         journal::finishes_each_step_once(&self.facts, change)?;
         let Some(run) = self.facts.run(change.run) else { return Ok(()) };

@@ -108,6 +108,26 @@ impl Database {
         Ok(epoch)
     }
 
+    pub(crate) fn set_at_work(&self, life: &Life, proof: &Proof, at_work: bool) -> Result<bool, StoreError> {
+        let kept = proof.clone();
+        let before = self.make(move |memory| memory.set_at_work(kept.clone(), at_work))?;
+        self.world.note(&life.name, format!("is at work {at_work} {proof:?}, before {before}"));
+        Ok(before)
+    }
+
+    pub(crate) fn take_up(&self, life: &Life, runs: &[RunId]) -> Result<Vec<(RunId, u32)>, StoreError> {
+        let kept = runs.to_vec();
+        let counted = self.make(move |memory| memory.take_up(kept.clone()))?;
+        self.world.note(&life.name, format!("takes up {counted:?}"));
+        self.world.expect(|promises| promises.taken_up(runs));
+        Ok(counted)
+    }
+
+    pub(crate) fn put_down(&self, runs: Vec<RunId>) -> Result<(), StoreError> {
+        self.world.expect(|promises| promises.put_down(&runs));
+        self.make(move |memory| memory.put_down(runs.clone()))
+    }
+
     pub(crate) fn admit(&self, life: &Life, change: &Admit) -> Result<Vec<Admission>, StoreError> {
         let mutated = mutated::admission(self, &self.world, change.clone());
         let answers = self.make(move |memory| memory.admit(mutated.clone()));

@@ -146,6 +146,18 @@ impl Store for Handle {
         self.write(move |database, _| database.make(move |memory| memory.define(&digest, &text)))
     }
 
+    fn set_at_work(&self, proof: Proof, at_work: bool) -> Answer<'_, bool> {
+        self.write(move |database, life| database.set_at_work(life, &proof, at_work))
+    }
+
+    fn take_up(&self, runs: Vec<RunId>) -> Answer<'_, Vec<(RunId, u32)>> {
+        self.write(move |database, life| database.take_up(life, &runs))
+    }
+
+    fn put_down(&self, runs: Vec<RunId>) -> Answer<'_, ()> {
+        self.write(move |database, _| database.put_down(runs))
+    }
+
     fn prune(&self, change: Prune) -> Answer<'_, Pruned> {
         self.write(move |database, _| database.make(move |memory| memory.prune(change)))
     }

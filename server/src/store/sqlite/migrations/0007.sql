@@ -1,0 +1,15 @@
+-- Where a process is at work that has not said that it ends: with a partition, or, where no topic is
+-- named, with the whole store.
+CREATE TABLE at_work (
+    topic       TEXT NOT NULL,
+    "partition" INTEGER NOT NULL,
+    PRIMARY KEY (topic, "partition")
+) WITHOUT ROWID;
+
+-- Runs that were under way when a process ended in a crash: how often each was taken up in a row with
+-- `seq` the number of the next event of its journal.
+CREATE TABLE taken_up (
+    run   INTEGER PRIMARY KEY,
+    times INTEGER NOT NULL,
+    seq   INTEGER NOT NULL
+);
