@@ -1,6 +1,6 @@
 //! One run: its VM, its journal and what is under way for it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::change::{Change, GATHER};
 use super::inbox::Order;
 use super::slots::{RunSlots, Share};
+use super::timers::Timers;
 use super::{Admitted, Inner, Observed};
 use crate::piece::{Piece, Said};
 use crate::seal::Secret;
@@ -55,7 +56,7 @@ pub(super) struct Actor {
     pub(super) running: HashMap<Instance, AbortHandle>,
     /// Runs that it called and waits for, by their public ids.
     pub(super) called: HashMap<Instance, String>,
-    timers: BTreeMap<(Timestamp, u64), ()>,
+    pub(super) timers: Timers,
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
     /// Attempts that had emitted before the run was taken up.
@@ -138,7 +139,7 @@ impl Actor {
             tasks: JoinSet::new(),
             running: HashMap::new(),
             called: HashMap::new(),
-            timers: BTreeMap::new(),
+            timers: Timers::default(),
             heard: BTreeSet::new(),
             cut_off: BTreeSet::new(),
             change: Change::default(),
@@ -216,12 +217,10 @@ impl Actor {
                 Message::Emitted { instance, attempt, value } => self.emitted(&instance, attempt, value),
             }
         }
-        let now = self.inner.clock.now();
-        while let Some((&(at, timer), ())) = self.timers.first_key_value()
-            && at <= now
-        {
-            self.timers.remove(&(at, timer));
-            self.tell(Kind::Fired { timer }, &mut effects);
+        while let Some((timer, due)) = self.timers.take(&self.inner.clock) {
+            // By a clock that was set back it is earlier; the run knows better.
+            let at = self.inner.clock.now().max(due);
+            self.tell_at(at, Kind::Fired { timer }, &mut effects);
         }
         if self.is_late() {
             let message = format!("the run took longer than {:?}", self.plan().timeout);
@@ -238,7 +237,7 @@ impl Actor {
 
     /// The next message; none when a timer is due, or the run's time is up.
     async fn next(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<Message> {
-        let mut wake: Option<Duration> = self.timers.first_key_value().map(|(&(at, _), ())| self.until(at));
+        let mut wake: Option<Duration> = self.timers.next();
         let mut sooner = |wait: Duration| wake = Some(wake.map_or(wait, |wake| wake.min(wait)));
         let (used, held) = self.slots.used();
         if held && !self.vm.is_undoing() {
@@ -254,7 +253,11 @@ impl Actor {
     }
 
     pub(super) fn tell(&mut self, kind: Kind, effects: &mut Vec<Effect>) {
-        let event = Event { at: self.inner.clock.now(), kind };
+        self.tell_at(self.inner.clock.now(), kind, effects);
+    }
+
+    fn tell_at(&mut self, at: Timestamp, kind: Kind, effects: &mut Vec<Effect>) {
+        let event = Event { at, kind };
         if let Kind::Performed(performed) = &event.kind {
             self.running.remove(&performed.instance);
             self.called.remove(&performed.instance);
@@ -406,14 +409,6 @@ impl Actor {
                 self.tell(Kind::Sent { instance: instance.clone(), attempt: *attempt }, &mut Vec::new());
             }
         }
-    }
-
-    fn until(&self, at: Timestamp) -> Duration {
-        Duration::try_from(at.duration_since(self.inner.clock.now())).unwrap_or_default()
-    }
-
-    pub(super) fn set_timer(&mut self, at: Timestamp, timer: u64) {
-        self.timers.insert((at, timer), ());
     }
 }
 

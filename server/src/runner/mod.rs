@@ -30,6 +30,7 @@ mod resume;
 mod retention;
 mod slots;
 mod story;
+mod timers;
 mod unkept;
 mod upstream;
 mod vault;
