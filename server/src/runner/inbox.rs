@@ -1,6 +1,7 @@
 //! What runs are told from outside: it is kept in the store until the run has received it, so that
 //! it reaches a run wherever that is worked on, and also one that has not begun yet.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +31,19 @@ pub(super) enum Order {
     Drop,
 }
 
+/// What became of a message that was to be given to its run.
+#[derive(Debug)]
+enum Given {
+    /// It has it.
+    Yes,
+    /// It gets it when it begins.
+    Later,
+    /// It gets it when it has room.
+    Full,
+    /// It is over, or parked.
+    Never,
+}
+
 /// Messages that are on their way.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
@@ -41,11 +55,10 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     /// Given to their runs.
-    given: HashMap<i64, RunId>,
-    /// Of those, what was received and is in the store no more.
-    received: Vec<i64>,
-    /// Runs that can be told nothing more of what they were given.
-    over: HashSet<RunId>,
+    given: HashMap<RunId, HashSet<i64>>,
+    /// Of those, what was received and is in the store no more, or was given to a run that is under way no
+    /// more.
+    gone: Vec<(RunId, i64)>,
     /// Runs that messages wait for.
     wanted: HashSet<RunId>,
 }
@@ -63,33 +76,45 @@ impl Inbox {
     /// A run can be told something from now on, or no longer.
     pub(super) fn look_at(&self, run: RunId) {
         let mut state = self.state();
-        let is_wanted = state.wanted.remove(&run);
-        let is_given = !state.given.is_empty() && state.given.values().any(|to| *to == run);
-        if is_given {
-            state.over.insert(run);
-        }
-        if is_wanted || is_given {
+        let State { given, gone, wanted } = &mut *state;
+        let is_wanted = wanted.remove(&run);
+        let lost = given.get(&run);
+        gone.extend(lost.into_iter().flatten().map(|id| (run, *id)));
+        if is_wanted || lost.is_some() {
             self.wake.notify_one();
         }
     }
 
-    /// Its run has received them.
-    pub(super) fn received(&self, messages: Vec<i64>) {
-        if !messages.is_empty() {
-            self.state().received.extend(messages);
+    /// A run can be told more.
+    fn has_room(&self, run: RunId) {
+        if self.state().wanted.remove(&run) {
+            self.wake.notify_one();
         }
     }
 
-    /// Forgets what is in the store no more, before that is read.
+    /// A run has received them.
+    pub(super) fn received(&self, run: RunId, messages: Vec<i64>) {
+        if !messages.is_empty() {
+            self.state().gone.extend(messages.into_iter().map(|id| (run, id)));
+        }
+    }
+
+    /// Forgets what is gone, before the store is read again: until then it may be in what was read.
     fn catch_up(&self) {
         let mut state = self.state();
-        let State { given, received, over, .. } = &mut *state;
-        given.retain(|id, _| !received.contains(id));
-        received.clear();
-        if !over.is_empty() {
-            given.retain(|_, to| !over.contains(to));
-            over.clear();
+        let State { given, gone, .. } = &mut *state;
+        for (run, id) in gone.drain(..) {
+            if let Entry::Occupied(mut of) = given.entry(run) {
+                of.get_mut().remove(&id);
+                if of.get().is_empty() {
+                    of.remove();
+                }
+            }
         }
+    }
+
+    fn is_given(&self, run: RunId, id: i64) -> bool {
+        self.state().given.get(&run).is_some_and(|given| given.contains(&id))
     }
 }
 
@@ -157,24 +182,29 @@ impl Inner {
     async fn deliver_all(self: &Arc<Self>) -> Result<(), StoreError> {
         self.inbox.catch_up();
         let mut after = 0;
+        // Runs that have no room for more: what follows for them waits for its turn.
+        let mut full = HashSet::new();
         loop {
             let page = self.store.inbox(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
             let mut useless = Vec::new();
             for message in page {
-                if !self.can_tell(message.home.as_ref()) || self.inbox.state().given.contains_key(&message.id)
+                let (run, id) = (message.run, message.id);
+                if !self.can_tell(message.home.as_ref())
+                    || self.inbox.is_given(run, id)
+                    || full.contains(&run)
                 {
                     continue;
                 }
                 let useful = match serde_json::from_slice(&message.payload) {
-                    Ok(Order::Cancel(reason)) => {
-                        let told = Message::Told { id: message.id, order: Box::new(Order::Cancel(reason)) };
-                        self.give(message.run, &message.public_id, message.id, told).await?
-                    }
-                    Ok(Order::Signal(signal)) => {
-                        let told = Message::Told { id: message.id, order: Box::new(Order::Signal(signal)) };
-                        self.give(message.run, &message.public_id, message.id, told).await?
+                    Ok(order @ (Order::Cancel(_) | Order::Signal(_))) => {
+                        let told = Message::Told { id, order: Box::new(order) };
+                        match self.give(run, &message.public_id, id, told).await? {
+                            Given::Never => false,
+                            Given::Yes | Given::Later => true,
+                            Given::Full => full.insert(run),
+                        }
                     }
                     Ok(order) => !self.carry_out(&message.public_id, &order).await?,
                     Err(error) => {
@@ -183,7 +213,7 @@ impl Inner {
                     }
                 };
                 if !useful {
-                    useless.push(message.id);
+                    useless.push(id);
                 }
             }
             if !useless.is_empty() {
@@ -192,41 +222,43 @@ impl Inner {
         }
     }
 
-    /// Gives a message to its run, now or when the run begins; false where it never will.
+    /// Gives a message to its run, now or when the run begins.
     async fn give(
         self: &Arc<Self>,
         run: RunId,
         public_id: &str,
         id: i64,
         message: Message,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Given, StoreError> {
         // Said before it is looked at, so that a run that begins meanwhile asks.
         self.inbox.state().wanted.insert(run);
         let actor = self.actors().get(public_id).cloned();
         if let Some(actor) = actor {
-            match actor.try_send(message) {
+            return Ok(match actor.try_send(message) {
                 Ok(()) => {
                     let mut state = self.inbox.state();
                     state.wanted.remove(&run);
-                    state.given.insert(id, run);
+                    state.given.entry(run).or_default().insert(id);
+                    Given::Yes
                 }
                 Err(mpsc::error::TrySendError::Full(_)) => {
                     let inner = self.clone();
                     self.tasks.spawn(async move {
                         // One that is over has no room either, and is looked at all the same.
                         drop(inner.kill.run_until_cancelled(actor.reserve()).await);
-                        inner.inbox.look_at(run);
+                        inner.inbox.has_room(run);
                     });
+                    Given::Full
                 }
-                Err(mpsc::error::TrySendError::Closed(_)) => {}
-            }
-            return Ok(true);
+                Err(mpsc::error::TrySendError::Closed(_)) => Given::Later,
+            });
         }
         let waits = self.store.run(public_id).await?.is_some_and(|run| run.status == Status::Ready);
         if !waits {
             self.inbox.state().wanted.remove(&run);
+            return Ok(Given::Never);
         }
-        Ok(waits)
+        Ok(Given::Later)
     }
 
     /// Does what is asked of a parked run; false where that is left to whoever has it now.
