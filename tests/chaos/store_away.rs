@@ -94,6 +94,9 @@ async fn a_store_that_stays_away_ends_workers_and_the_next_go_on() {
         } else {
             // Gateways hold nothing that could be wrong, and wait on.
             assert_eq!(ends.len(), 1, "{ends:?}:\n{said}");
+            // It says so once, however long it waits.
+            assert_eq!(said.matches("is not heard of for a moment").count(), 1, "{said}");
+            assert_eq!(said.matches("is heard of again").count(), 1, "{said}");
         }
     }
     let toll = Toll { interruptions: 2, ..Toll::default() };
