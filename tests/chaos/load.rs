@@ -63,6 +63,11 @@ pub(crate) fn order(number: i64) -> Value {
     json!({"number": number, "customer": customer(number), "items": items(number)})
 }
 
+/// The number of an order, from what it is called.
+pub(crate) fn number_of(order: &str) -> i64 {
+    order.trim_start_matches("order ").parse().unwrap()
+}
+
 /// What is answered to an order.
 pub(crate) fn answer(number: i64) -> Value {
     let reserved: Vec<_> =

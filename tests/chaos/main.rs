@@ -7,6 +7,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod clock_jumps;
 mod disk_full;
 mod faults;
 mod load;

@@ -9,11 +9,12 @@ use crate::upstream::Upstream;
 
 /// Its files.
 const PROJECT: &str = include_str!("project/pathway.yaml");
-const PATHWAYS: [(&str, &str); 4] = [
+const PATHWAYS: [(&str, &str); 5] = [
     ("order", include_str!("project/order.pathway.yaml")),
     ("packing", include_str!("project/packing.pathway.yaml")),
     ("parcel", include_str!("project/parcel.pathway.yaml")),
     ("approval", include_str!("project/approval.pathway.yaml")),
+    ("reminder", include_str!("project/reminder.pathway.yaml")),
 ];
 /// 32 bytes, as good as any.
 const SEAL_KEYS: &str = "c2VhbCB0aGlzIGFuZCBubyBvdGhlciB0aGluZyBoZXI";

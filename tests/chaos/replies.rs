@@ -6,7 +6,7 @@ use std::time::Duration;
 use pathway_tests::kafka::{Kafka, Reader, Record};
 use serde_json::Value;
 
-use crate::load::Asked;
+use crate::load::{Asked, number_of};
 
 const TOPICS: [&str; 3] = ["answers", "deliveries", "approvals"];
 
@@ -45,14 +45,17 @@ impl Replies {
         assert!(in_time, "{} replies are missing: {missing:?}", missing.len());
     }
 
-    /// That none came a second time, as it may only where whoever sent it was interrupted.
-    pub(crate) fn came_once(&self) {
-        let twice: Vec<_> = self.heard.iter().filter(|(_, records)| records.len() > 1).collect();
-        assert!(twice.is_empty(), "{twice:?}");
+    /// Orders whose parcels nobody knows of, as their replies say.
+    pub(crate) fn lost(&self) -> BTreeSet<i64> {
+        let deliveries = self.of("deliveries").into_iter();
+        let lost = deliveries.filter(|said| said["class"] == "outage");
+        lost.map(|said| number_of(said["order"].as_str().unwrap())).collect()
     }
 
-    /// What each run said at last on a topic; all that it said has to be the same.
+    /// What each run said on a topic. It may be there more than once where whoever sent it was
+    /// interrupted, but always as the same message.
     pub(crate) fn of(&self, topic: &str) -> Vec<Value> {
+        let mut ids = BTreeSet::new();
         let runs = self.heard.iter().filter(|((other, _), _)| other == topic);
         let said = runs.map(|((_, run), records)| {
             let first = records.first().unwrap();
@@ -60,6 +63,8 @@ impl Replies {
                 let same = other.value == first.value && other.headers == first.headers;
                 assert!(same, "{topic} of {run}: {first:?}, then {other:?}");
             }
+            let id = first.header("message-id").unwrap();
+            assert!(ids.insert(id), "{topic} of {run} and of another are one message: {first:?}");
             first.json()
         });
         said.collect()

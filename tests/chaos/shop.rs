@@ -1,18 +1,22 @@
 //! The shop: its processes, and what they stand on.
 
+use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
-use crate::project::Project;
-use crate::upstream::Upstream;
 use pathway_engine::project::Secret;
 use pathway_server::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store};
 use pathway_tests::kafka::Kafka;
 use pathway_tests::postgres::Postgres;
-use pathway_tests::{Kept, Post};
+use pathway_tests::{Kept, Post, WallClock, binary, soon};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::project::Project;
+use crate::upstream::Upstream;
 
 /// All topics that it uses.
-const TOPICS: [&str; 10] = [
+const TOPICS: [&str; 12] = [
     "orders",
     "orders.dlq",
     "answers",
@@ -21,10 +25,15 @@ const TOPICS: [&str; 10] = [
     "deliveries",
     "pathway.approval",
     "approvals",
+    "reminders",
+    "reminders.dlq",
     "pathway.packing",
     "shop.pathway-state",
 ];
 const PARTITIONS: i32 = 4;
+/// What a process says that may publish.
+const REACHED: &str = "Kafka is reached";
+
 /// See above.
 #[derive(Debug)]
 pub(crate) struct Shop {
@@ -33,6 +42,8 @@ pub(crate) struct Shop {
     /// Where its store is; none: in a folder.
     pub(crate) postgres: Option<Postgres>,
     project: Project,
+    /// By which the first of those that work goes, if it has one of its own.
+    pub(crate) clock: Option<WallClock>,
     /// Those that work, and those with doors; one that does both is among the first.
     pub(crate) workers: Vec<Kept>,
     gateways: Vec<Kept>,
@@ -56,7 +67,7 @@ impl Shop {
         let mut project = Project::new(&upstream, kafka.servers());
         project.environment.extend(store.map(|(name, value)| (name.to_owned(), value)));
         let (workers, gateways) = (Vec::new(), Vec::new());
-        Self { upstream, kafka, postgres, project, workers, gateways }
+        Self { upstream, kafka, postgres, project, clock: None, workers, gateways }
     }
 
     /// Starts what it is made of: processes apart where they can share the store. Each serves.
@@ -75,19 +86,28 @@ impl Shop {
 
     /// Starts those that work.
     pub(crate) async fn start_workers(&mut self) {
-        self.workers = ["worker-a", "worker-b"].map(|name| self.keep(name, "worker")).into();
+        let mut own = self.project.environment.clone();
+        own.extend(self.clock.iter().flat_map(WallClock::environment));
+        self.workers = vec![self.keep_in(own, "worker-a", "worker"), self.keep("worker-b", "worker")];
         self.up().await;
     }
 
-    /// Starts those with doors.
+    /// Starts those with doors; each has reached the broker, which is there.
     pub(crate) async fn start_gateways(&mut self) {
         self.gateways = ["gateway-a", "gateway-b"].map(|name| self.keep(name, "gateway")).into();
         self.up().await;
+        for gateway in &self.gateways {
+            gateway.log.says(0, REACHED).await;
+        }
     }
 
     /// Keeps one process running.
     fn keep(&self, name: &str, role: &'static str) -> Kept {
-        let (folder, environment) = (self.project.folder().to_owned(), self.project.environment.clone());
+        self.keep_in(self.project.environment.clone(), name, role)
+    }
+
+    fn keep_in(&self, environment: BTreeMap<String, String>, name: &str, role: &'static str) -> Kept {
+        let folder = self.project.folder().to_owned();
         Kept::start(Post { name: name.to_owned(), role, folder, environment })
     }
 
@@ -106,6 +126,18 @@ impl Shop {
     /// What its processes have said so far.
     pub(crate) fn said(&self) -> String {
         self.workers.iter().chain(&self.gateways).map(|kept| kept.log.text()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Lets all go on that is parked, as an operator does; the ids of those runs.
+    pub(crate) async fn redrive(&self) -> Vec<String> {
+        let mut command = Command::new(binary());
+        command.args(["dlq", "redrive", "--all", "--json"]).current_dir(self.project.folder());
+        command.env_clear().envs(&self.project.environment).kill_on_drop(true);
+        let redriven = soon("a redrive", command.output()).await.unwrap();
+        assert!(redriven.status.success(), "{redriven:?}");
+        let redriven: Value = serde_json::from_slice(&redriven.stdout).unwrap();
+        assert_eq!(redriven["skipped"], json!([]));
+        redriven["runs"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
     }
 
     /// Stops all, when they have ended what is under way; how each process ended, and what they said.

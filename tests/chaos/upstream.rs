@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -35,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) process: String,
     /// Whether it was refused.
     pub(crate) is_refused: bool,
+    /// When it came.
+    pub(crate) at: Instant,
 }
 
 /// See above.
@@ -113,7 +115,7 @@ impl Kept {
         let mut calls = self.calls();
         let refused = || calls.iter().filter(|call| call.key == key && call.is_refused).count();
         let is_refused = step == FLAKY && varied(number).is_multiple_of(REFUSED) && refused() < REFUSALS;
-        calls.push(Call { step: step.to_owned(), key, number, process, is_refused });
+        calls.push(Call { step: step.to_owned(), key, number, process, is_refused, at: Instant::now() });
         self.count.send_replace(calls.len());
         is_refused
     }

@@ -6,6 +6,7 @@
 mod binary;
 pub mod browser;
 mod chance;
+mod clock;
 pub mod events;
 pub mod finance;
 pub mod issuer;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use binary::binary;
 pub use chance::Chance;
+pub use clock::WallClock;
 pub use kept::{Address, Kept, Post};
 pub use log::Log;
 pub use server::Server;

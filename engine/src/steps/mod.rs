@@ -188,7 +188,12 @@ pub enum Request {
         input: Value,
     },
     /// Go on at a time.
-    Sleep(Now),
+    Sleep {
+        /// When.
+        at: Now,
+        /// From when on time is to pass until then; none: it is a time of the calendar.
+        since: Option<Now>,
+    },
     /// Go on when a signal comes.
     Await {
         /// Its name.

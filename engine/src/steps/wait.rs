@@ -118,12 +118,14 @@ impl Action for Wait {
             Self::For(text) => {
                 let text = text.render(scope, None)?;
                 let length = scalar::parse_duration(&text).ok_or_else(|| bad(&text, "a duration"))?;
-                let at = scope.now().checked_add(length).map_err(|_| bad(&text, "a duration in reach"))?;
-                Request::Sleep(at)
+                let now = scope.now();
+                let at = now.checked_add(length).map_err(|_| bad(&text, "a duration in reach"))?;
+                Request::Sleep { at, since: Some(now) }
             }
             Self::Until(text) => {
                 let text = text.render(scope, None)?;
-                Request::Sleep(time(&text).ok_or_else(|| bad(&text, "a time (RFC 3339)"))?)
+                let at = time(&text).ok_or_else(|| bad(&text, "a time (RFC 3339)"))?;
+                Request::Sleep { at, since: None }
             }
             Self::Signal { name, from, timeout } => Request::Await {
                 name: name.render(scope, None)?,

@@ -60,11 +60,11 @@ impl Vm {
         let instance: Instance = self.instance_of(key).into();
         let attempt = self.tasks.get(key).map_or(1, |task| task.attempt);
         let (effect, timeout) = match request {
-            Request::Sleep(at) => {
+            Request::Sleep { at, since } => {
                 if let Some(timeout) = step.timeout {
                     self.set_deadline(key, timeout);
                 }
-                let timer = self.set_timer(key, Alarm::Wake, at);
+                let timer = self.set_timer(key, Alarm::Wake, at, since);
                 return self.enter_phase(key, Phase::Sleeping(timer));
             }
             Request::Await { name, from, timeout } => {
@@ -109,17 +109,18 @@ impl Vm {
         }
     }
 
-    pub(super) fn set_timer(&mut self, task: Key<Task>, alarm: Alarm, at: Now) -> u64 {
+    pub(super) fn set_timer(&mut self, task: Key<Task>, alarm: Alarm, at: Now, since: Option<Now>) -> u64 {
         let timer = self.next_timer;
         self.next_timer += 1;
-        self.timers.insert(timer, Timer { task, alarm, at });
-        self.push(task, Effect::Timer { timer, at });
+        let set = Timer { task, alarm, at, since };
+        self.timers.insert(timer, set);
+        self.push(task, set.effect(timer));
         timer
     }
 
     fn set_deadline(&mut self, key: Key<Task>, timeout: Duration) {
         let at = self.now.checked_add(timeout).unwrap_or(Now::MAX);
-        let timer = self.set_timer(key, Alarm::Deadline { span: timeout }, at);
+        let timer = self.set_timer(key, Alarm::Deadline { span: timeout }, at, Some(self.now));
         if let Some(task) = self.tasks.get_mut(key) {
             task.deadline = Some(timer);
         }

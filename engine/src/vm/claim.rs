@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::arena::Key;
 use super::state::{Phase, Status, Task};
 use super::trail::{Claimed, Claims};
-use super::{Alarm, Change, Class, Effect, Failure, Instance, Pending, Unfinished, Vm};
+use super::{Change, Class, Effect, Failure, Instance, Pending, Unfinished, Vm};
 use crate::Value;
 use crate::compile::{Plan, Step};
-use crate::expression::{self, Expression, Now, Scope};
+use crate::expression::{self, Expression, Scope};
 use crate::journal::Outcome;
 use crate::value::with_field;
 
@@ -263,10 +263,7 @@ impl Vm {
         for timer in timers {
             let now = self.now;
             let Some(state) = self.timers.get_mut(&timer) else { continue };
-            // No time has passed for what was under way.
-            if let Alarm::Deadline { span } = state.alarm {
-                state.at = now.checked_add(span).unwrap_or(Now::MAX);
-            }
+            state.begin_anew(now);
             let effect = state.effect(timer);
             self.released.push(Unfinished { effect, sent: false });
         }

@@ -191,6 +191,8 @@ pub enum Effect {
         timer: u64,
         /// When, at the earliest.
         at: Now,
+        /// From when on time is to pass until then; none: it is a time of the calendar.
+        since: Option<Now>,
     },
     /// The effect of this instance is no longer wanted: stop it and give its slots back.
     Abandon {

@@ -139,11 +139,21 @@ struct Timer {
     task: Key<Task>,
     alarm: Alarm,
     at: Now,
+    /// As in [`Effect::Timer`].
+    since: Option<Now>,
 }
 
 impl Timer {
     fn effect(&self, timer: u64) -> Effect {
-        Effect::Timer { timer, at: self.at }
+        Effect::Timer { timer, at: self.at, since: self.since }
+    }
+
+    /// A deadline begins anew: no time has passed for what is under way.
+    fn begin_anew(&mut self, now: Now) {
+        if let Alarm::Deadline { span } = self.alarm {
+            self.at = now.checked_add(span).unwrap_or(Now::MAX);
+            self.since = Some(now);
+        }
     }
 }
 

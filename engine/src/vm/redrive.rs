@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::arena::Key;
 use super::state::{Phase, Task};
-use super::{Alarm, Change, Effect, Pending, Vm};
+use super::{Change, Effect, Pending, Vm};
 use crate::expression::Now;
 use crate::journal::{Event, Kind, Onto};
 
@@ -62,9 +62,7 @@ impl Vm {
         // While it was parked no time passed for what is under way.
         let now = self.now;
         for timer in self.timers.values_mut() {
-            if let Alarm::Deadline { span } = timer.alarm {
-                timer.at = now.checked_add(span).unwrap_or(Now::MAX);
-            }
+            timer.begin_anew(now);
         }
         let is_claim = |pending: &Pending| matches!(pending.effect, Effect::Claim { .. });
         let failed = match undone.map(|event| &event.kind) {

@@ -148,7 +148,7 @@ impl Vm {
     }
 
     fn retry_at(&mut self, task: Key<Task>, at: Now) {
-        let timer = self.set_timer(task, Alarm::Retry, at);
+        let timer = self.set_timer(task, Alarm::Retry, at, Some(self.now));
         self.enter_phase(task, Phase::Sleeping(timer));
     }
 

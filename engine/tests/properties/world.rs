@@ -154,7 +154,7 @@ impl World {
         }
         let effect = in_flight[self.dice.below(in_flight.len())].effect.clone();
         match &effect {
-            Effect::Timer { timer, at } => {
+            Effect::Timer { timer, at, .. } => {
                 self.now = self.now.max(*at);
                 self.tell(Kind::Fired { timer: *timer });
             }

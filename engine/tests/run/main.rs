@@ -151,7 +151,7 @@ impl Story {
                     let how = if done { "as done" } else { "for others" };
                     format!("release {instance} {how}: {step} {key:?}")
                 }
-                Effect::Timer { timer, at } => {
+                Effect::Timer { timer, at, .. } => {
                     format!("timer {timer}: at {} s", at.duration_since(start).as_secs_f64())
                 }
                 Effect::Abandon { instance } => format!("abandon {instance}"),

@@ -205,7 +205,7 @@ impl Run {
     /// Lets time pass until the earliest timer, which fires; false where there is none.
     pub fn fire(&mut self) -> bool {
         let next = self.vm.in_flight().into_iter().filter_map(|unfinished| match unfinished.effect {
-            Effect::Timer { timer, at } => Some((at, timer)),
+            Effect::Timer { timer, at, .. } => Some((at, timer)),
             _ => None,
         });
         let Some((at, timer)) = next.min() else { return false };

@@ -1,6 +1,6 @@
 //! One run: its VM, its journal and what is under way for it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Unfinished, 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::asleep::Rest;
+use super::asleep::{Rest, is_far, only_waits};
 use super::change::{Change, GATHER};
 use super::inbox::Order;
 use super::slots::{RunSlots, Share};
+use super::timers::Timers;
 use super::{Admitted, Inner, Observed};
 use crate::piece::{Piece, Said};
 use crate::seal::Secret;
@@ -58,7 +59,7 @@ pub(super) struct Actor {
     pub(super) called: HashMap<Instance, String>,
     /// Whether it is being taken up after a crash, and with it the runs that it called.
     pub(super) takes_up: bool,
-    timers: BTreeMap<(Timestamp, u64), ()>,
+    pub(super) timers: Timers,
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
     /// Attempts that had emitted before the run was taken up.
@@ -144,11 +145,12 @@ impl Inner {
 }
 
 impl Actor {
-    fn new(inner: Arc<Inner>, run: Admitted, vm: Vm, mailbox: mpsc::Sender<Message>) -> Box<Self> {
+    fn new(inner: Arc<Inner>, mut run: Admitted, vm: Vm, mailbox: mpsc::Sender<Message>) -> Box<Self> {
         let plan = run.plan.clone();
         let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
         let limits = [Limit::Server, Limit::Pathway(plan.name.clone())];
-        let used = run.woken.as_ref().map(|woken| woken.used).unwrap_or_default();
+        let rest = run.woken.as_mut().and_then(|woken| woken.rest.take());
+        let (timers, used) = rest.map(|rest| (rest.timers, rest.used)).unwrap_or_default();
         let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label, used));
         let token = started(&run.events).and_then(|started| {
             let sealed = inner.open(started.sealed.as_deref()?, &plan, &run.public_id).ok()?;
@@ -167,7 +169,7 @@ impl Actor {
             tasks: JoinSet::new(),
             running: HashMap::new(),
             called: HashMap::new(),
-            timers: BTreeMap::new(),
+            timers,
             heard: BTreeSet::new(),
             cut_off: BTreeSet::new(),
             change: Change::default(),
@@ -192,11 +194,13 @@ impl Actor {
                 return Ok(left);
             }
             let next = match self.may_rest() {
-                None => self.next(&mut messages).await,
-                Some(rest) => {
+                false => self.next(&mut messages).await,
+                true => {
                     let awake = Rest::after(self.seq);
                     let Ok(next) = tokio::time::timeout(awake, self.next(&mut messages)).await else {
                         Box::pin(self.commit()).await?;
+                        let rest =
+                            Rest { timers: std::mem::take(&mut self.timers), used: self.slots.used().0 };
                         self.inner.fall_asleep(&self.run, rest, messages);
                         return Ok(Left::Asleep);
                     };
@@ -213,10 +217,13 @@ impl Actor {
     }
 
     /// Whether it may sleep: nothing is under way for it.
-    fn may_rest(&self) -> Option<Rest> {
-        let is_quiet = self.running.is_empty() && self.called.is_empty() && self.vm.is_suspended();
-        let may_sleep = is_quiet && self.plan().has_journal() && self.inner.may_sleep();
-        may_sleep.then(|| Rest::of(&self.vm, self.inner.clock.now(), self.slots.used().0)).flatten()
+    fn may_rest(&self) -> bool {
+        let is_quiet = self.running.is_empty() && self.called.is_empty();
+        is_quiet
+            && self.plan().has_journal()
+            && self.inner.may_sleep()
+            && is_far(&self.timers)
+            && only_waits(&self.vm)
     }
 
     /// Begins, or goes on where it was; tells how the run was left, if it is over.
@@ -278,12 +285,10 @@ impl Actor {
                 Message::Emitted { instance, attempt, value } => self.emitted(&instance, attempt, value),
             }
         }
-        let now = self.inner.clock.now();
-        while let Some((&(at, timer), ())) = self.timers.first_key_value()
-            && at <= now
-        {
-            self.timers.remove(&(at, timer));
-            self.tell(Kind::Fired { timer }, &mut effects);
+        while let Some((timer, due)) = self.timers.take(&self.inner.clock) {
+            // By a clock that was set back it is earlier; the run knows better.
+            let at = self.inner.clock.now().max(due);
+            self.tell_at(at, Kind::Fired { timer }, &mut effects);
         }
         if self.is_late() {
             let message = format!("the run took longer than {:?}", self.plan().timeout);
@@ -300,7 +305,7 @@ impl Actor {
 
     /// The next message; none when a timer is due, or the run's time is up.
     async fn next(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<Message> {
-        let mut wake: Option<Duration> = self.timers.first_key_value().map(|(&(at, _), ())| self.until(at));
+        let mut wake: Option<Duration> = self.timers.next();
         let mut sooner = |wait: Duration| wake = Some(wake.map_or(wait, |wake| wake.min(wait)));
         let (used, held) = self.slots.used();
         if held && !self.vm.is_undoing() {
@@ -316,7 +321,11 @@ impl Actor {
     }
 
     pub(super) fn tell(&mut self, kind: Kind, effects: &mut Vec<Effect>) {
-        let event = Event { at: self.inner.clock.now(), kind };
+        self.tell_at(self.inner.clock.now(), kind, effects);
+    }
+
+    fn tell_at(&mut self, at: Timestamp, kind: Kind, effects: &mut Vec<Effect>) {
+        let event = Event { at, kind };
         if let Kind::Performed(performed) = &event.kind {
             self.running.remove(&performed.instance);
             self.called.remove(&performed.instance);
@@ -379,7 +388,11 @@ impl Actor {
         if self.run.events.len() == 1 && rows.is_empty() && !was_asleep {
             self.give_up(&mut effects);
         }
-        self.go_on_with(self.vm.in_flight(), &mut effects);
+        let mut in_flight = self.vm.in_flight();
+        // Of one that was asleep they are set still.
+        let set = self.timers.ids();
+        in_flight.retain(|it| !matches!(&it.effect, Effect::Timer { timer, .. } if set.contains(timer)));
+        self.go_on_with(in_flight, &mut effects);
         Ok(effects)
     }
 
@@ -475,14 +488,6 @@ impl Actor {
                 self.tell(Kind::Sent { instance: instance.clone(), attempt: *attempt }, &mut Vec::new());
             }
         }
-    }
-
-    fn until(&self, at: Timestamp) -> Duration {
-        Duration::try_from(at.duration_since(self.inner.clock.now())).unwrap_or_default()
-    }
-
-    pub(super) fn set_timer(&mut self, at: Timestamp, timer: u64) {
-        self.timers.insert((at, timer), ());
     }
 }
 

@@ -6,12 +6,13 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use pathway_engine::vm::{Effect, Failure, Vm};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 
 use super::actor::Message;
 use super::holding::Holding;
+use super::timers::{Due, Timers};
 use super::{Admitted, Inner};
 use crate::store::{Home, Status, StoreError};
 
@@ -22,9 +23,6 @@ const NAP: Duration = Duration::from_secs(5);
 const AWAKE_PER_EVENT: Duration = Duration::from_millis(1);
 /// A journal of so many events is read back at once.
 const SHORT: u32 = 100;
-/// How often the clock is looked at while a time is waited for: it may be set, or go on while the
-/// machine sleeps.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Runs that are read back at once, or wait for their slots after that.
 const ROOM: usize = 1_000;
 
@@ -41,7 +39,7 @@ pub(super) struct Asleep {
 struct State {
     /// By public id.
     sleepers: HashMap<Arc<str>, Sleeper>,
-    alarms: BTreeSet<(Timestamp, Arc<str>)>,
+    alarms: BTreeSet<(Instant, Arc<str>)>,
     /// To be woken, in this order.
     called: VecDeque<Arc<str>>,
 }
@@ -51,6 +49,7 @@ struct State {
 struct Sleeper {
     rest: Rest,
     stays: Stays,
+    alarm: Option<Instant>,
     /// Why it is called off, if it was meanwhile.
     called_off: Option<Failure>,
     is_waking: bool,
@@ -64,50 +63,44 @@ struct Stays {
     is_suspect: bool,
 }
 
-/// What a run that may sleep has to say.
+/// What a run has that may sleep.
 #[derive(Debug)]
 pub(super) struct Rest {
-    /// When it wakes by itself.
-    alarm: Option<Timestamp>,
+    /// What it wakes by itself for.
+    pub(super) timers: Timers,
     /// For how long it held its slots.
-    used: Duration,
-    /// When it began to rest.
-    since: Timestamp,
+    pub(super) used: Duration,
 }
 
 /// That a run was asleep.
 #[derive(Debug)]
 pub(super) struct Woken {
-    /// For how long it had held its slots before.
-    pub(super) used: Duration,
+    /// What it had; once it is awake.
+    pub(super) rest: Option<Rest>,
     /// Its place among those that are being woken.
     _room: OwnedSemaphorePermit,
 }
 
 impl Rest {
-    /// Of a run in this state; none if it waits for anything else, or not for long.
-    pub(super) fn of(vm: &Vm, now: Timestamp, used: Duration) -> Option<Self> {
-        if !vm.is_suspended() || vm.outcome().is_some() {
-            return None;
-        }
-        let (mut waits, mut alarm) = (false, None::<Timestamp>);
-        for unfinished in vm.in_flight() {
-            match unfinished.effect {
-                Effect::Await { .. } => {}
-                Effect::Timer { at, .. } => alarm = Some(alarm.map_or(at, |alarm| alarm.min(at))),
-                _ => return None,
-            }
-            waits = true;
-        }
-        let is_far =
-            |at: &Timestamp| Duration::try_from(at.duration_since(now)).is_ok_and(|wait| wait >= NAP);
-        (waits && alarm.as_ref().is_none_or(is_far)).then_some(Self { alarm, used, since: now })
-    }
-
     /// How long a run with so many events stays awake before.
     pub(super) fn after(events: u32) -> Duration {
         if events <= SHORT { Duration::ZERO } else { AWAKE_PER_EVENT * events }
     }
+}
+
+/// Whether a run waits for nothing but signals and times.
+pub(super) fn only_waits(vm: &Vm) -> bool {
+    let in_flight = || vm.in_flight().into_iter().map(|unfinished| unfinished.effect);
+    let waits = |effect: &Effect| matches!(effect, Effect::Await { .. } | Effect::Timer { .. });
+    vm.is_suspended()
+        && vm.outcome().is_none()
+        && in_flight().next().is_some()
+        && in_flight().all(|it| waits(&it))
+}
+
+/// Whether what a run has set is not near.
+pub(super) fn is_far(timers: &Timers) -> bool {
+    timers.next().is_none_or(|wait| wait >= NAP)
 }
 
 impl Default for Asleep {
@@ -134,17 +127,17 @@ impl Asleep {
     pub(super) fn lay(&self, run: &Admitted, rest: Rest) {
         let id: Arc<str> = run.public_id.as_str().into();
         let mut state = self.state();
-        if let Some(at) = rest.alarm {
-            // Where the clock has jumped, the first may be late.
-            let is_news = state.alarms.first().is_none_or(|(first, _)| at < *first || *first <= rest.since);
+        let alarm = rest.timers.next().map(|wait| Instant::now() + wait);
+        if let Some(at) = alarm {
+            let is_first = state.alarms.first().is_none_or(|(first, _)| at < *first);
             state.alarms.insert((at, id.clone()));
-            if is_news {
+            if is_first {
                 self.wake.notify_one();
             }
         }
         let stays =
             Stays { holding: run.holding.clone(), parent: run.parent.clone(), is_suspect: run.is_suspect };
-        state.sleepers.insert(id, Sleeper { rest, stays, called_off: None, is_waking: false });
+        state.sleepers.insert(id, Sleeper { rest, stays, alarm, called_off: None, is_waking: false });
     }
 
     /// Wakes a run, for `reason` if it is called off; false where it does not sleep.
@@ -163,9 +156,9 @@ impl Asleep {
         true
     }
 
-    /// A run is awake, or never will be; tells why it is called off, if it is.
-    pub(super) fn leave(&self, run: &str) -> Option<Failure> {
-        self.state().leave(run)?.called_off
+    /// A run is awake, or never will be; tells what it had, and why it is called off, if it is.
+    pub(super) fn leave(&self, run: &str) -> Option<(Rest, Option<Failure>)> {
+        self.state().leave(run).map(|sleeper| (sleeper.rest, sleeper.called_off))
     }
 
     /// Forgets the runs of a partition.
@@ -179,15 +172,15 @@ impl Asleep {
         }
     }
 
-    /// Who is to be woken now; else how long it takes until somebody is, if that is known.
-    fn next(&self, now: Timestamp) -> Result<Arc<str>, Option<Duration>> {
+    /// Who is to be woken now; else when somebody is, if that is known.
+    fn next(&self) -> Result<Arc<str>, Option<Instant>> {
         let mut state = self.state();
         if let Some(run) = state.called.pop_front() {
             return Ok(run);
         }
         let Some((at, run)) = state.alarms.first().cloned() else { return Err(None) };
-        if at > now {
-            return Err(Some(Duration::try_from(at.duration_since(now)).unwrap_or_default()));
+        if at > Instant::now() {
+            return Err(Some(at));
         }
         state.alarms.pop_first();
         if let Some(sleeper) = state.sleepers.get_mut(&run) {
@@ -197,17 +190,15 @@ impl Asleep {
     }
 
     /// What is known of a run that is to be woken.
-    fn waking(&self, run: &str) -> Option<(Duration, Stays)> {
-        let state = self.state();
-        let sleeper = state.sleepers.get(run)?;
-        Some((sleeper.rest.used, sleeper.stays.clone()))
+    fn waking(&self, run: &str) -> Option<Stays> {
+        Some(self.state().sleepers.get(run)?.stays.clone())
     }
 }
 
 impl State {
     fn leave(&mut self, run: &str) -> Option<Sleeper> {
         let (id, sleeper) = self.sleepers.remove_entry(run)?;
-        if let Some(at) = sleeper.rest.alarm {
+        if let Some(at) = sleeper.alarm {
             self.alarms.remove(&(at, id));
         }
         Some(sleeper)
@@ -230,7 +221,16 @@ impl Inner {
         let has_reason = run.woken.is_some() || run.called_off.is_some() || run.waits;
         // Of one that has not begun it has to be seen first whether it still is to.
         let has_begun = run.events.len() > 1 && !has_reason && self.may_sleep();
-        has_begun.then(|| Rest::of(vm, self.clock.now(), Duration::ZERO)).flatten()
+        if !has_begun || !only_waits(vm) {
+            return None;
+        }
+        let mut timers = Timers::default();
+        for unfinished in vm.in_flight() {
+            if let Effect::Timer { timer, at, since } = unfinished.effect {
+                timers.set(timer, Due { at, since }, &self.clock);
+            }
+        }
+        is_far(&timers).then_some(Rest { timers, used: Duration::ZERO })
     }
 
     /// A run falls asleep that was under way: what came meanwhile wakes it again.
@@ -251,7 +251,7 @@ impl Inner {
     pub(super) async fn wake(self: Arc<Self>) {
         let waking = async {
             loop {
-                match self.asleep.next(self.clock.now()) {
+                match self.asleep.next() {
                     Ok(run) => {
                         // The semaphore is never closed.
                         let Ok(room) = self.asleep.room.clone().acquire_owned().await else { return };
@@ -262,10 +262,9 @@ impl Inner {
                         });
                     }
                     Err(None) => self.asleep.wake.notified().await,
-                    Err(Some(wait)) => {
+                    Err(Some(at)) => {
                         // Another may come that wakes before.
-                        let wait = wait.min(LOOK_AGAIN);
-                        drop(tokio::time::timeout(wait, self.asleep.wake.notified()).await);
+                        drop(tokio::time::timeout_at(at, self.asleep.wake.notified()).await);
                     }
                 }
             }
@@ -274,7 +273,7 @@ impl Inner {
     }
 
     async fn rouse(self: Arc<Self>, run: Arc<str>, room: OwnedSemaphorePermit) {
-        let Some((used, Stays { holding, parent, is_suspect })) = self.asleep.waking(&run) else { return };
+        let Some(Stays { holding, parent, is_suspect }) = self.asleep.waking(&run) else { return };
         let waking = async {
             let known = self.store.run(&run).await?;
             let read = match known.filter(|known| known.status == Status::Ready) {
@@ -282,14 +281,14 @@ impl Inner {
                 None => None,
             };
             let Some(mut admitted) = read else {
-                self.asleep.leave(&run);
+                drop(self.asleep.leave(&run));
                 return Ok(());
             };
             if let Some(holding) = &holding {
                 admitted.belong_to(holding);
             }
             (admitted.parent, admitted.is_suspect) = (parent, is_suspect);
-            admitted.woken = Some(Woken { used, _room: room });
+            admitted.woken = Some(Woken { rest: None, _room: room });
             self.begin(admitted);
             Ok(())
         };

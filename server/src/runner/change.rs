@@ -130,7 +130,7 @@ impl Actor {
                 ..Append::new(self.run.id, expected_seq)
             })
             .await?;
-        self.inner.inbox.received(received);
+        self.inner.inbox.received(self.run.id, received);
         Ok(appended.taken)
     }
 }

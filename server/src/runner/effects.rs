@@ -14,6 +14,7 @@ use super::mocks;
 use super::orphans;
 use super::outgoing::derived_id;
 use super::slots::{RunSlots, Share};
+use super::timers::Due;
 use super::upstream::Call;
 use super::{Inner, Observed};
 use crate::piece::Said;
@@ -37,7 +38,9 @@ impl Actor {
                 let Some(hash) = effect.hash() else { return Ok(()) };
                 self.watch_child(instance.clone(), attempt, hash).await?;
             }
-            Effect::Timer { timer, at } => self.set_timer(at, timer),
+            Effect::Timer { timer, at, since } => {
+                self.timers.set(timer, Due { at, since }, &self.inner.clock)
+            }
             Effect::Abandon { instance } => self.abandon(&instance).await,
             // A signal comes by itself; all else was recorded before, or asked for with it.
             Effect::Await { .. }

@@ -1,6 +1,7 @@
 //! What runs are told from outside: it is kept in the store until the run has received it, so that
 //! it reaches a run wherever that is worked on, and also one that has not begun yet.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +31,17 @@ pub(super) enum Order {
     Drop,
 }
 
+/// What became of a message that was to be given to its run.
+#[derive(Debug)]
+enum Given {
+    /// It has it.
+    Yes,
+    /// It gets it when it begins, wakes, or has room.
+    Later,
+    /// It is over, or parked.
+    Never,
+}
+
 /// Messages that are on their way.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
@@ -41,24 +53,12 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     /// Given to their runs.
-    given: HashMap<i64, RunId>,
-    /// Of those, what was received and is in the store no more.
-    received: Vec<i64>,
-    /// Runs that can be told nothing more of what they were given.
-    over: HashSet<RunId>,
+    given: HashMap<RunId, HashSet<i64>>,
+    /// Of those, what was received and is in the store no more, or was given to a run that is under way no
+    /// more.
+    gone: Vec<(RunId, i64)>,
     /// Runs that messages wait for.
     wanted: HashSet<RunId>,
-}
-
-/// Whether a run was given a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Given {
-    /// It was.
-    Now,
-    /// It has not begun, is woken first, or has no room.
-    Later,
-    /// It is over.
-    Never,
 }
 
 impl Inbox {
@@ -74,33 +74,45 @@ impl Inbox {
     /// A run can be told something from now on, or no longer.
     pub(super) fn look_at(&self, run: RunId) {
         let mut state = self.state();
-        let is_wanted = state.wanted.remove(&run);
-        let is_given = !state.given.is_empty() && state.given.values().any(|to| *to == run);
-        if is_given {
-            state.over.insert(run);
-        }
-        if is_wanted || is_given {
+        let State { given, gone, wanted } = &mut *state;
+        let is_wanted = wanted.remove(&run);
+        let lost = given.get(&run);
+        gone.extend(lost.into_iter().flatten().map(|id| (run, *id)));
+        if is_wanted || lost.is_some() {
             self.wake.notify_one();
         }
     }
 
-    /// Its run has received them.
-    pub(super) fn received(&self, messages: Vec<i64>) {
-        if !messages.is_empty() {
-            self.state().received.extend(messages);
+    /// A run can be told more.
+    fn has_room(&self, run: RunId) {
+        if self.state().wanted.remove(&run) {
+            self.wake.notify_one();
         }
     }
 
-    /// Forgets what is in the store no more, before that is read.
+    /// A run has received them.
+    pub(super) fn received(&self, run: RunId, messages: Vec<i64>) {
+        if !messages.is_empty() {
+            self.state().gone.extend(messages.into_iter().map(|id| (run, id)));
+        }
+    }
+
+    /// Forgets what is gone, before the store is read again: until then it may be in what was read.
     fn catch_up(&self) {
         let mut state = self.state();
-        let State { given, received, over, .. } = &mut *state;
-        given.retain(|id, _| !received.contains(id));
-        received.clear();
-        if !over.is_empty() {
-            given.retain(|_, to| !over.contains(to));
-            over.clear();
+        let State { given, gone, .. } = &mut *state;
+        for (run, id) in gone.drain(..) {
+            if let Entry::Occupied(mut of) = given.entry(run) {
+                of.get_mut().remove(&id);
+                if of.get().is_empty() {
+                    of.remove();
+                }
+            }
         }
+    }
+
+    fn is_given(&self, run: RunId, id: i64) -> bool {
+        self.state().given.get(&run).is_some_and(|given| given.contains(&id))
     }
 }
 
@@ -168,26 +180,29 @@ impl Inner {
     async fn deliver_all(self: &Arc<Self>) -> Result<(), StoreError> {
         self.inbox.catch_up();
         let mut after = 0;
-        // Runs that were not given something: what comes after it for them waits too.
-        let mut behind: HashSet<RunId> = HashSet::new();
+        // Runs that cannot be told something now: what follows for them waits for its turn.
+        let mut behind = HashSet::new();
         loop {
             let page = self.store.inbox(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
             let mut useless = Vec::new();
             for message in page {
-                let is_given = self.inbox.state().given.contains_key(&message.id);
-                if !self.can_tell(message.home.as_ref()) || is_given || behind.contains(&message.run) {
+                let (run, id) = (message.run, message.id);
+                if !self.can_tell(message.home.as_ref())
+                    || self.inbox.is_given(run, id)
+                    || behind.contains(&run)
+                {
                     continue;
                 }
                 let useful = match serde_json::from_slice(&message.payload) {
                     Ok(order @ (Order::Cancel(_) | Order::Signal(_))) => {
-                        let told = Message::Told { id: message.id, order: Box::new(order) };
-                        let given = self.give(message.run, &message.public_id, message.id, told).await?;
-                        if given == Given::Later {
-                            behind.insert(message.run);
+                        let told = Message::Told { id, order: Box::new(order) };
+                        match self.give(run, &message.public_id, id, told).await? {
+                            Given::Never => false,
+                            Given::Yes => true,
+                            Given::Later => behind.insert(run),
                         }
-                        given != Given::Never
                     }
                     Ok(order) => !self.carry_out(&message.public_id, &order).await?,
                     Err(error) => {
@@ -196,7 +211,7 @@ impl Inner {
                     }
                 };
                 if !useful {
-                    useless.push(message.id);
+                    useless.push(id);
                 }
             }
             if !useless.is_empty() {
@@ -205,7 +220,7 @@ impl Inner {
         }
     }
 
-    /// Gives a message to its run, if that can be told something now.
+    /// Gives a message to its run, now or when the run begins.
     async fn give(
         self: &Arc<Self>,
         run: RunId,
@@ -217,34 +232,34 @@ impl Inner {
         self.inbox.state().wanted.insert(run);
         let actor = self.actors().get(public_id).cloned();
         if let Some(actor) = actor {
-            match actor.try_send(message) {
+            return Ok(match actor.try_send(message) {
                 Ok(()) => {
                     let mut state = self.inbox.state();
                     state.wanted.remove(&run);
-                    state.given.insert(id, run);
-                    return Ok(Given::Now);
+                    state.given.entry(run).or_default().insert(id);
+                    Given::Yes
                 }
                 Err(mpsc::error::TrySendError::Full(_)) => {
                     let inner = self.clone();
                     self.tasks.spawn(async move {
                         // One that is over has no room either, and is looked at all the same.
                         drop(inner.kill.run_until_cancelled(actor.reserve()).await);
-                        inner.inbox.look_at(run);
+                        inner.inbox.has_room(run);
                     });
+                    Given::Later
                 }
-                Err(mpsc::error::TrySendError::Closed(_)) => {}
-            }
-            return Ok(Given::Later);
+                Err(mpsc::error::TrySendError::Closed(_)) => Given::Later,
+            });
         }
         if self.asleep.call(public_id, None) {
             return Ok(Given::Later);
         }
         let waits = self.store.run(public_id).await?.is_some_and(|run| run.status == Status::Ready);
-        if waits {
-            return Ok(Given::Later);
+        if !waits {
+            self.inbox.state().wanted.remove(&run);
+            return Ok(Given::Never);
         }
-        self.inbox.state().wanted.remove(&run);
-        Ok(Given::Never)
+        Ok(Given::Later)
     }
 
     /// Does what is asked of a parked run; false where that is left to whoever has it now.

@@ -35,6 +35,7 @@ mod retention;
 mod slots;
 mod story;
 mod takeups;
+mod timers;
 mod tuning;
 mod unkept;
 mod upstream;
@@ -489,8 +490,10 @@ impl Inner {
         // It can be told something from here on, and be called off by whoever called it.
         let (mailbox, messages) = mpsc::channel(MAILBOX);
         self.actors().insert(run.public_id.clone(), mailbox.clone());
-        if run.woken.is_some() {
-            run.called_off = self.asleep.leave(&run.public_id);
+        if let Some(woken) = &mut run.woken
+            && let Some((rest, called_off)) = self.asleep.leave(&run.public_id)
+        {
+            (woken.rest, run.called_off) = (Some(rest), called_off);
         }
         self.inbox.look_at(run.id);
         let inner = self.clone();

@@ -51,6 +51,7 @@ struct Gate {
     circuit: Option<Mutex<Circuit>>,
     /// Told when a call is over: a half-open circuit may admit another probe then.
     settled: Notify,
+    /// By which it is open for so long, and admits so many: a steady one.
     clock: Clock,
     /// Told when its circuit changes.
     strained: Arc<Notify>,
@@ -104,7 +105,7 @@ impl Upstreams {
                 rate: rate.map(Mutex::new),
                 circuit: circuit.map(Mutex::new),
                 settled: Notify::new(),
-                clock: clock.clone(),
+                clock: clock.steady(),
                 strained: strained.clone(),
             };
             gates.insert(name.clone(), gate);
@@ -119,12 +120,9 @@ impl Upstreams {
     /// The circuits: service and state.
     #[must_use]
     pub fn circuits(&self) -> Vec<(String, Snapshot)> {
-        let now = self.clock.now();
-        let mut all: Vec<_> = self
-            .gates
-            .iter()
-            .filter_map(|(name, gate)| Some((name.clone(), lock(gate.circuit.as_ref()?).snapshot(now))))
-            .collect();
+        let snapshot = |gate: &Gate| Some(lock(gate.circuit.as_ref()?).snapshot(gate.clock.now()));
+        let mut all: Vec<_> =
+            self.gates.iter().filter_map(|(name, gate)| Some((name.clone(), snapshot(gate)?))).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
@@ -186,9 +184,9 @@ impl Upstreams {
             if let Some(rate) = &gate.rate {
                 let name = &service.name.value;
                 let at = lock(rate)
-                    .reserve(self.clock.now(), PATIENCE)
+                    .reserve(gate.clock.now(), PATIENCE)
                     .map_err(|_| Failure::new(Class::RateLimited, format!("too many calls to `{name}`")))?;
-                self.sleep_until(at).await;
+                gate.sleep_until(at).await;
             }
             let traceparent = call.trace.map(|trace| trace.to_string());
             let context = Context {
@@ -199,13 +197,6 @@ impl Upstreams {
             let answer = self.transport.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
             return answer;
-        }
-    }
-
-    async fn sleep_until(&self, at: Timestamp) {
-        let wait = at.duration_since(self.clock.now());
-        if let Ok(wait) = Duration::try_from(wait) {
-            tokio::time::sleep(wait).await;
         }
     }
 
@@ -225,6 +216,13 @@ impl Gate {
     fn opens_after(&self) -> Option<Duration> {
         let wait = lock(self.circuit.as_ref()?).retry_after(self.clock.now())?;
         (!wait.is_zero()).then_some(wait)
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        let wait = at.duration_since(self.clock.now());
+        if let Ok(wait) = Duration::try_from(wait) {
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// A permit of its circuit, if that admits a call now.

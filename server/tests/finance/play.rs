@@ -133,7 +133,7 @@ impl Play {
                 Some(effect) => Kind::Performed(self.perform(effect, &mut played)),
                 None => {
                     let timers = effects.iter().filter_map(|effect| match effect {
-                        Effect::Timer { timer, at } => Some((*at, *timer)),
+                        Effect::Timer { timer, at, .. } => Some((*at, *timer)),
                         _ => None,
                     });
                     let (at, timer) = timers.min().unwrap_or_else(|| panic!("the run waits for nothing"));

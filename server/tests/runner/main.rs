@@ -54,6 +54,7 @@ use pathway_server::runner::{Parts, Runner, Vouch};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{Filter, Run, SqliteStore, Status, Store};
 use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
 
 /// The longest that anything here may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -203,7 +204,9 @@ impl World {
                     return runs;
                 }
                 // A run is seen after it is durable, so nothing is missed in between.
-                observed.recv().await.unwrap();
+                if let Err(RecvError::Closed) = observed.recv().await {
+                    panic!("the runner is gone");
+                }
             }
         };
         tokio::time::timeout(DEADLINE, wait).await.expect("the runs did not get there in time")

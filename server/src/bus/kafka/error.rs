@@ -27,9 +27,13 @@ pub(super) fn of_delivery(error: &KafkaError, topic: &str) -> BusError {
         RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {
             BusError::Refused(format!("Kafka does not let this client write to topic `{topic}`"))
         }
+        // It is sent again with another time, once the clock is right.
+        RDKafkaErrorCode::InvalidTimestamp => BusError::Away(format!(
+            "Kafka does not take the time of a record for topic `{topic}`: \
+             the clock of this machine is wrong, or the broker's"
+        )),
         RDKafkaErrorCode::PolicyViolation
         | RDKafkaErrorCode::InvalidRecord
-        | RDKafkaErrorCode::InvalidTimestamp
         | RDKafkaErrorCode::InvalidMessageSize => {
             BusError::Refused(format!("Kafka does not take a record for topic `{topic}`: {code}"))
         }

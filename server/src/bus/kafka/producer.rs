@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -124,8 +125,10 @@ impl Running {
     }
 
     fn send(&self, record: &NewRecord, delivery: Box<Delivery>) -> Result<(), (KafkaError, Box<Delivery>)> {
+        // Kafka takes nothing from the future, where a clock that was set back since may have put it.
+        let time = record.time.min(Timestamp::now().as_millisecond());
         let mut message: BaseRecord<'_, [u8], [u8], Box<Delivery>> =
-            BaseRecord::with_opaque_to(&record.topic, delivery).timestamp(record.time);
+            BaseRecord::with_opaque_to(&record.topic, delivery).timestamp(time);
         message.key = record.key.as_deref();
         message.payload = record.value.as_deref();
         if !record.headers.is_empty() {

@@ -68,8 +68,12 @@ impl Channel {
     pub(super) async fn listen(self, target: Target, hub: Arc<Hub>, stop: CancellationToken) {
         let hub = Arc::downgrade(&hub);
         let listening = async {
+            // Said once, however often it is tried again.
+            let mut is_away = false;
             loop {
-                if let Err(error) = self.hear(&target, &hub).await {
+                if let Err(error) = self.hear(&target, &hub, &mut is_away).await
+                    && !std::mem::replace(&mut is_away, true)
+                {
                     tracing::warn!(
                         store = target.place,
                         error = with_causes(&error),
@@ -83,12 +87,20 @@ impl Channel {
     }
 
     /// Until the connection is lost.
-    async fn hear(&self, target: &Target, hub: &Weak<Hub>) -> Result<(), tokio_postgres::Error> {
+    async fn hear(
+        &self,
+        target: &Target,
+        hub: &Weak<Hub>,
+        is_away: &mut bool,
+    ) -> Result<(), tokio_postgres::Error> {
         let (client, mut connection) = target.open().await?;
         // A name that we made of hexadecimal digits.
         let listen = format!("LISTEN {}", self.name);
         let begin = async {
             client.batch_execute(&listen).await?;
+            if std::mem::take(is_away) {
+                tracing::info!(store = target.place, "what other processes do is heard of again");
+            }
             if let Some(hub) = hub.upgrade() {
                 hub.notify_all();
             }

@@ -13,7 +13,7 @@ pub(crate) fn are_never_early(run: &Known) -> Kept {
         let Kind::Fired { timer } = event.kind else { continue };
         let set = Fold::in_flight_after(run, &run.events[..place])?;
         let due = set.iter().find_map(|effect| match effect {
-            Effect::Timer { timer: set, at } if *set == timer => Some(*at),
+            Effect::Timer { timer: set, at, .. } if *set == timer => Some(*at),
             _ => None,
         });
         if due.is_none_or(|due| due > event.at) {
