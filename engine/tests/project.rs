@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pathway_engine::Value;
 use pathway_engine::diagnostic::{Diagnostic, Diagnostics, Severity};
+use pathway_engine::document::Keep;
 use pathway_engine::expression::{Now, Scope, Slot, Variable, Variables};
 use pathway_engine::project::{Bus, OnGap, Project, Start, Store};
 use pathway_engine::source::{Limits, Sources, parse};
@@ -187,6 +188,15 @@ fn mistakes_in_values() {
     one("bus: { kafka: { servers: x, group.id: y } }", "PW0650", "group.id");
     one("store: { path: here, postgres: 'postgres://h/d' }", "PW0652", "'postgres://h/d'");
     one("store: { postgres: 'host=h' }", "PW0653", "'host=h'");
+    let hour = Duration::from_secs(3600);
+    let keep = good("store: { keep: 1h }", &[]).keep;
+    assert_eq!((keep.runs, keep.records), (Keep::all(hour), hour));
+    let keep = good("store: { keep: { failed: '${LONG}', records: 1h } }", &[("LONG", "30d")]).keep;
+    assert_eq!((keep.runs.failed, keep.records), (Some(720 * hour), hour));
+    assert_eq!(keep.runs.succeeded, Some(168 * hour), "what is not said is as usual");
+    one("store: { keep: 7 }", "PW0205", "7");
+    one("store: { keep: { failed: long } }", "PW0205", "long");
+    one("store: { keep: { parked: 1d } }", "PW0202", "parked");
     assert_eq!(good("store: { max_run: 2MiB }", &[]).max_run, 2 << 20);
     one("store: { max_run: 2GiB }", "PW0277", "2GiB");
     one("topics: { a: x, b: x }", "PW0614", "x");

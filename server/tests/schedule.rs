@@ -12,7 +12,7 @@ use pathway_engine::diagnostic::{Diagnostics, Format, render};
 use pathway_engine::document::Schemas;
 use pathway_engine::expression::Variables;
 use pathway_engine::journal::{Outcome, Signal};
-use pathway_engine::project::Project;
+use pathway_engine::project::{Project, Retention};
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_engine::value;
@@ -99,7 +99,7 @@ impl World {
         let (program, store) = (compiled(pathway), Arc::new(SqliteStore::in_memory().unwrap()));
         let bus = Arc::new(Unsteady { bus: EmbeddedBus::new(store.clone()), away: AtomicBool::new(false) });
         // The times of ticks are of another year: nothing is to be forgotten for its age.
-        let project = Project { keep: Duration::MAX, ..Project::default() };
+        let project = Project { keep: Retention::all(Duration::MAX), ..Project::default() };
         let parts = Parts {
             program: program.clone(),
             project: Arc::new(project),

@@ -22,6 +22,7 @@ pub(super) fn assemble(
     let on_error = pathway.on_error.map(|block| assembler.block(block, "on_error."));
     let vars = pathway.vars.into_iter().filter_map(|(name, tree)| Some((name.value.into(), tree?)));
     let (var_names, vars) = vars.unzip();
+    let (keep, says_keep) = pathway.keep.unzip();
     Plan {
         name: pathway.name.value.as_str().into(),
         summary: pathway.summary,
@@ -33,6 +34,8 @@ pub(super) fn assemble(
         max_runs: pathway.max_runs,
         max_queue: pathway.max_queue.unwrap_or(project.pathway.max_queue),
         timeout: pathway.timeout.unwrap_or(project.pathway.timeout),
+        keep: keep.unwrap_or_default().or(project.keep.runs),
+        says_keep,
         without_journal: pathway.without_journal,
         vars,
         var_names,

@@ -49,5 +49,6 @@ fn needs(plan: &Plan) -> Vec<(String, Span)> {
     });
     let id = plan.door.id.as_ref().map(|id| ("`id`".to_owned(), id.span()));
     let http = plan.door.http.as_ref().map(|http| ("an HTTP door".to_owned(), http.path.span));
-    steps.chain(id).chain(http).collect()
+    let keep = plan.says_keep.map(|span| ("`keep`".to_owned(), span));
+    steps.chain(id).chain(http).chain(keep).collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Value;
-use crate::document::{Door, Retry};
+use crate::document::{Door, Keep, Retry};
 use crate::expression::{Expression, Slot, Tree};
 use crate::schema::Schema;
 use crate::source::Span;
@@ -39,6 +39,10 @@ pub struct Plan {
     pub max_queue: u32,
     /// Of a run, from its first step, waiting not counted.
     pub timeout: Duration,
+    /// How long runs are kept that are over.
+    pub keep: Keep,
+    /// Where it says that, if it does.
+    pub(crate) says_keep: Option<Span>,
     /// Where it says that its runs have no journal, if it does: after a crash they begin anew.
     pub(crate) without_journal: Option<Span>,
     /// Computed once per run, in order; [`crate::expression::Slot::Var`] counts these first.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Block, Door, Fields, Reader, scalar};
+use super::{Block, Door, Fields, Keep, Reader, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Tree;
 use crate::schema::Schema;
@@ -36,6 +36,8 @@ pub struct Pathway {
     pub max_queue: Option<u32>,
     /// Of a run.
     pub timeout: Option<Duration>,
+    /// How long runs are kept that are over, and where it says so.
+    pub keep: Option<(Keep, Span)>,
     /// Where it says that its runs have no journal, if it does.
     pub without_journal: Option<Span>,
     /// Computed once per run, in order; none: it could not be read.
@@ -75,6 +77,7 @@ impl Pathway {
         let max_queue = count("max_queue", reader);
         let timeout =
             fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
+        let keep = fields.take("keep").map(|node| Some((Keep::parse(node, reader.diagnostics)?, node.span)));
         let durability = fields.take("durability").and_then(|node| {
             let without = scalar::choice(node, "`durability`", &DURABILITY, reader.diagnostics)?;
             Some(without.then_some(node.span))
@@ -99,6 +102,7 @@ impl Pathway {
             max_runs: max_runs.flatten(),
             max_queue: max_queue.flatten(),
             timeout: timeout.flatten(),
+            keep: keep.flatten(),
             without_journal: durability.flatten(),
             vars: vars.unwrap_or_default(),
             body: body?,

@@ -13,6 +13,7 @@ mod interpolate;
 mod log;
 mod rate;
 mod reader;
+mod retention;
 mod secret;
 mod service;
 mod store;
@@ -32,6 +33,7 @@ pub use interpolate::{interpolate, references};
 pub use log::{Log, LogFormat, LogLevel};
 pub use rate::Rate;
 pub use reader::typed;
+pub use retention::Retention;
 pub use secret::{MASK, Resolved, Secret};
 pub use service::{Circuit, Service};
 pub use store::Store;
@@ -67,8 +69,8 @@ pub struct Project {
     pub bus: Bus,
     /// Where runs are kept.
     pub store: Store,
-    /// How long runs that are over, and records, are kept.
-    pub keep: Duration,
+    /// How long what is over is kept.
+    pub keep: Retention,
     /// Bytes that are kept of one run, but for how it started.
     pub max_run: u64,
     /// What topics are called on the bus.
@@ -119,7 +121,7 @@ impl Default for Project {
             service: ServiceDefaults { timeout: Duration::from_secs(120), retry: Retry::default() },
             bus: Bus::Embedded,
             store: Store::Path("./data".to_owned()),
-            keep: Duration::from_secs(7 * 24 * 3600),
+            keep: Retention::default(),
             max_run: 64 << 20,
             topics: Topics::default(),
             auth: None,
@@ -225,7 +227,7 @@ impl Project {
 
     fn store(&mut self, node: &Node, reader: &mut Reader<'_>) {
         let Some(mut fields) = Fields::of(node, "`store`", reader.diagnostics) else { return };
-        if let Some(keep) = fields.take("keep").and_then(|node| reader.duration(node, "`keep`")) {
+        if let Some(keep) = fields.take("keep").and_then(|node| Retention::read(node, reader)) {
             self.keep = keep;
         }
         let largest = fields.take("max_run");

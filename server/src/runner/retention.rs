@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pathway_engine::document::Keep;
+
 use super::Inner;
-use crate::store::{Prune, Pruned};
+use crate::store::{Cutoff, Cutoffs, Millis, Prune, Pruned};
 
 /// How often the store is cleared.
 const EVERY: Duration = Duration::from_secs(300);
@@ -14,8 +16,11 @@ impl Inner {
     pub(super) async fn forget(self: Arc<Self>) {
         loop {
             let now = self.clock.millis();
-            let before = now.saturating_sub(millis(self.project.keep));
-            let old = Prune { runs_before: before, records_before: before, claims_before: now };
+            let old = Prune {
+                runs_before: self.cutoffs(now),
+                records_before: before(now, Some(self.project.keep.records)),
+                claims_before: now,
+            };
             match self.store.prune(old).await {
                 Ok(pruned) if pruned == Pruned::default() => {}
                 Ok(Pruned { runs, records, claims }) => {
@@ -30,8 +35,28 @@ impl Inner {
             }
         }
     }
+
+    /// What is past now: by what pathways and the project say now, whenever a run has ended.
+    fn cutoffs(&self, now: Millis) -> Cutoffs {
+        let usual = self.project.keep.runs;
+        let own = self.program.pathways.values().filter(|plan| plan.keep != usual);
+        Cutoffs {
+            usual: cutoff(now, usual),
+            own: own.map(|plan| (plan.name.to_string(), cutoff(now, plan.keep))).collect(),
+        }
+    }
 }
 
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+fn cutoff(now: Millis, keep: Keep) -> Cutoff {
+    Cutoff {
+        succeeded: before(now, keep.succeeded),
+        failed: before(now, keep.failed),
+        cancelled: before(now, keep.cancelled),
+    }
+}
+
+/// None: nothing is past.
+fn before(now: Millis, keep: Option<Duration>) -> Millis {
+    let keep = keep.and_then(|keep| Millis::try_from(keep.as_millis()).ok());
+    keep.map_or(Millis::MIN, |keep| now.saturating_sub(keep))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Millis, Offset, Proof, Release, RunId, Take, Taken};
+use super::{Cutoffs, Millis, Offset, Proof, Release, RunId, Take, Taken};
 
 /// Where a run stands. Running is not a status: who owns a ready run knows whether it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -279,10 +279,10 @@ pub struct Settle {
 }
 
 /// What to forget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prune {
     /// Runs that finished before, with their journals and streams.
-    pub runs_before: Millis,
+    pub runs_before: Cutoffs,
     /// Records made before, if they were admitted or nobody admits from their topic.
     pub records_before: Millis,
     /// Claims that are done and are kept until before.

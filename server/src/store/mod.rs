@@ -11,6 +11,7 @@
 
 mod change;
 mod claim;
+mod cutoff;
 mod error;
 mod folder;
 mod headers;
@@ -32,6 +33,7 @@ pub use change::{
     Pruned, Settle, Status, StatusChange, StreamRow,
 };
 pub use claim::{Claim, Claimed, Release, Take, Taken};
+pub use cutoff::{Cutoff, Cutoffs};
 pub use error::{Conflict, StoreError};
 pub(crate) use folder::make_private;
 pub use memory::MemoryStore;

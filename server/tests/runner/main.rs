@@ -442,3 +442,45 @@ async fn what_is_over_is_forgotten_in_time_and_what_is_parked_is_not() {
     tokio::time::timeout(DEADLINE, forgotten).await.unwrap();
     assert_eq!(world.runs(Some(Status::Parked)).await.len(), 1);
 }
+
+#[tokio::test]
+async fn how_long_a_run_is_kept_is_said_by_how_it_ended_and_by_its_pathway() {
+    let (short, long) = ("pathway: short\non: { topic: t }\n", "pathway: long\non: { topic: t }\n");
+    let ends = "steps: { f: { when: input.n == 2, fail: { class: denied, message: no } } }\nreturn: 1\n";
+    let keeps = "keep: { succeeded: 1h }\n";
+    let pathways = [format!("{short}{ends}"), format!("{long}{keeps}{ends}")];
+    let pathways = [pathways[0].as_str(), pathways[1].as_str()];
+    let folder = tempfile::tempdir().unwrap();
+    let open = || SqliteStore::open(folder.path()).unwrap();
+    let world = World::start(open(), program("{}", &pathways)).await;
+    for record in [r#"{"n": 1}"#, r#"{"n": 2}"#, r#"{"n": 3}"#] {
+        world.publish("t", record).await;
+    }
+    world.until(Status::Succeeded, 4).await;
+    for parked in world.until(Status::Parked, 2).await {
+        world.runner.drop_parked(parked).await.unwrap();
+    }
+    world.runner.stop(DEADLINE).await;
+    drop(world);
+
+    let project = "store: { keep: { succeeded: 1ms, failed: 1h, records: 1h } }";
+    let world = World::start(open(), program(project, &pathways)).await;
+    let of = |runs: Vec<Run>| {
+        let mut names: Vec<_> = runs.into_iter().map(|run| run.pathway).collect();
+        names.sort();
+        names
+    };
+    let left = async {
+        loop {
+            let left = of(world.runs(Some(Status::Succeeded)).await);
+            if left == ["long", "long"] || left == ["long", "long", "short"] {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, left).await.unwrap();
+    assert_eq!(of(world.runs(Some(Status::Failed)).await), ["long", "short"]);
+    assert_eq!(world.values("t").await.len(), 3);
+    world.runner.stop(DEADLINE).await;
+}

@@ -88,7 +88,7 @@ async fn what_is_done_is_not_given_again_until_it_is_forgotten(store: Arc<dyn St
     assert_eq!(store.claimed(&claim("k")).await.unwrap(), Some(kept));
 
     let prune = async |claims_before| {
-        let prune = Prune { runs_before: 0, records_before: 0, claims_before };
+        let prune = Prune { runs_before: Cutoffs::all(0), records_before: 0, claims_before };
         store.prune(prune).await.unwrap().claims
     };
     assert_eq!(prune(9_000).await, 0);
@@ -220,7 +220,7 @@ async fn a_run_that_is_forgotten_has_done_it_all_the_same(store: Arc<dyn Store>)
     let released = vec![release(claim("k"), "step?", Some(9_000))];
     let end = Append { released, status: status(Status::Succeeded, None), ..Append::new(first, 1) };
     store.append(end).await.unwrap();
-    let old = Prune { runs_before: i64::MAX, records_before: 0, claims_before: 0 };
+    let old = Prune { runs_before: Cutoffs::all(i64::MAX), records_before: 0, claims_before: 0 };
     assert_eq!(store.prune(old).await.unwrap().runs, 1);
     let asked = takes(&*store, second, vec![take(claim("k"), "step?")]).await;
     assert_eq!(asked, [Taken::Done { run: None }]);

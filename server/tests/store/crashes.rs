@@ -33,7 +33,8 @@ async fn a_run_is_counted_as_often_as_it_is_taken_up_with_nothing_added(store: A
     assert_eq!(take_up().await, [(stuck, 6), (moving, 1)]);
     // Of what is forgotten nothing is left.
     store.append(Append { status: status(Status::Succeeded, None), ..Append::new(stuck, 1) }).await.unwrap();
-    let all = Prune { runs_before: i64::MAX, records_before: i64::MAX, claims_before: i64::MAX };
+    let all =
+        Prune { runs_before: Cutoffs::all(i64::MAX), records_before: i64::MAX, claims_before: i64::MAX };
     assert_eq!(store.prune(all).await.unwrap().runs, 1);
     assert_eq!(take_up().await, [(moving, 2)]);
 }

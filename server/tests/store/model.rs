@@ -226,7 +226,8 @@ impl Subject {
                 assert_eq!(self.store.publish(records).await.unwrap(), model.publish(&topics));
             }
             Change::Prune { claims_before } => {
-                let all = Prune { runs_before: i64::MAX, records_before: i64::MAX, claims_before };
+                let all =
+                    Prune { runs_before: Cutoffs::all(i64::MAX), records_before: i64::MAX, claims_before };
                 assert_eq!(self.store.prune(all).await.unwrap(), model.prune(claims_before));
             }
             Change::Claim { run, released, taken, ends } => {

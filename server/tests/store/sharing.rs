@@ -129,7 +129,10 @@ async fn messages_reach_no_run_that_is_over(store: Arc<dyn Store>) {
     assert_eq!(conflict(store.post(run, b"y".to_vec()).await), Conflict::Finished(run));
     assert_eq!(conflict(store.post(RunId(99), b"y".to_vec()).await), Conflict::UnknownRun(RunId(99)));
     // What is forgotten has no messages.
-    store.prune(Prune { runs_before: i64::MAX, records_before: 0, claims_before: 0 }).await.unwrap();
+    store
+        .prune(Prune { runs_before: Cutoffs::all(i64::MAX), records_before: 0, claims_before: 0 })
+        .await
+        .unwrap();
     let left: Vec<_> = store.inbox(0, 10).await.unwrap().iter().map(|message| message.run).collect();
     assert_eq!(left, [parked]);
 }

@@ -132,7 +132,7 @@ impl Store for MemoryStore {
     }
 
     fn prune(&self, change: Prune) -> Answer<'_, Pruned> {
-        self.change(|state, _| Ok(state.prune(change)))
+        self.change(|state, _| Ok(state.prune(&change)))
     }
 
     fn definition(&self, digest: &str) -> Answer<'_, Option<String>> {

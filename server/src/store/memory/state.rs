@@ -216,11 +216,12 @@ impl State {
     }
 
     /// Forgets what is finished and old, but for the newest run.
-    pub(super) fn prune(&mut self, change: Prune) -> Pruned {
+    pub(super) fn prune(&mut self, change: &Prune) -> Pruned {
         let newest = self.runs.last_key_value().map(|(id, _)| *id);
         let before = self.runs.len();
         self.runs.retain(|id, kept| {
-            Some(*id) == newest || kept.run.finished_at.is_none_or(|at| at >= change.runs_before)
+            let Run { pathway, status, finished_at, .. } = &kept.run;
+            Some(*id) == newest || !change.runs_before.of(pathway).is_past(*status, *finished_at)
         });
         self.inbox.prune(|run| self.runs.contains_key(&run));
         let runs = u64::try_from(before - self.runs.len()).unwrap_or(u64::MAX);

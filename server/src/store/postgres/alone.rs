@@ -8,7 +8,7 @@ use super::crashes;
 use super::known::BEGIN;
 use super::rows::{RELEASE, SEIZE};
 use super::session::{Call, Session};
-use crate::store::{Epoch, Home, Prune, Pruned};
+use crate::store::{Cutoffs, Epoch, Home, Prune, Pruned};
 
 /// Runs, claims, and records per topic, that are forgotten in one transaction, so that other changes go on.
 const STEP: i64 = 500;
@@ -18,9 +18,20 @@ const TICK: &str = "INSERT INTO schedule (pathway, name, last, run) VALUES ($1, 
     ON CONFLICT (pathway, name) DO UPDATE SET last = excluded.last, run = excluded.run";
 const TAKE_OVER: &str = r#"INSERT INTO source (topic, "partition", epoch) VALUES ($1, $2, 1)
     ON CONFLICT (topic, "partition") DO UPDATE SET epoch = source.epoch + 1 RETURNING epoch"#;
-/// The newest run stays, as does the newest record of each topic: its number says which comes next.
-const OLD_RUNS: &str = "SELECT id FROM run WHERE finished_at < $1 AND id < (SELECT max(id) FROM run)
-    ORDER BY finished_at LIMIT $2";
+/// Of the pathways that there are, which need not be served any more. The newest run stays, as does the
+/// newest record of each topic: its number says which comes next.
+const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
+        SELECT min(pathway) FROM run WHERE finished_at IS NOT NULL
+        UNION ALL SELECT (SELECT min(run.pathway) FROM run WHERE finished_at IS NOT NULL AND run.pathway > of.pathway)
+            FROM of WHERE of.pathway IS NOT NULL)
+    SELECT old.id FROM of CROSS JOIN unnest($1::text[], $2::bigint[]) AS usual(status, before)
+        LEFT JOIN unnest($3::text[], $4::text[], $5::bigint[]) AS own(pathway, status, before)
+            ON own.pathway = of.pathway AND own.status = usual.status
+        CROSS JOIN LATERAL (SELECT id FROM run
+            WHERE run.pathway = of.pathway AND run.status = usual.status
+                AND finished_at < coalesce(own.before, usual.before) AND id < (SELECT max(id) FROM run)
+            ORDER BY finished_at LIMIT $6) AS old
+    WHERE of.pathway IS NOT NULL LIMIT $6";
 const THEIR_BLOBS: &str =
     "SELECT started_blob FROM run WHERE id = ANY($1::bigint[]) AND started_blob IS NOT NULL
     UNION SELECT outcome_blob FROM run WHERE id = ANY($1::bigint[]) AND outcome_blob IS NOT NULL
@@ -55,7 +66,7 @@ pub(super) async fn apply(session: &mut Session, change: &Change) -> Result<Done
             session.query(TICK, vec![pathway, schedule, &tick.at, &tick.run]).await?;
             Ok(Done::Nothing)
         }
-        Change::Prune(prune) => self::prune(session, *prune).await.map(Done::Pruned),
+        Change::Prune(prune) => self::prune(session, prune).await.map(Done::Pruned),
         Change::SetAtWork { proof, at_work } => {
             crashes::set_at_work(session, proof, *at_work).await.map(Done::WasAtWork)
         }
@@ -71,14 +82,14 @@ async fn take_over(session: &mut Session, home: &Home) -> Result<Epoch, Error> {
     rows.first().map_or(Ok(0), |row| row.try_get(0))
 }
 
-async fn prune(session: &mut Session, prune: Prune) -> Result<Pruned, Error> {
+async fn prune(session: &mut Session, prune: &Prune) -> Result<Pruned, Error> {
     // One process at a time does, for all that share the store.
     let mine = session.query(PRUNING, Vec::new()).await?;
     if !mine.first().map_or(Ok(true), |row| row.try_get(0))? {
         return Ok(Pruned::default());
     }
     let mut blobs = Vec::new();
-    let runs = prune_runs(session, prune.runs_before, &mut blobs).await?;
+    let runs = prune_runs(session, &prune.runs_before, &mut blobs).await?;
     let records = prune_records(session, prune.records_before, &mut blobs).await?;
     if !blobs.is_empty() {
         session.query(SEIZE, vec![&blobs]).await?;
@@ -88,8 +99,18 @@ async fn prune(session: &mut Session, prune: Prune) -> Result<Pruned, Error> {
     Ok(Pruned { runs, records, claims: claims.try_into().unwrap_or(u64::MAX) })
 }
 
-async fn prune_runs(session: &mut Session, before: i64, blobs: &mut Vec<Vec<u8>>) -> Result<u64, Error> {
-    let rows = session.query(OLD_RUNS, vec![&before, &STEP]).await?;
+async fn prune_runs(session: &mut Session, before: &Cutoffs, blobs: &mut Vec<Vec<u8>>) -> Result<u64, Error> {
+    let (statuses, usual): (Vec<_>, Vec<_>) =
+        before.usual.each().map(|(status, before)| (status.name(), before)).into_iter().unzip();
+    let (mut pathways, mut of, mut own) = (Vec::new(), Vec::new(), Vec::new());
+    for (pathway, cutoff) in &before.own {
+        for (status, before) in cutoff.each() {
+            pathways.push(pathway.as_str());
+            of.push(status.name());
+            own.push(before);
+        }
+    }
+    let rows = session.query(OLD_RUNS, vec![&statuses, &usual, &pathways, &of, &own, &STEP]).await?;
     let runs = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
     if runs.is_empty() {
         return Ok(0);

@@ -192,7 +192,7 @@ impl Store for PostgresStore {
         Box::pin(async move {
             let mut total = Pruned::default();
             loop {
-                let pruned = self.writer.submit(Change::Prune(change), |done| match done {
+                let pruned = self.writer.submit(Change::Prune(change.clone()), |done| match done {
                     Done::Pruned(pruned) => Some(pruned),
                     _ => None,
                 });

@@ -214,7 +214,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let mut total = Pruned::default();
             loop {
-                let pruned = self.writer.submit(change).await?;
+                let pruned = self.writer.submit(change.clone()).await?;
                 if pruned == Pruned::default() {
                     return Ok(total);
                 }

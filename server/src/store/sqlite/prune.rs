@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::writer::{Change, Context};
 use super::{blob, claims};
-use crate::store::{Prune, Pruned, StoreError};
+use crate::store::{Cutoffs, Prune, Pruned, StoreError};
 
 /// Runs, claims, and records per topic, in one transaction.
 const STEP: u32 = 500;
@@ -16,7 +16,7 @@ impl Change for Prune {
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<Pruned, StoreError> {
         let mut blobs = Vec::new();
-        let runs = prune_runs(context.connection, self.runs_before, &mut blobs)?;
+        let runs = prune_runs(context.connection, &self.runs_before, &mut blobs)?;
         let records = prune_records(context.connection, self.records_before, &mut blobs)?;
         blob::release(context.connection, blobs)?;
         let claims = claims::prune(context.connection, self.claims_before, STEP)?;
@@ -24,14 +24,30 @@ impl Change for Prune {
     }
 }
 
-fn prune_runs(connection: &Connection, before: i64, blobs: &mut Vec<i64>) -> rusqlite::Result<u64> {
-    let runs: Vec<i64> = connection
-        .prepare_cached(
-            "SELECT id FROM run WHERE finished_at < ?1 AND id < (SELECT max(id) FROM run)
-             ORDER BY finished_at LIMIT ?2",
-        )?
-        .query_map(params![before, STEP], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+/// Runs that are to be forgotten, of one pathway after another: those that there are, which need not be
+/// served any more.
+fn old_runs(connection: &Connection, before: &Cutoffs) -> rusqlite::Result<Vec<i64>> {
+    let mut next = connection
+        .prepare_cached("SELECT min(pathway) FROM run WHERE finished_at IS NOT NULL AND pathway > ?1")?;
+    let mut old = connection.prepare_cached(
+        "SELECT id FROM run WHERE pathway = ?1 AND status = ?2 AND finished_at < ?3
+             AND id < (SELECT max(id) FROM run) ORDER BY finished_at LIMIT ?4",
+    )?;
+    let (mut runs, mut last) = (Vec::new(), String::new());
+    while let Some(pathway) = next.query_row(params![last], |row| row.get::<_, Option<String>>(0))? {
+        for (status, before) in before.of(&pathway).each() {
+            let room = STEP.saturating_sub(u32::try_from(runs.len()).unwrap_or(STEP));
+            for run in old.query_map(params![pathway, status.name(), before, room], |row| row.get(0))? {
+                runs.push(run?);
+            }
+        }
+        last = pathway;
+    }
+    Ok(runs)
+}
+
+fn prune_runs(connection: &Connection, before: &Cutoffs, blobs: &mut Vec<i64>) -> rusqlite::Result<u64> {
+    let runs = old_runs(connection, before)?;
     let mut held = connection.prepare_cached(
         "SELECT started_blob FROM run WHERE id = ?1 AND started_blob IS NOT NULL
          UNION ALL SELECT outcome_blob FROM run WHERE id = ?1 AND outcome_blob IS NOT NULL

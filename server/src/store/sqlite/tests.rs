@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::writer::{Change, Context};
 use super::{SqliteStore, Store, StoreError};
 use crate::store::{
-    Admit, Append, Conflict, NewEvent, NewRecord, NewRun, Prune, RunId, Status, StatusChange,
+    Admit, Append, Conflict, Cutoffs, NewEvent, NewRecord, NewRun, Prune, RunId, Status, StatusChange,
 };
 
 /// Something done on the writer's connection.
@@ -193,8 +193,9 @@ async fn a_large_payload_is_kept_once_and_as_long_as_it_is_used() {
 
     store.admit(admit(2, vec![run(2, vec![])])).await.unwrap();
     store.append(append(StatusChange { status: Status::Failed, ..ready })).await.unwrap();
-    let all = Prune { runs_before: i64::MAX, records_before: i64::MAX, claims_before: i64::MAX };
-    assert_eq!(store.prune(all).await.unwrap().runs, 1);
+    let all =
+        Prune { runs_before: Cutoffs::all(i64::MAX), records_before: i64::MAX, claims_before: i64::MAX };
+    assert_eq!(store.prune(all.clone()).await.unwrap().runs, 1);
     assert_eq!(ask(&store, blobs).await, 1, "the record needs it");
     store.publish(vec![record(vec![])]).await.unwrap();
     assert_eq!(store.prune(all).await.unwrap().records, 1);

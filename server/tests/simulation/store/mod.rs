@@ -159,7 +159,7 @@ impl Store for Handle {
     }
 
     fn prune(&self, change: Prune) -> Answer<'_, Pruned> {
-        self.write(move |database, _| database.make(move |memory| memory.prune(change)))
+        self.write(move |database, _| database.make(move |memory| memory.prune(change.clone())))
     }
 
     fn definition(&self, digest: &str) -> Answer<'_, Option<String>> {
