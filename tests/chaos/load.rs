@@ -202,18 +202,13 @@ impl Doors {
 
     /// What came of a run.
     async fn result(&mut self, run: &str) -> Value {
-        let mut shown = self.ended(run).await;
-        assert_eq!(shown["status"], "succeeded", "run {run} ended otherwise: {shown}");
-        shown["result"].take()
-    }
-
-    /// A run, once it has ended.
-    pub(crate) async fn ended(&mut self, run: &str) -> Value {
         loop {
             let ask = |client: &Client, door: &str| client.get(format!("{door}/api/runs/{run}?wait=30"));
-            let (_, shown) = self.ask(ask, &[StatusCode::OK]).await;
-            if shown["status"] != "ready" {
-                return shown;
+            let (_, mut shown) = self.ask(ask, &[StatusCode::OK]).await;
+            match shown["status"].as_str() {
+                Some("ready") => {}
+                Some("succeeded") => return shown["result"].take(),
+                _ => panic!("run {run} ended otherwise: {shown}"),
             }
         }
     }

@@ -9,7 +9,7 @@ use pathway_tests::postgres::Postgres;
 use pathway_tests::{Chance, soon};
 
 use crate::faults::plague;
-use crate::load::{Doors, Load};
+use crate::load::Load;
 use crate::replies::Replies;
 use crate::shop::Shop;
 use crate::upstream::{Call, LONGEST};
@@ -51,7 +51,7 @@ async fn survive(mut shop: Shop) {
         panic!("clients wait in vain:\n{}", shop.said())
     };
     replies.all(&asked, patience).await;
-    toll.redrives = carry_what_nobody_knows_of(&shop, &mut chance).await;
+    toll.redrives = carry_what_nobody_knows_of(&shop).await;
     for (ends, said) in shop.stop().await {
         let last = ends.last().unwrap();
         assert!(last.success(), "{last}:\n{said}");
@@ -64,8 +64,7 @@ async fn survive(mut shop: Shop) {
 
 /// Parcels of which nobody knows whether they were carried wait for an operator, who finds out and lets
 /// them go on; how often, since the group may still move work from one process to another.
-async fn carry_what_nobody_knows_of(shop: &Shop, chance: &mut Chance) -> usize {
-    let mut doors = Doors::new(shop, chance.another());
+async fn carry_what_nobody_knows_of(shop: &Shop) -> usize {
     let mut times = 0;
     loop {
         let from = shop.upstream.calls().len();
@@ -79,7 +78,7 @@ async fn carry_what_nobody_knows_of(shop: &Shop, chance: &mut Chance) -> usize {
         };
         soon("what was redriven to be carried", shop.upstream.until(begun)).await;
         for run in &redriven {
-            soon("what was redriven to end", doors.ended(run)).await;
+            soon("what was redriven to end", shop.ended(run)).await;
         }
     }
 }
