@@ -66,6 +66,8 @@ pub(crate) struct Toll {
     pub(crate) stood_still: BTreeSet<String>,
     /// How often the database was away.
     pub(crate) outages: usize,
+    /// How often an operator let go on what was parked.
+    pub(crate) redrives: usize,
 }
 
 /// Lets things go wrong for so long, then puts all right.

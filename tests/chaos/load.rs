@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pathway_tests::kafka::{Kafka, Message};
+use pathway_tests::kafka::{Kafka, Message, Writer};
 use pathway_tests::{Address, Chance, Kept};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -88,9 +88,13 @@ pub(crate) fn approved(number: i64) -> Value {
     json!({"number": number, "by": format!("boss {number}"), "filed": said("file", number, None)})
 }
 
+/// An order as a record.
+fn record(number: i64) -> Message {
+    Message::to("orders").key(&customer(number)).json(&order(number))
+}
+
 /// Orders as records.
 pub(crate) async fn produce(kafka: &Kafka, numbers: impl Iterator<Item = i64>) {
-    let record = |number| Message::to("orders").key(&customer(number)).json(&order(number));
     kafka.write(numbers.map(record)).await;
 }
 
@@ -99,7 +103,7 @@ impl Load {
     pub(crate) fn begin(shop: &Shop, chance: &mut Chance) -> Self {
         let until = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(send(shop.kafka.clone(), until.subscribe()));
+        tasks.spawn(send(Writer::new(&shop.kafka), until.subscribe()));
         for client in 1..=CLIENTS {
             let mut doors = || Doors::new(shop, chance.another());
             tasks.spawn(doors().order(client * STRIDE, until.subscribe()));
@@ -123,13 +127,14 @@ impl Load {
 }
 
 /// A producer, which waits for a broker that is away as every client of it does.
-async fn send(kafka: Kafka, until: watch::Receiver<bool>) -> Asked {
+async fn send(writer: Writer, until: watch::Receiver<bool>) -> Asked {
     let mut next = 0;
     while !*until.borrow() {
-        produce(&kafka, next..next + 2).await;
+        writer.write((next..next + 2).map(record)).await;
         next += 2;
         tokio::time::sleep(2 * PACE).await;
     }
+    writer.close().await;
     Asked { records: (0..next).collect(), ..Asked::default() }
 }
 

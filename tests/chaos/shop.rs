@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pathway_engine::project::Secret;
 use pathway_server::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store};
@@ -31,6 +32,8 @@ const TOPICS: [&str; 12] = [
     "shop.pathway-state",
 ];
 const PARTITIONS: i32 = 4;
+/// Before an operator looks again.
+const AGAIN: Duration = Duration::from_millis(200);
 /// What a process says that may publish.
 const REACHED: &str = "Kafka is reached";
 
@@ -130,14 +133,26 @@ impl Shop {
 
     /// Lets all go on that is parked, as an operator does; the ids of those runs.
     pub(crate) async fn redrive(&self) -> Vec<String> {
-        let mut command = Command::new(binary());
-        command.args(["dlq", "redrive", "--all", "--json"]).current_dir(self.project.folder());
-        command.env_clear().envs(&self.project.environment).kill_on_drop(true);
-        let redriven = soon("a redrive", command.output()).await.unwrap();
-        assert!(redriven.status.success(), "{redriven:?}");
-        let redriven: Value = serde_json::from_slice(&redriven.stdout).unwrap();
+        let redriven = self.operate(&["dlq", "redrive", "--all", "--json"]).await;
         assert_eq!(redriven["skipped"], json!([]));
         redriven["runs"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until a run is over, as an operator does, who looks again and again.
+    pub(crate) async fn ended(&self, run: &str) {
+        while self.operate(&["runs", "show", run, "--json"]).await["status"] == "ready" {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// What a command says.
+    async fn operate(&self, arguments: &[&str]) -> Value {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(self.project.folder());
+        command.env_clear().envs(&self.project.environment).kill_on_drop(true);
+        let done = soon("a command to end", command.output()).await.unwrap();
+        assert!(done.status.success(), "{arguments:?}: {done:?}");
+        serde_json::from_slice(&done.stdout).unwrap()
     }
 
     /// Stops all, when they have ended what is under way; how each process ended, and what they said.

@@ -7,12 +7,9 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
-use tokio::sync::oneshot;
 
-use super::{Kafka, Message, Reader, Record, blocking};
+use super::{Kafka, Message, Reader, Record, Writer, blocking};
 use crate::{PATIENCE, soon};
 
 impl Kafka {
@@ -59,27 +56,9 @@ impl Kafka {
     /// # Panics
     /// If one is refused.
     pub async fn write(&self, messages: impl IntoIterator<Item = Message>) {
-        let producer = created(self.producer());
-        let mut sent = Vec::new();
-        for message in messages {
-            sent.push(send(&producer, &message));
-        }
-        for sent in sent {
-            match soon("the broker to take a record", sent).await {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => panic!("a record was refused: {why}"),
-                Err(_dropped) => panic!("the producer was dropped"),
-            }
-        }
-        // Dropping it waits for its thread.
-        blocking(move || drop(producer)).await;
-    }
-
-    fn producer(&self) -> rdkafka::error::KafkaResult<ThreadedProducer<Deliveries>> {
-        let mut config = self.client();
-        config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
-        config.set("message.max.bytes", "20000000").set("linger.ms", "1");
-        config.create_with_context(Deliveries)
+        let writer = Writer::new(self);
+        writer.write(messages).await;
+        writer.close().await;
     }
 
     /// All records of the topic so far, partition after partition.
@@ -208,41 +187,6 @@ fn patiently<T>(ask: impl Fn() -> rdkafka::error::KafkaResult<T>) -> T {
             Err(error) => panic!("the broker: {error}"),
         }
     }
-}
-
-/// Tells whoever sent a record what became of it.
-struct Deliveries;
-
-type Delivered = oneshot::Sender<Result<(), String>>;
-
-impl rdkafka::ClientContext for Deliveries {}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Box<Delivered>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, told: Self::DeliveryOpaque) {
-        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| error.to_string());
-        // Who no longer waits has failed already.
-        told.send(result).ok();
-    }
-}
-
-fn send(producer: &ThreadedProducer<Deliveries>, message: &Message) -> oneshot::Receiver<Result<(), String>> {
-    let (told, sent) = oneshot::channel();
-    let mut record: BaseRecord<'_, Vec<u8>, Vec<u8>, _> =
-        BaseRecord::with_opaque_to(&message.topic, Box::new(told));
-    record.key = message.key.as_ref();
-    record.payload = message.value.as_ref();
-    if !message.headers.is_empty() {
-        let headers = message.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
-            headers.insert(Header { key: name, value: Some(value) })
-        });
-        record = record.headers(headers);
-    }
-    if let Err((error, _)) = producer.send(record) {
-        panic!("a record cannot be sent: {error}");
-    }
-    sent
 }
 
 /// How long a client looks for news before it looks whether it is still wanted.

@@ -10,6 +10,7 @@ mod jars;
 mod member;
 mod reader;
 mod record;
+mod writer;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -19,6 +20,7 @@ use broker::Broker;
 pub use member::Member;
 pub use reader::Reader;
 pub use record::{Message, Record};
+pub use writer::Writer;
 
 use crate::leash::blocking;
 
