@@ -10,6 +10,7 @@ on_each! {
     finished_runs_are_forgotten_with_all_that_is_theirs
     what_waits_is_kept
     each_pathway_and_outcome_has_its_own_time
+    what_was_called_is_kept_until_its_caller_is_over
     numbers_are_never_used_twice
     records_are_kept_until_they_are_admitted
     a_topic_without_admission_is_pruned_by_age
@@ -85,6 +86,18 @@ async fn each_pathway_and_outcome_has_its_own_time(store: Arc<dyn Store>) {
     assert_eq!(left().await, expected);
     assert_eq!(store.prune(old).await.unwrap(), Pruned::default());
     assert_eq!(store.unfinished(None, 100).await.unwrap().len(), 8 + 1, "what is parked stays");
+}
+
+async fn what_was_called_is_kept_until_its_caller_is_over(store: Arc<dyn Store>) {
+    let caller = admitted(&*store, new_run(0)).await;
+    let called = Append { children: vec![child("child")], ..Append::new(caller, 1) };
+    let called = store.append(called).await.unwrap().children;
+    let [Admission::Inserted(called)] = called[..] else { panic!("{called:?}") };
+    admitted(&*store, new_run(1)).await;
+    finish(&*store, called).await;
+    assert_eq!(store.prune(ALL).await.unwrap(), Pruned::default());
+    finish(&*store, caller).await;
+    assert_eq!(store.prune(ALL).await.unwrap(), Pruned { runs: 2, ..Pruned::default() });
 }
 
 async fn numbers_are_never_used_twice(store: Arc<dyn Store>) {

@@ -219,9 +219,13 @@ impl State {
     pub(super) fn prune(&mut self, change: &Prune) -> Pruned {
         let newest = self.runs.last_key_value().map(|(id, _)| *id);
         let before = self.runs.len();
+        let all = self.all();
+        let unfinished: BTreeSet<_> = all.filter(|run| !run.status.is_final()).map(|run| run.id).collect();
         self.runs.retain(|id, kept| {
             let Run { pathway, status, finished_at, .. } = &kept.run;
-            Some(*id) == newest || !change.runs_before.of(pathway).is_past(*status, *finished_at)
+            // Who has called it may not have heard yet how it ended.
+            let is_wanted = kept.run.parent.is_some_and(|caller| unfinished.contains(&caller));
+            Some(*id) == newest || is_wanted || !change.runs_before.of(pathway).is_past(*status, *finished_at)
         });
         self.inbox.prune(|run| self.runs.contains_key(&run));
         let runs = u64::try_from(before - self.runs.len()).unwrap_or(u64::MAX);

@@ -18,8 +18,9 @@ const TICK: &str = "INSERT INTO schedule (pathway, name, last, run) VALUES ($1, 
     ON CONFLICT (pathway, name) DO UPDATE SET last = excluded.last, run = excluded.run";
 const TAKE_OVER: &str = r#"INSERT INTO source (topic, "partition", epoch) VALUES ($1, $2, 1)
     ON CONFLICT (topic, "partition") DO UPDATE SET epoch = source.epoch + 1 RETURNING epoch"#;
-/// Of the pathways that there are, which need not be served any more. The newest run stays, as does the
-/// newest record of each topic: its number says which comes next.
+/// Of the pathways that there are, which need not be served any more. Who has called one and is not over
+/// may not have heard yet how it ended. The newest run stays, as does the newest record of each topic: its
+/// number says which comes next.
 const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
         SELECT min(pathway) FROM run WHERE finished_at IS NOT NULL
         UNION ALL SELECT (SELECT min(run.pathway) FROM run WHERE finished_at IS NOT NULL AND run.pathway > of.pathway)
@@ -30,6 +31,7 @@ const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
         CROSS JOIN LATERAL (SELECT id FROM run
             WHERE run.pathway = of.pathway AND run.status = usual.status
                 AND finished_at < coalesce(own.before, usual.before) AND id < (SELECT max(id) FROM run)
+                AND NOT EXISTS (SELECT FROM run AS caller WHERE caller.id = run.parent AND caller.finished_at IS NULL)
             ORDER BY finished_at LIMIT $6) AS old
     WHERE of.pathway IS NOT NULL LIMIT $6";
 const THEIR_BLOBS: &str =

@@ -25,13 +25,15 @@ impl Change for Prune {
 }
 
 /// Runs that are to be forgotten, of one pathway after another: those that there are, which need not be
-/// served any more.
+/// served any more. Who has called one and is not over may not have heard yet how it ended.
 fn old_runs(connection: &Connection, before: &Cutoffs) -> rusqlite::Result<Vec<i64>> {
     let mut next = connection
         .prepare_cached("SELECT min(pathway) FROM run WHERE finished_at IS NOT NULL AND pathway > ?1")?;
     let mut old = connection.prepare_cached(
         "SELECT id FROM run WHERE pathway = ?1 AND status = ?2 AND finished_at < ?3
-             AND id < (SELECT max(id) FROM run) ORDER BY finished_at LIMIT ?4",
+             AND id < (SELECT max(id) FROM run)
+             AND NOT EXISTS (SELECT 1 FROM run AS caller WHERE caller.id = run.parent AND caller.finished_at IS NULL)
+             ORDER BY finished_at LIMIT ?4",
     )?;
     let (mut runs, mut last) = (Vec::new(), String::new());
     while let Some(pathway) = next.query_row(params![last], |row| row.get::<_, Option<String>>(0))? {
