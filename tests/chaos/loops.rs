@@ -16,7 +16,7 @@ use crate::shop::Shop;
 use crate::verdict::pronounce;
 
 /// How long things go wrong where nothing is said.
-const SECONDS: u64 = 45;
+const SECONDS: u64 = 30;
 /// How long all may take to come right, and as often as things went wrong for so long.
 const PATIENCE: u32 = 4;
 const LEAST: Duration = Duration::from_secs(180);
