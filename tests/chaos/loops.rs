@@ -4,19 +4,19 @@
 
 use std::time::Duration;
 
+use pathway_tests::Chance;
 use pathway_tests::kafka::Kafka;
 use pathway_tests::postgres::Postgres;
-use pathway_tests::{Chance, soon};
 
 use crate::faults::plague;
 use crate::load::Load;
+use crate::operator::redrive_all;
 use crate::replies::Replies;
 use crate::shop::Shop;
-use crate::upstream::{Call, LONGEST};
 use crate::verdict::pronounce;
 
 /// How long things go wrong where nothing is said.
-const SECONDS: u64 = 45;
+const SECONDS: u64 = 30;
 /// How long all may take to come right, and as often as things went wrong for so long.
 const PATIENCE: u32 = 4;
 const LEAST: Duration = Duration::from_secs(180);
@@ -51,7 +51,7 @@ async fn survive(mut shop: Shop) {
         panic!("clients wait in vain:\n{}", shop.said())
     };
     replies.all(&asked, patience).await;
-    toll.redrives = carry_what_nobody_knows_of(&shop).await;
+    toll.redrives = redrive_all(&shop).await;
     for (ends, said) in shop.stop().await {
         let last = ends.last().unwrap();
         assert!(last.success(), "{last}:\n{said}");
@@ -60,25 +60,4 @@ async fn survive(mut shop: Shop) {
     }
     let store = shop.store().await;
     pronounce(&*store, &shop.upstream.calls(), &replies, &asked, &toll).await;
-}
-
-/// Parcels of which nobody knows whether they were carried wait for an operator, who finds out and lets
-/// them go on; how often, since the group may still move work from one process to another.
-async fn carry_what_nobody_knows_of(shop: &Shop) -> usize {
-    let mut times = 0;
-    loop {
-        let from = shop.upstream.calls().len();
-        let redriven = shop.redrive().await;
-        if redriven.is_empty() {
-            return times;
-        }
-        times += 1;
-        let begun = |calls: &[Call]| {
-            calls.iter().skip(from).filter(|call| call.step == LONGEST).count() >= redriven.len()
-        };
-        soon("what was redriven to be carried", shop.upstream.until(begun)).await;
-        for run in &redriven {
-            soon("what was redriven to end", shop.ended(run)).await;
-        }
-    }
 }

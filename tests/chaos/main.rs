@@ -12,6 +12,7 @@ mod disk_full;
 mod faults;
 mod load;
 mod loops;
+mod operator;
 mod project;
 mod replies;
 mod shop;

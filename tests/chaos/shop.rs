@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pathway_engine::project::Secret;
 use pathway_server::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store};
 use pathway_tests::kafka::Kafka;
 use pathway_tests::postgres::Postgres;
 use pathway_tests::{Kept, Post, WallClock, binary, soon};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::project::Project;
@@ -32,8 +31,6 @@ const TOPICS: [&str; 12] = [
     "shop.pathway-state",
 ];
 const PARTITIONS: i32 = 4;
-/// Before an operator looks again.
-const AGAIN: Duration = Duration::from_millis(200);
 /// What a process says that may publish.
 const REACHED: &str = "Kafka is reached";
 
@@ -131,22 +128,8 @@ impl Shop {
         self.workers.iter().chain(&self.gateways).map(|kept| kept.log.text()).collect::<Vec<_>>().join("\n")
     }
 
-    /// Lets all go on that is parked, as an operator does; the ids of those runs.
-    pub(crate) async fn redrive(&self) -> Vec<String> {
-        let redriven = self.operate(&["dlq", "redrive", "--all", "--json"]).await;
-        assert_eq!(redriven["skipped"], json!([]));
-        redriven["runs"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
-    }
-
-    /// Waits until a run is over, as an operator does, who looks again and again.
-    pub(crate) async fn ended(&self, run: &str) {
-        while self.operate(&["runs", "show", run, "--json"]).await["status"] == "ready" {
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-
     /// What a command says.
-    async fn operate(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn operate(&self, arguments: &[&str]) -> Value {
         let mut command = Command::new(binary());
         command.args(arguments).current_dir(self.project.folder());
         command.env_clear().envs(&self.project.environment).kill_on_drop(true);

@@ -9,6 +9,7 @@ use pathway_tests::soon;
 
 use crate::faults::Toll;
 use crate::load::{Asked, produce};
+use crate::operator::redrive_all;
 use crate::replies::Replies;
 use crate::shop::Shop;
 use crate::upstream::Call;
@@ -73,6 +74,7 @@ async fn a_worker_that_stood_still_disturbs_nobody() {
     let again: Vec<_> = again.iter().filter(|call| call.number < BEFORE).collect();
     assert!(again.is_empty(), "what was finished was called again: {again:#?}");
     assert!(!other.log.text().contains(ROBBED), "the other was disturbed:\n{}", other.log.text());
+    toll.redrives = redrive_all(&shop).await;
     for (ends, said) in shop.stop().await {
         assert_eq!(ends.len(), 1, "a process ended:\n{said}");
         assert!(ends[0].success(), "{said}");

@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 
 use crate::faults::Toll;
 use crate::load::{Asked, Doors, answer, produce};
+use crate::operator::redrive_all;
 use crate::replies::Replies;
 use crate::shop::Shop;
 use crate::upstream::Call;
@@ -55,11 +56,12 @@ async fn the_store_goes_away_and_comes_back() {
     assert_eq!(soon("an answer", late).await.unwrap(), (StatusCode::OK, answer(1)));
     let asked = Asked { requests: (0..2).collect(), ..Asked::default() };
     replies.all(&asked, PATIENCE).await;
+    let redrives = redrive_all(&shop).await;
     for (ends, said) in shop.stop().await {
         assert_eq!(ends.len(), 1, "a process ended:\n{said}");
         assert!(ends[0].success(), "{said}");
     }
-    let toll = Toll { interruptions: 2, ..Toll::default() };
+    let toll = Toll { interruptions: 2, redrives, ..Toll::default() };
     pronounce(&*shop.store().await, &shop.upstream.calls(), &replies, &asked, &toll).await;
 }
 
@@ -86,6 +88,7 @@ async fn a_store_that_stays_away_ends_workers_and_the_next_go_on() {
     postgres.start().await;
     let asked = Asked { records: (0..40).collect(), ..Asked::default() };
     replies.all(&asked, PATIENCE).await;
+    let redrives = redrive_all(&shop).await;
     let workers = shop.workers.len();
     for (place, (ends, said)) in shop.stop().await.into_iter().enumerate() {
         assert!(ends.last().unwrap().success(), "{said}");
@@ -99,6 +102,6 @@ async fn a_store_that_stays_away_ends_workers_and_the_next_go_on() {
             assert_eq!(said.matches("is heard of again").count(), 1, "{said}");
         }
     }
-    let toll = Toll { interruptions: 2, ..Toll::default() };
+    let toll = Toll { interruptions: 2, redrives, ..Toll::default() };
     pronounce(&*shop.store().await, &shop.upstream.calls(), &replies, &asked, &toll).await;
 }
