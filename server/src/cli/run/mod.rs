@@ -25,7 +25,7 @@ use self::events::Events;
 pub(super) use self::mask::Mask;
 use self::report::Report;
 use self::screen::Screen;
-pub(super) use self::style::line;
+pub(super) use self::style::{Mark, Style, duration, line};
 use super::target::{Settings, Target};
 use super::{Exit, Failure, Outcome, Session};
 

@@ -1,0 +1,74 @@
+//! The mocks that a case is played with, and how often each has answered.
+
+use super::answer::Answer;
+use super::key::Fit;
+use super::mock::{Answers, Mock};
+use crate::source::Span;
+use crate::vm::HttpRequest;
+
+/// Mocks of a case, its own before those of its file.
+#[derive(Debug)]
+pub(super) struct Shelf<'a> {
+    own: &'a [Mock],
+    shared: &'a [Mock],
+    /// How often each answered, in that order.
+    counts: Vec<usize>,
+}
+
+/// What a mock says.
+#[derive(Debug)]
+pub(super) enum Found<'a> {
+    Answer(&'a Answer),
+    /// It has said all that it has to say.
+    Exhausted {
+        mock: &'a Mock,
+        answers: usize,
+    },
+}
+
+impl<'a> Shelf<'a> {
+    /// Mocks of the file count unless the case has one of that name.
+    pub(super) fn new(own: &'a [Mock], shared: &'a [Mock]) -> Self {
+        Self { own, shared, counts: vec![0; own.len() + shared.len()] }
+    }
+
+    /// What answers an execution of the step of that path.
+    pub(super) fn take(
+        &mut self,
+        execution: &str,
+        path: &str,
+        request: Option<&HttpRequest>,
+    ) -> Option<Found<'a>> {
+        let best = |mocks: &'a [Mock], from: usize| -> Option<(Fit, usize, &'a Mock)> {
+            let fits = mocks
+                .iter()
+                .enumerate()
+                .filter_map(|(n, mock)| Some((mock.key.fit(execution, path, request)?, from + n, mock)));
+            // Of paths that are left open the longer says more.
+            fits.min_by_key(|(fit, _, mock)| (*fit, std::cmp::Reverse(mock.name.value.len())))
+        };
+        let (_, n, mock) = best(self.own, 0).or_else(|| best(self.shared, self.own.len()))?;
+        let count = self.counts.get_mut(n)?;
+        let found = match &mock.answers {
+            Answers::Always(answer) => Found::Answer(answer),
+            Answers::OneByOne(answers) => match answers.get(*count) {
+                Some(answer) => Found::Answer(answer),
+                None => Found::Exhausted { mock, answers: answers.len() },
+            },
+        };
+        *count += 1;
+        Some(found)
+    }
+
+    /// The case's own mocks that have something left to say: name, place, and how many answers.
+    pub(super) fn unused(&self) -> Vec<(&'a Mock, Span, usize)> {
+        let own = self.own.iter().zip(&self.counts);
+        own.filter_map(|(mock, count)| mock.unused(*count).map(|(span, left)| (mock, span, left))).collect()
+    }
+
+    /// Which mocks of the file have answered.
+    pub(super) fn shared_used(&self) -> Vec<usize> {
+        let shared = self.counts.iter().skip(self.own.len()).enumerate();
+        shared.filter(|(_, count)| **count > 0).map(|(n, _)| n).collect()
+    }
+}
