@@ -54,7 +54,7 @@ pub struct Problem {
 pub struct Difference {
     /// Where what was expected stands.
     pub span: Span,
-    /// Where in the value: `alert.items[0]`; empty: the value itself.
+    /// Where in the value: `return.items[0]`; empty: there is nothing but the value itself.
     pub path: String,
     /// What was expected; a map with a key that begins with `$` says what was to hold.
     pub expected: Json,
@@ -86,10 +86,14 @@ impl Problem {
     }
 }
 
-/// The problem that a value is not as expected, if it is not.
-fn compare(pattern: &Pattern, came: Option<&Json>, message: impl Into<String>) -> Option<Problem> {
+/// The problem that a value, which is called `name`, is not as expected, if it is not.
+fn compare(
+    pattern: &Pattern,
+    (name, came): (&str, Option<&Json>),
+    message: impl Into<String>,
+) -> Option<Problem> {
     let mut found = Vec::new();
-    pattern.compare("", came, &mut found);
+    pattern.compare(name, came, &mut found);
     let first = found.first()?.span;
     let differences = found.into_iter().map(|Mismatch { span, path, expected, came, help }| Difference {
         span,
@@ -184,11 +188,15 @@ fn of_step(name: &Spanned<String>, expected: &StepExpect, record: &Record) -> Ve
     }
     if let Some(output) = &expected.output {
         let came = step.and_then(|step| step.output.as_ref());
-        problems.extend(compare(output, came, format!("the output of {what} is another")));
+        problems.extend(compare(output, ("output", came), format!("the output of {what} is another")));
     }
     if let Some(error) = &expected.error {
         let came = step.and_then(|step| step.failure.as_ref()).map(|failure| to_serde(&failure.to_value()));
-        problems.extend(compare(error, came.as_ref(), format!("the failure of {what} is another")));
+        problems.extend(compare(
+            error,
+            ("error", came.as_ref()),
+            format!("the failure of {what} is another"),
+        ));
     }
     if let Some(sent) = &expected.sent {
         // A list is all that it asked for, anything else the last.
@@ -197,7 +205,7 @@ fn of_step(name: &Spanned<String>, expected: &StepExpect, record: &Record) -> Ve
             None => asked.last().map(|asked| asked.sent.clone()),
         };
         problems.extend(match &came {
-            Some(came) => compare(sent, Some(came), format!("{what} sent something else")),
+            Some(came) => compare(sent, ("sent", Some(came)), format!("{what} sent something else")),
             None => Some(Problem::new(sent.span, format!("{what} sent nothing")).at(place, "this step")),
         });
     }

@@ -22,7 +22,9 @@ pub(super) fn deep(base: Option<&Node>, over: Option<&Node>) -> Option<Node> {
         },
         None => entry.clone(),
     });
-    let is_new = |entry: &&Entry| !is_absent(&entry.value) && !below.iter().any(|other| other.key.value == entry.key.value);
+    let is_new = |entry: &&Entry| {
+        !is_absent(&entry.value) && !below.iter().any(|other| other.key.value == entry.key.value)
+    };
     let entries = kept.chain(above.iter().filter(is_new).cloned()).collect();
     Some(Node { span: over.span, kind: Kind::Map(entries) })
 }

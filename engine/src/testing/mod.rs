@@ -10,6 +10,7 @@ mod case;
 mod claims;
 mod coverage;
 mod expect;
+mod export;
 mod judge;
 mod key;
 mod merge;
@@ -27,6 +28,7 @@ use crate::project::Project;
 
 pub use case::Case;
 pub use coverage::{Coverage, Gap, Reached};
+pub use export::{Exported, export};
 pub use judge::{Difference, Played, Problem};
 pub use record::{State, Step};
 pub use request::sent;

@@ -1,7 +1,9 @@
 //! Tests of pathways: fixtures of pathways with a test file, and what is told of its cases.
 //!
 //! A fixture is a project in one file (see `engine/tests/compile/README.md`).
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod export;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -17,7 +17,11 @@ pub(super) fn published(expect: &Expect, record: &Record) -> Vec<Problem> {
     let topics = published.topics.iter().filter_map(|(topic, pattern)| {
         let records = record.published.iter().filter(|it| it.topic == topic.value);
         let records: Json = records.map(|it| it.record.clone()).collect();
-        compare(pattern, Some(&records), format!("what was published to `{}` is another", topic.value))
+        compare(
+            pattern,
+            (&topic.value, Some(&records)),
+            format!("what was published to `{}` is another", topic.value),
+        )
     });
     topics.collect()
 }
@@ -34,7 +38,7 @@ pub(super) fn emitted(expect: &Expect, record: &Record) -> Option<Problem> {
             .into(),
         None => values.cloned().collect(),
     };
-    compare(pattern, Some(&came), "what was emitted is another")
+    compare(pattern, ("emitted", Some(&came)), "what was emitted is another")
 }
 
 /// Calls that are others than expected.
@@ -65,7 +69,7 @@ pub(super) fn calls(expect: &Expect, record: &Record) -> Option<Problem> {
                 let first = wanted.iter().zip(&made).find(|(wanted, asked)| !meets(wanted, asked));
                 if let Some((Call::Like(pattern), asked)) = first {
                     let message = format!("the call of step `{}` is another", asked.name);
-                    return compare(pattern, Some(&asked.sent), message);
+                    return compare(pattern, ("sent", Some(&asked.sent)), message);
                 }
             }
             let expected = wanted.iter().map(|wanted| match wanted {

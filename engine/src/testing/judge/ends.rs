@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::{Problem, compare};
+use crate::document::scalar;
 use crate::testing::case::Case;
 use crate::testing::record::{Record, State};
 use crate::testing::world::{Outcome, Stuck, Unanswered, Waits, Why};
@@ -76,15 +77,17 @@ fn waits(case: &Case, Stuck { name, span, what }: &Stuck) -> Problem {
 pub(super) fn end(case: &Case, outcome: &Outcome<'_>) -> Option<Problem> {
     let (expect, record) = (&case.expect, &outcome.record);
     match (outcome.ended.as_ref()?, &expect.error) {
-        (Ok(value), None) => {
-            compare(expect.returns.as_ref()?, Some(&to_serde(value)), "the return is another than expected")
-        }
+        (Ok(value), None) => compare(
+            expect.returns.as_ref()?,
+            ("return", Some(&to_serde(value))),
+            "the return is another than expected",
+        ),
         (Ok(value), Some(error)) => {
             Some(Problem::differs(error.span, "the run did not fail", error.shown(), Some(to_serde(value))))
         }
         (Err(failure), Some(error)) => {
             let came = to_serde(&failure.to_value());
-            let problem = compare(error, Some(&came), "the failure is another than expected")?;
+            let problem = compare(error, ("error", Some(&came)), "the failure is another than expected")?;
             Some(placed(problem, failure, record))
         }
         (Err(failure), None) => {
@@ -135,28 +138,12 @@ pub(super) fn took(case: &Case, took: Duration) -> Option<Problem> {
         return None;
     }
     let text = match value.at_most {
-        Some(most) if most == value.at_least => written(most),
-        Some(most) => format!("{} to {}", written(value.at_least), written(most)),
-        None => format!("at least {}", written(value.at_least)),
+        Some(most) if most == value.at_least => scalar::written(most),
+        Some(most) => format!("{} to {}", scalar::written(value.at_least), scalar::written(most)),
+        None => format!("at least {}", scalar::written(value.at_least)),
     };
-    let came = Json::from(written(took));
+    let came = Json::from(scalar::written(took));
     Some(Problem::differs(expected.span, "it took another time", text.into(), Some(came)))
-}
-
-/// A duration as pathways have it: `1m30s`.
-fn written(time: Duration) -> String {
-    let millis = time.as_millis();
-    let parts = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
-    let mut text = String::new();
-    let mut left = millis;
-    for (size, unit) in parts {
-        let count = left / size;
-        left %= size;
-        if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
-        }
-    }
-    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 /// Mocks and signals that nothing asked for.
