@@ -1,12 +1,18 @@
 //! `pathway test`, with the real binary.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const PROJECT: &str = "services: { api: { url: '${API_URL}', headers: { x: '${API_KEY}' } } }\n";
 const ORDER: &str = "pathway: order
@@ -127,6 +133,58 @@ fn what_cannot_be_read_is_told_and_all_else_is_played() {
     // What nobody asked for does not matter.
     let (code, _, error) = run(folder.path(), &["test", "pathways/order.test.yaml"]);
     assert_eq!(code, 0, "{error}");
+}
+
+#[test]
+fn a_watched_project_is_played_again_when_a_file_changes() {
+    let folder = project(&[("order.test.yaml", GOOD)]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pathway"));
+    command.args(["test", "--watch"]).current_dir(folder.path()).env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = Ended(command.spawn().unwrap());
+    let lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    let (sender, told) = mpsc::channel();
+    thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            // Once enough was told nobody listens.
+            sender.send(line).ok();
+        }
+    });
+    // Rounds until one tells this: a file may be read while it is half written.
+    let until = |wanted: &str| {
+        let mut round = String::new();
+        loop {
+            let line = told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no `{wanted}` in {round}"));
+            round.push_str(&line);
+            if line.starts_with("watching") {
+                if round.contains(wanted) {
+                    return round;
+                }
+                round.clear();
+            }
+        }
+    };
+    until("2 passed in 1 file");
+    let file = folder.path().join("pathways/order.test.yaml");
+    fs::write(&file, GOOD.replace("left: 3, kind: 1", "left: 4")).unwrap();
+    let told = until("1 passed, 1 failed");
+    assert!(told.contains("changed: order.test.yaml"), "{told}");
+    // What cannot be read is told, and the next change is waited for.
+    fs::write(&file, "test: [").unwrap();
+    until("not all could be read");
+    fs::write(folder.path().join("pathways/new.test.yaml"), GOOD).unwrap();
+    fs::write(&file, GOOD).unwrap();
+    until("4 passed in 2 files");
+}
+
+/// Does not outlive its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 #[test]

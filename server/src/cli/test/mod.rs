@@ -10,7 +10,9 @@ mod json;
 mod junit;
 mod play;
 mod screen;
+mod watch;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -41,19 +43,38 @@ pub(super) struct Test {
     /// Writes the results as JUnit's XML, too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Goes on: plays again whenever a file of the project changes
+    #[arg(long)]
+    watch: bool,
 }
 
 impl Test {
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        let began = Instant::now();
-        let found = find::find(session, &self.what)?;
-        let Found { config, program, suites, is_whole } = &found;
+        if !self.watch {
+            let began = Instant::now();
+            return self.play(session, &find::find(session, &self.what)?, began);
+        }
+        watch::watch(session, || {
+            let began = Instant::now();
+            let found = match find::find(session, &self.what) {
+                Ok(found) => found,
+                Err(failure) => return (Err(failure), BTreeSet::new()),
+            };
+            let sources = &found.config.sources;
+            let files = sources.files().map(|file| sources.path(file));
+            let folders = watch::folders(found.config.root.folder(), files);
+            (self.play(session, &found, began), folders)
+        })
+    }
+
+    fn play(&self, session: &Session, found: &Found, began: Instant) -> Outcome {
+        let Found { config, program, suites, is_whole } = found;
         let setting = Setting { program, project: &config.project };
         let ended = play::play(suites, setting, &self.cases);
         if ended.cases.is_empty() && *is_whole {
             return Err(self.nothing());
         }
-        let told = Told { found: &found, ended: &ended, took: began.elapsed() };
+        let told = Told { found, ended: &ended, took: began.elapsed() };
         if let Some(path) = &self.junit {
             junit::write(path, &told)?;
         }
