@@ -11,6 +11,9 @@ use crate::source::Span;
 use crate::value::to_serde;
 use crate::vm::{Change, Failure, Trace};
 
+/// Executions of steps that are kept; what happens to others is not told.
+const STEPS: usize = 10_000;
+
 /// What became of an execution of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -110,6 +113,12 @@ impl Record {
         if let Change::Chose { .. } = trace.change {
             return;
         }
+        if self.steps.len() >= STEPS && !self.places.contains_key(&name) {
+            return;
+        }
+        if let (Change::Begun { attempt: 1 }, Some((before, _))) = (&trace.change, name.rsplit_once('~')) {
+            self.next_iteration(before);
+        }
         let place = *self.places.entry(name.clone()).or_insert(self.steps.len());
         if place == self.steps.len() {
             self.steps.push(Step {
@@ -147,6 +156,17 @@ impl Record {
                 step.failure = Some(failure);
             }
             Change::Cancelled => step.state = State::Cancelled,
+        }
+    }
+
+    /// The iteration before is over, of which nothing else tells.
+    fn next_iteration(&mut self, before: &str) {
+        let is_before = |step: &&mut Step| {
+            step.name == before || step.name.rsplit_once('~').is_some_and(|(start, _)| start == before)
+        };
+        let last = self.steps.iter_mut().rev().find(is_before);
+        if let Some(step) = last.filter(|step| step.state == State::Running) {
+            step.state = State::Finished;
         }
     }
 

@@ -21,14 +21,14 @@ use super::shelf::Shelf;
 use crate::Value;
 use crate::compile::{Plan, step_path};
 use crate::expression::Now;
-use crate::journal::{Event, Kind, Performed, SEMANTICS, Signal, Started};
+use crate::journal::{Event, Kind, Performed, Rerun, SEMANTICS, Signal, Started};
 use crate::source::Span;
-use crate::vm::{Class, Effect, Failure, Instance, Vm};
+use crate::vm::{Change, Class, Effect, Failure, Instance, Vm};
 
 pub(super) use ending::{Stuck, Waits};
 
 /// What may come back in a case; one that goes on for longer never ends.
-const HAPPENINGS: usize = 100_000;
+const HAPPENINGS: usize = 20_000;
 /// How deep pathways may call each other, as on a server.
 const DEEPEST: u32 = 16;
 /// Runs of one case, with those that they call.
@@ -196,6 +196,11 @@ impl<'a> World<'a> {
         let Some(live) = self.runs.get(run) else { return };
         let refused = (live.depth > DEEPEST)
             .then(|| Failure::new(Class::Bug, format!("pathways call each other more than {DEEPEST} deep")));
+        // What is mocked as a whole is kept, as in a run that runs another again.
+        let kept = self.shelf.kept(&live.prefix.0);
+        let rerun = (!kept.is_empty()).then(|| {
+            Box::new(Rerun { of: live.id.as_str().into(), kept, vars: BTreeMap::new(), only: None })
+        });
         let started = Started {
             run: live.id.as_str().into(),
             input,
@@ -209,7 +214,7 @@ impl<'a> World<'a> {
             trace: None,
             refused,
             caller: None,
-            rerun: None,
+            rerun,
         };
         self.tell(run, Kind::Started(started));
     }
@@ -313,6 +318,9 @@ impl<'a> World<'a> {
             let name = format!("{before}{}", trace.instance);
             let path = format!("{path}{}", step_path(&trace.instance));
             let span = live.plan.place(&trace.instance);
+            if let Change::Kept { .. } = trace.change {
+                self.shelf.was_kept(&name);
+            }
             self.record.note(name, path, span, trace);
         }
     }

@@ -41,7 +41,7 @@ fn fixtures() {
 
 fn told(name: &str, played: &Played, compiled: &Compiled) -> String {
     let mut out = format!("> {name}\n");
-    for step in &played.steps {
+    for step in played.steps.iter().take(12) {
         write!(out, "    {} {}", step.name, step.state.name()).unwrap();
         if step.attempts > 1 {
             write!(out, ", {} attempts", step.attempts).unwrap();
