@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -67,11 +67,8 @@ fn look_at(
 /// The names of the files that change next.
 fn next(changes: &Receiver<Vec<PathBuf>>) -> Option<Vec<String>> {
     let mut paths: BTreeSet<PathBuf> = changes.recv().ok()?.into_iter().collect();
-    loop {
-        match changes.recv_timeout(GATHER) {
-            Ok(more) => paths.extend(more),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        }
+    while let Ok(more) = changes.recv_timeout(GATHER) {
+        paths.extend(more);
     }
     let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
     Some(paths.iter().filter_map(name).collect())
