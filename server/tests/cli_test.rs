@@ -1,5 +1,5 @@
 //! `pathway test`, with the real binary.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

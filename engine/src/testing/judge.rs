@@ -107,7 +107,7 @@ fn compare(
 
 /// Compares what happened with what was expected.
 pub(super) fn judge(case: &Case, outcome: Outcome<'_>) -> Played {
-    let mut problems = ends::unanswered(&outcome);
+    let mut problems = ends::unanswered(case, &outcome);
     if problems.is_empty() {
         problems = ends::stuck(case, &outcome);
     }

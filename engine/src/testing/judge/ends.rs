@@ -1,5 +1,6 @@
 //! How a run ended, whether it could, and what it left.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -13,11 +14,15 @@ use crate::value::to_serde;
 use crate::vm::Failure;
 
 /// Calls that nothing answers.
-pub(super) fn unanswered(outcome: &Outcome<'_>) -> Vec<Problem> {
-    let all = outcome.unanswered.iter().filter_map(|call| {
-        let span = call.span?;
+pub(super) fn unanswered(case: &Case, outcome: &Outcome<'_>) -> Vec<Problem> {
+    // Executions of a step that were begun at once lack the same mock.
+    let mut seen = BTreeSet::new();
+    let first =
+        outcome.unanswered.iter().filter(|call| !matches!(call.why, Why::NoMock) || seen.insert(&call.path));
+    let all = first.map(|call| {
+        let span = call.span.unwrap_or(case.name.span);
         let Unanswered { name, line, service, .. } = call;
-        let problem = match &call.why {
+        match &call.why {
             Why::NoMock => Problem::new(span, format!("`{name}` calls `{service}`, and no mock answers"))
                 .help(format!(
                     "{line}\nanswer it, in `mocks` of the case or of the file:\n  {}: {}\nor every such call:\n  {}: {}",
@@ -34,8 +39,7 @@ pub(super) fn unanswered(outcome: &Outcome<'_>) -> Vec<Problem> {
                     .at(Some(span), "the step")
                     .help(format!("{line}\n{reason}"))
             }
-        };
-        Some(problem)
+        }
     });
     all.collect()
 }

@@ -2,12 +2,19 @@
 
 use std::fmt::Write as _;
 
+use pathway_engine::compile::Program;
 use pathway_engine::source::{Sources, Span};
 use pathway_engine::testing::Coverage;
 use serde_json::{Value as Json, json};
 
+/// Pathways that no case ran.
+pub(super) fn untested<'a>(all: &[Coverage], program: &'a Program) -> Vec<&'a str> {
+    let names = program.pathways.keys().map(|name| &**name);
+    names.filter(|name| all.iter().all(|coverage| *coverage.pathway != **name)).collect()
+}
+
 /// For people.
-pub(super) fn text(all: &[Coverage], sources: &Sources) -> String {
+pub(super) fn text(all: &[Coverage], program: &Program, sources: &Sources) -> String {
     let mut text = String::from("coverage\n");
     let width = all.iter().map(|it| it.pathway.chars().count()).max().unwrap_or(0);
     for Coverage { pathway, steps, branches, gaps } in all {
@@ -22,6 +29,10 @@ pub(super) fn text(all: &[Coverage], sources: &Sources) -> String {
             let place = gap.span.map(|span| format!("{}  ", place(sources, span))).unwrap_or_default();
             let _written = writeln!(text, "    {place}`{}`: {}", gap.step, gap.what);
         }
+    }
+    let untested: Vec<String> = untested(all, program).iter().map(|name| format!("`{name}`")).collect();
+    if !untested.is_empty() {
+        let _written = writeln!(text, "  no case ran {}", untested.join(", "));
     }
     text
 }

@@ -28,6 +28,7 @@ pub(super) fn tell(terminal: Terminal, told: &Told<'_>, coverage: Option<&[Cover
     });
     if let (Some(coverage), Some(map)) = (coverage, all.as_object_mut()) {
         map.insert("coverage".to_owned(), coverage::json(coverage, sources));
+        map.insert("untested".to_owned(), coverage::untested(coverage, &told.found.program).into());
     }
     terminal.json_line(&all)
 }

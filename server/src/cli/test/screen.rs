@@ -37,7 +37,7 @@ pub(super) fn tell(session: &Session, told: &Told<'_>, coverage: Option<&[Covera
     }
     if let Some(coverage) = coverage {
         text.push('\n');
-        text.push_str(&coverage::text(coverage, &told.found.config.sources));
+        text.push_str(&coverage::text(coverage, &told.found.program, &told.found.config.sources));
     }
     if !text.trim().is_empty() {
         session.terminal.result(text.trim_end())?;
@@ -96,7 +96,7 @@ impl Screen<'_> {
         text.push_str(&format!(
             "  again: pathway test {} --case {}\n",
             one.path,
-            quoted(&one.case.name.value)
+            line(&quoted(&one.case.name.value), WIDEST)
         ));
         text
     }
