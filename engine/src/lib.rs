@@ -18,6 +18,7 @@ pub mod schedule;
 pub mod schema;
 pub mod source;
 pub mod steps;
+pub mod testing;
 pub mod value;
 pub mod vm;
 

@@ -22,7 +22,7 @@ fn raises(code: &str, yaml: &str) -> Option<Vec<Code>> {
     if code.starts_with("PW03") || code == "PW0801" {
         return Some(support::compile_in("", &[yaml]).diagnostics.iter().map(|d| d.code).collect());
     }
-    if ["PW02", "PW05", "PW07"].iter().any(|range| code.starts_with(range)) {
+    if ["PW02", "PW05", "PW07", "PW08"].iter().any(|range| code.starts_with(range)) {
         let compiled = support::compile_files(&support::fixture::files(yaml));
         return Some(compiled.diagnostics.iter().map(|d| d.code).collect());
     }
@@ -95,7 +95,8 @@ fn examples_are_true() {
                 _ => {}
             }
         }
-        let has_examples = ["PW01", "PW02", "PW05", "PW07"].iter().any(|range| code.starts_with(range));
+        let has_examples =
+            ["PW01", "PW02", "PW05", "PW07", "PW08"].iter().any(|range| code.starts_with(range));
         if has_examples && !WITHOUT_EXAMPLE.contains(code) {
             for mark in ["yaml wrong", "yaml right"] {
                 assert!(blocks.iter().any(|b| b.mark == mark), "{code} has no block marked `{mark}`");

@@ -140,7 +140,13 @@ fn a_new_project_is_complete_and_never_overwrites() {
     assert_eq!(code, 0, "{error}");
     assert!(error.contains("cd 'my shop'") && error.contains("pathway run hello"), "{error}");
     let made = folder.path().join("my shop");
-    for path in ["pathway.yaml", "pathways/hello.pathway.yaml", ".env.example", ".gitignore"] {
+    for path in [
+        "pathway.yaml",
+        "pathways/hello.pathway.yaml",
+        "pathways/hello.test.yaml",
+        ".env.example",
+        ".gitignore",
+    ] {
         assert!(made.join(path).is_file(), "{path}");
     }
     let (code, _, error) = run(&made, &["config", "check", "--deny-warnings"]);
@@ -149,6 +155,9 @@ fn a_new_project_is_complete_and_never_overwrites() {
     let (code, _, error) = run(&made, &["check", "--deny-warnings"]);
     assert_eq!(code, 0, "{error}");
     assert!(error.contains("1 pathway, no problems"), "{error}");
+    let (code, told, error) = run(&made, &["test", "--coverage"]);
+    assert_eq!(code, 0, "{told}{error}");
+    assert!(told.contains("hello  1 of 1 steps"), "{told}");
 
     fs::write(made.join("pathway.yaml"), "mine").unwrap();
     fs::remove_file(made.join(".gitignore")).unwrap();

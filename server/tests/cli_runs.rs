@@ -338,3 +338,37 @@ async fn limits_are_shown_and_set_beside_a_server() {
     assert!(shown["limits"].as_array().unwrap().iter().all(|limit| limit["source"] == "project"));
     server.kill().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_run_is_written_out_as_a_test_that_does_what_it_did() {
+    let folder = folder();
+    let folder = folder.path();
+    let input = "{ type: object, required: [card], properties: { card: { type: string, writeOnly: true } } }";
+    let pathway = format!(
+        "pathway: pays\non: {{ http: {{ post: /pays, auth: none }} }}\ninput: {input}\n\
+         steps: {{ a: {{ http: {{ service: away, post: /a, json: {{ card: \"{{{{ input.card }}}}\" }} }} }} }}\nreturn: 1\n"
+    );
+    fs::write(folder.join("pathways/pays.yaml"), pathway).unwrap();
+    let (mut server, url) = serve(folder).await;
+    let failed = start_with(&format!("{url}/pays"), r#"{"card": "4711-0815"}"#).await;
+    assert_eq!(ended(&url, &failed).await["status"], "parked");
+    let waiting = start(&format!("{url}/waits")).await;
+    let (code, _, error) =
+        run(folder, &["runs", "signal", &waiting, "approved", "--data", r#"{"by": "boss"}"#]).await;
+    assert_eq!(code, 0, "{error}");
+    ended(&url, &waiting).await;
+
+    for (id, name) in [(&failed, "pays"), (&waiting, "waits")] {
+        let (code, text, error) = run(folder, &["runs", "export", id, "--test"]).await;
+        assert_eq!(code, 0, "{error}");
+        assert!(!text.contains("4711"), "{text}");
+        fs::write(folder.join(format!("pathways/{name}.test.yaml")), &text).unwrap();
+        let (code, told, error) = run(folder, &["test", name]).await;
+        assert_eq!(code, 0, "{told}{error}\n{text}");
+        let journal: Value = serde_json::from_str(&run(folder, &["runs", "export", id]).await.1).unwrap();
+        assert_eq!(journal["id"], **id);
+    }
+    let text = fs::read_to_string(folder.join("pathways/pays.test.yaml")).unwrap();
+    assert!(text.contains("card: '********'") && text.contains("class: outage"), "{text}");
+    server.kill().await.unwrap();
+}

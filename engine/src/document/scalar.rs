@@ -132,6 +132,23 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
 }
 
+/// A duration as it is written: `1m30s`; what is less than a millisecond is left out.
+#[must_use]
+pub fn written(time: Duration) -> String {
+    let millis = time.as_millis();
+    let parts = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+    let mut text = String::new();
+    let mut left = millis;
+    for (size, unit) in parts {
+        let count = left / size;
+        left %= size;
+        if count > 0 {
+            text.push_str(&format!("{count}{unit}"));
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 /// A number of bytes such as `512KB` or `10MiB`, within `range`.
 pub fn size(
     node: &Node,
@@ -245,6 +262,9 @@ mod tests {
         assert_eq!(ms("1m30s"), Some(90_000));
         assert_eq!(ms("1.5h"), Some(5_400_000));
         assert_eq!(ms("7d"), Some(604_800_000));
+        for text in ["0s", "250ms", "1m30s", "2h", "7d3h"] {
+            assert_eq!(parse_duration(text).map(written).as_deref(), Some(text));
+        }
         for bad in ["", "5", "s", "5 s", "-5s", "1y", "1e9h", "99999999d", "1..5s"] {
             assert_eq!(ms(bad), None, "{bad}");
         }

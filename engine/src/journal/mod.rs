@@ -79,7 +79,7 @@ pub struct Started {
     /// Who asked; none: nobody in particular.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
-    /// What jitter is drawn from.
+    /// What jitter is drawn from; 0: there is none.
     pub seed: u64,
     /// [`SEMANTICS`] of the engine that began it.
     pub semantics: u32,

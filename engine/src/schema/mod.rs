@@ -34,7 +34,7 @@ use self::survey::{MALFORMED, Survey};
 use self::tree::Tree;
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::source::{Kind, Node};
+use crate::source::Node;
 
 const INVALID_PATTERN: Code = Code("PW0407");
 const INVALID_DEFAULT: Code = Code("PW0409");
@@ -138,7 +138,7 @@ fn compile(node: &Node, diagnostics: &mut Diagnostics) -> Option<Schema> {
     if diagnostics.has_errors() {
         return None;
     }
-    let json = to_json(node);
+    let json = node.to_json();
     let validator = match options.with_draft(survey.draft).build(&json) {
         Ok(validator) => validator,
         Err(error) => {
@@ -230,21 +230,6 @@ fn check_defaults(survey: &Survey, tree: &Tree, diagnostics: &mut Diagnostics) {
                     .at(span, format!("{place}{}", first.detail))
                     .help("change the default or what the schema demands"),
             );
-        }
-    }
-}
-
-fn to_json(node: &Node) -> serde_json::Value {
-    match &node.kind {
-        Kind::Null => serde_json::Value::Null,
-        Kind::Bool(flag) => (*flag).into(),
-        Kind::Int(n) => (*n).into(),
-        Kind::Float(n) => (*n).into(),
-        Kind::Text(text) => text.value.as_str().into(),
-        Kind::List(items) => items.iter().map(to_json).collect(),
-        Kind::Map(entries) => {
-            let entries = entries.iter().map(|entry| (entry.key.value.clone(), to_json(&entry.value)));
-            serde_json::Value::Object(entries.collect())
         }
     }
 }

@@ -98,6 +98,23 @@ impl Node {
         }
     }
 
+    /// What it says, without its place. Texts are taken as they stand.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.kind {
+            Kind::Null => serde_json::Value::Null,
+            Kind::Bool(flag) => (*flag).into(),
+            Kind::Int(n) => (*n).into(),
+            Kind::Float(n) => (*n).into(),
+            Kind::Text(text) => text.value.as_str().into(),
+            Kind::List(items) => items.iter().map(Self::to_json).collect(),
+            Kind::Map(entries) => {
+                let entries = entries.iter().map(|entry| (entry.key.value.clone(), entry.value.to_json()));
+                serde_json::Value::Object(entries.collect())
+            }
+        }
+    }
+
     /// The value under `key`, if it is a map that has it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {

@@ -11,6 +11,9 @@ use crate::compile::{OnError, Plan, Step};
 use crate::expression::Now;
 use crate::steps::{Begun, Kind, Request};
 
+/// The seed of a run whose pauses are as long as they may be: of one that is tested.
+const NO_JITTER: u64 = 0;
+
 impl Vm {
     /// Begins an attempt, when one of the run's slots is free and nobody waits for it longer.
     pub(super) fn begin(&mut self, plan: &Plan, key: Key<Task>) {
@@ -46,6 +49,9 @@ impl Vm {
             Ok(Begun::Enter(n)) => {
                 if let Some(timeout) = step.timeout {
                     self.set_deadline(key, timeout);
+                }
+                if step.blocks.len() > 1 {
+                    self.note(|vm| vm.instance_of(key), Change::Chose { block: n });
                 }
                 match step.blocks.get(n) {
                     Some(block) => self.enter(plan, *block, key, Phase::Block),
@@ -290,6 +296,9 @@ impl Vm {
 
 /// A number from 0 to 1 that depends on nothing but its arguments.
 fn random(seed: u64, instance: &str, attempt: u32) -> f64 {
+    if seed == NO_JITTER {
+        return 0.0;
+    }
     // FNV-1a over the name, then the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
     let name = instance.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

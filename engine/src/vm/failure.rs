@@ -86,6 +86,22 @@ impl Class {
         self.row().2
     }
 
+    /// What it is when a service answers a call with a status that is no answer. A call in the name of
+    /// the caller may fail for what the caller did.
+    #[must_use]
+    pub const fn of_status(status: u16, as_caller: bool) -> Self {
+        match status {
+            408 | 504 => Self::Timeout,
+            425 | 429 => Self::RateLimited,
+            500..=599 => Self::Outage,
+            401 | 403 if as_caller => Self::Denied,
+            404 if as_caller => Self::NotFound,
+            409 if as_caller => Self::Conflict,
+            400 | 422 if as_caller => Self::Invalid,
+            _ => Self::Upstream,
+        }
+    }
+
     /// The class called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -21,6 +21,7 @@ mod hash;
 mod instance;
 mod kept;
 mod onto;
+mod pieces;
 mod portion;
 mod recorded;
 mod redrive;
@@ -48,6 +49,7 @@ pub use effect::{Body, Effect, HttpRequest, Instance, Method, Parse, Stream};
 pub use failure::{Class, Failure};
 pub use hash::RequestHash;
 pub use onto::Departure;
+pub use pieces::{Picks, Unpicked};
 pub use portion::{Portion, PortionError};
 pub use recorded::Recorded;
 pub use replay::Mismatch;
@@ -70,6 +72,8 @@ const EXECUTIONS: u32 = 2_000_000;
 #[derive(Debug)]
 pub struct Vm {
     plan: Arc<Plan>,
+    /// The project's variables, where they are other than the plan's.
+    constants: Option<Arc<[Value]>>,
     context: start::Context,
     now: Now,
     frames: Arena<Frame>,
@@ -187,6 +191,7 @@ impl Vm {
     pub fn new(plan: Arc<Plan>) -> Self {
         Self {
             plan,
+            constants: None,
             context: start::Context::default(),
             now: Now::UNIX_EPOCH,
             frames: Arena::default(),
@@ -216,6 +221,13 @@ impl Vm {
             budget: EXECUTIONS,
             trace: None,
         }
+    }
+
+    /// Runs with other values of the project's variables, in their order: for tests.
+    #[must_use]
+    pub fn with_constants(mut self, constants: Arc<[Value]>) -> Self {
+        self.constants = Some(constants);
+        self
     }
 
     /// Records from now on what happens to each step.
@@ -281,6 +293,11 @@ impl Vm {
     #[must_use]
     pub fn pending(&self, instance: &str) -> Option<&Effect> {
         self.pending.get(instance).map(|pending| &pending.effect)
+    }
+
+    /// Signals that came before anyone waited for them.
+    pub fn mailbox(&self) -> impl Iterator<Item = &Signal> {
+        self.signals.iter()
     }
 
     /// Whether nothing but timers, signals and children is waited for.

@@ -146,7 +146,7 @@ impl Vm {
         let own = self.plan.vars.len();
         let found = match n.checked_sub(own) {
             None => self.context.vars.get(n),
-            Some(n) => self.plan.constants.get(n),
+            Some(n) => self.constants.as_ref().unwrap_or(&self.plan.constants).get(n),
         };
         found.cloned().unwrap_or_else(|| Value::from(()))
     }

@@ -23,6 +23,11 @@ pub enum Change {
         /// 1, 2, …
         attempt: u32,
     },
+    /// It chose one of several blocks, which runs.
+    Chose {
+        /// Which, in the order written.
+        block: usize,
+    },
     /// An attempt failed, and there will be another.
     Retrying {
         /// The attempt that failed.

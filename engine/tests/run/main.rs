@@ -125,6 +125,7 @@ impl Story {
                     format!("fails in attempt {attempt}, again at {at} s: {}", failure_text(&failure))
                 }
                 Change::Finished { output } => format!("is finished: {}", to_json(&output)),
+                Change::Chose { .. } => continue,
                 Change::Skipped => "is skipped".to_owned(),
                 Change::Kept { .. } => "is kept".to_owned(),
                 Change::Failed { failure } => format!("has failed: {}", failure_text(&failure)),

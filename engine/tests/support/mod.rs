@@ -17,6 +17,7 @@ use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Starte
 use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
+use pathway_engine::testing::{Setting, Suite};
 use pathway_engine::vm::{ClaimAnswer, Effect, Failure, Trace, Vm};
 
 /// Schemas by the name of their file, which pathways give as `../NAME` or `NAME`.
@@ -41,6 +42,9 @@ impl Schemas for Files<'_> {
 /// What came of compiling.
 pub struct Compiled {
     pub program: Program,
+    pub project: Project,
+    /// Tests, each with its file's name.
+    pub suites: Vec<(String, Suite)>,
     pub sources: Sources,
     pub diagnostics: Diagnostics,
 }
@@ -61,8 +65,8 @@ pub fn compile_in(project: &str, pathways: &[&str]) -> Compiled {
     compile_files(&files)
 }
 
-/// Compiles files: `pathway.yaml` is the project, `.env` has variables, `.json` files are schemas
-/// and all others pathways.
+/// Compiles files: `pathway.yaml` is the project, `.env` has variables, `.json` files are schemas,
+/// `.test.yaml` files tests and all others pathways.
 pub fn compile_files(files: &[(String, String)]) -> Compiled {
     let mut sources = Sources::new();
     let mut diagnostics = Diagnostics::new();
@@ -70,6 +74,7 @@ pub fn compile_files(files: &[(String, String)]) -> Compiled {
     let mut project = None;
     let mut pathways = Vec::new();
     let mut schemas = BTreeMap::new();
+    let mut tests = Vec::new();
     for (name, text) in files {
         if name == ".env" {
             for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
@@ -81,6 +86,7 @@ pub fn compile_files(files: &[(String, String)]) -> Compiled {
         let file = sources.add(name.as_str(), text.as_str());
         match name.as_str() {
             "pathway.yaml" => project = Some(file).filter(|_| !text.is_empty()),
+            name if name.ends_with(".test.yaml") => tests.push((name.to_owned(), file)),
             name if name.ends_with(".json") => drop(schemas.insert(name.to_owned(), file)),
             _ => pathways.push(file),
         }
@@ -100,7 +106,14 @@ pub fn compile_files(files: &[(String, String)]) -> Compiled {
         .collect();
     let surroundings = Surroundings { project: &project, variables: &variables };
     let program = compile(&nodes, surroundings, &mut Files { sources: &sources, schemas }, &mut diagnostics);
-    Compiled { program, sources, diagnostics }
+    let setting = Setting { program: &program, project: &project };
+    let mut suites = Vec::new();
+    for (name, file) in tests {
+        let node = parse(file, &mut diagnostics);
+        let suite = node.and_then(|node| Suite::parse(&node, setting, &mut diagnostics));
+        suites.extend(suite.map(|suite| (name, suite)));
+    }
+    Compiled { program, project, suites, sources, diagnostics }
 }
 
 /// The plan of a pathway that must compile.

@@ -15,9 +15,10 @@ pub(super) struct Init {
 }
 
 /// Paths and texts of the files.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("pathway.yaml", include_str!("init/pathway.yaml")),
     ("pathways/hello.pathway.yaml", include_str!("init/hello.pathway.yaml")),
+    ("pathways/hello.test.yaml", include_str!("init/hello.test.yaml")),
     ("schemas/greeting.json", include_str!("init/greeting.json")),
     (".env.example", include_str!("init/env.example")),
     (".gitignore", include_str!("init/gitignore")),
@@ -43,7 +44,7 @@ impl Init {
             _ => format!("  cd {}\n", quoted(&self.folder)),
         };
         session.terminal.note(&format!(
-            "\nNext:\n{enter}  pathway check\n  pathway run hello --set name=Ada\n  pathway serve"
+            "\nNext:\n{enter}  pathway check\n  pathway test\n  pathway run hello --set name=Ada\n  pathway serve"
         ))?;
         Ok(Exit::Success)
     }

@@ -23,6 +23,7 @@ mod session;
 mod table;
 mod target;
 mod terminal;
+mod test;
 mod topics;
 mod worker;
 
@@ -82,6 +83,7 @@ enum Command {
     Init(init::Init),
     Check(check::Check),
     Run(run::Run),
+    Test(test::Test),
     Graph(graph::Graph),
     Openapi(openapi::Openapi),
     Serve(serve::Serve),
@@ -114,6 +116,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(command) => command.run(&session),
         Command::Check(command) => command.run(&session),
         Command::Run(command) => command.run(&session),
+        Command::Test(command) => command.run(&session),
         Command::Graph(command) => command.run(&session),
         Command::Openapi(command) => command.run(&session),
         Command::Serve(command) => command.run(&session),

@@ -88,6 +88,11 @@ impl Session {
         Ok((config, program))
     }
 
+    /// Whether more was asked for.
+    pub(super) fn is_verbose(&self) -> bool {
+        self.global.verbose > 0
+    }
+
     /// Tells what is wrong with the configuration.
     ///
     /// # Errors

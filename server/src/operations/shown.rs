@@ -234,6 +234,7 @@ fn steps(happened: &[Trace]) -> Vec<Step> {
         let Some(step) = steps.get_mut(place) else { continue };
         step.retry_at = None;
         let status = match change {
+            Change::Chose { .. } => continue,
             Change::Begun { attempt } => {
                 step.attempts = *attempt;
                 "running"

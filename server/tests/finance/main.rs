@@ -10,6 +10,7 @@
 
 mod analytics;
 mod budget;
+mod cases;
 mod chat;
 mod live;
 mod notification;

@@ -174,7 +174,7 @@ impl Replayer<'_> {
             Ok(Replayed { plan, now, events, difference }) => {
                 compared.events = events.len();
                 if let Some(difference) = difference {
-                    let mask = self.mask(&plan, &events);
+                    let mask = mask_of(self.config, &plan, &events);
                     compared.verdict = Verdict::Differs;
                     compared.difference = Some(shown::Shown::of(&difference, &mask));
                     let onto = || Vm::onto(plan.clone(), now, &events).is_ok();
@@ -201,29 +201,29 @@ impl Replayer<'_> {
             .map_err(|mismatch| format!("its journal does not agree with its own definition: {mismatch}"))?;
         Ok(Replayed { plan, now, events, difference })
     }
+}
 
-    /// The secrets of the project, of the run's input and of what its steps were answered.
-    fn mask(&self, plan: &Plan, events: &[Event]) -> Mask {
-        let started = events.first().and_then(|event| match &event.kind {
-            Kind::Started(started) => Some(started),
-            _ => None,
-        });
-        let input = started.map_or_else(|| Value::from(()), |started| started.input.clone());
-        let mut mask = Mask::of(self.config, plan, &input);
-        let kept = started.and_then(|started| started.rerun.as_ref()).map(|rerun| &rerun.kept);
-        for (_, kept) in kept.into_iter().flatten().filter(|(step, _)| plan.is_secret(step)) {
-            mask.learn(&kept.output());
-        }
-        for event in events {
-            if let Kind::Performed(performed) = &event.kind
-                && let Performed::Answer(answer) = &performed.outcome
-                && plan.is_secret(&performed.instance)
-            {
-                mask.learn(answer);
-            }
-        }
-        mask
+/// The secrets of the project, of the run's input and of what its steps were answered.
+pub(super) fn mask_of(config: &Config, plan: &Plan, events: &[Event]) -> Mask {
+    let started = events.first().and_then(|event| match &event.kind {
+        Kind::Started(started) => Some(started),
+        _ => None,
+    });
+    let input = started.map_or_else(|| Value::from(()), |started| started.input.clone());
+    let mut mask = Mask::of(config, plan, &input);
+    let kept = started.and_then(|started| started.rerun.as_ref()).map(|rerun| &rerun.kept);
+    for (_, kept) in kept.into_iter().flatten().filter(|(step, _)| plan.is_secret(step)) {
+        mask.learn(&kept.output());
     }
+    for event in events {
+        if let Kind::Performed(performed) = &event.kind
+            && let Performed::Answer(answer) = &performed.outcome
+            && plan.is_secret(&performed.instance)
+        {
+            mask.learn(answer);
+        }
+    }
+    mask
 }
 
 /// A run that was replayed.

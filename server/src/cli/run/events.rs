@@ -38,6 +38,8 @@ impl<'a> Events<'a> {
                 set("state", "begun".into());
                 set("attempt", (*attempt).into());
             }
+            // Its steps tell.
+            Change::Chose { .. } => {}
             Change::Retrying { attempt, at, failure } => {
                 set("state", "retrying".into());
                 set("attempt", (*attempt).into());
@@ -85,6 +87,7 @@ impl Watcher for Events<'_> {
         self.seen.see(observed, self.target, &mut self.mask);
         let event = match observed {
             Observed::Began { run, pathway } => json!({"event": "began", "run": run, "pathway": &**pathway}),
+            Observed::Step { trace, .. } if matches!(trace.change, Change::Chose { .. }) => return Ok(()),
             Observed::Step { run, trace } => self.step(run, trace),
             Observed::Asked { .. } => return Ok(()),
             Observed::Emitted { run, value } => {

@@ -87,7 +87,8 @@ impl Mask {
         self.json(to_serde(value))
     }
 
-    fn json(&self, value: Json) -> Json {
+    /// JSON without secrets.
+    pub(in crate::cli) fn json(&self, value: Json) -> Json {
         match value {
             Json::String(text) => self.text(&text).into(),
             Json::Number(number) if self.secrets.contains(&number.to_string()) => MASK.into(),

@@ -25,7 +25,7 @@ use self::events::Events;
 pub(super) use self::mask::Mask;
 use self::report::Report;
 use self::screen::Screen;
-pub(super) use self::style::line;
+pub(super) use self::style::{Mark, Style, duration, line};
 use super::target::{Settings, Target};
 use super::{Exit, Failure, Outcome, Session};
 
@@ -44,7 +44,7 @@ pub(super) struct Run {
     /// Sets a value of the input, such as user.id=7; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Calls no service, but takes the answers from this file, by step, as `mocks` in a test
+    /// Calls no service, but takes the answers from this file, by step; of a list one per attempt
     #[arg(long, value_name = "FILE")]
     mock: Option<PathBuf>,
     /// Runs in the name of this subject

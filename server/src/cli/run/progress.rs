@@ -117,6 +117,7 @@ impl Progress {
                 }
                 None
             }
+            Change::Chose { .. } => None,
             Change::Retrying { attempt, at, failure } => {
                 let wait = duration(between(trace.at, *at));
                 let why = format!("{}: {}", failure.class.name(), mask.text(&failure.message));

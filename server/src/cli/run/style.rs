@@ -4,12 +4,12 @@ use std::time::Duration;
 
 /// Whether there are colours.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Style {
-    pub(super) color: bool,
+pub(in crate::cli) struct Style {
+    pub(in crate::cli) color: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(in crate::cli) enum Mark {
     Running,
     Done,
     Failed,
@@ -21,7 +21,7 @@ pub(super) enum Mark {
 }
 
 impl Style {
-    pub(super) fn mark(self, mark: Mark) -> String {
+    pub(in crate::cli) fn mark(self, mark: Mark) -> String {
         let (sign, color) = match mark {
             Mark::Running => ("●", "34"),
             Mark::Done => ("✓", "32"),
@@ -35,8 +35,20 @@ impl Style {
         self.colored(sign, color)
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(in crate::cli) fn bold(self, text: &str) -> String {
         self.colored(text, "1")
+    }
+
+    pub(in crate::cli) fn red(self, text: &str) -> String {
+        self.colored(text, "31")
+    }
+
+    pub(in crate::cli) fn green(self, text: &str) -> String {
+        self.colored(text, "32")
+    }
+
+    pub(in crate::cli) fn dim(self, text: &str) -> String {
+        self.colored(text, "2")
     }
 
     fn colored(self, text: &str, color: &str) -> String {
@@ -45,12 +57,14 @@ impl Style {
 }
 
 /// `12 ms`, `1.4 s`, `2 m 5 s`
-pub(super) fn duration(time: Duration) -> String {
+pub(in crate::cli) fn duration(time: Duration) -> String {
     let millis = time.as_millis();
     match millis {
         0..1_000 => format!("{millis} ms"),
         1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
-        _ => format!("{} m {} s", millis / 60_000, millis % 60_000 / 1_000),
+        60_000..3_600_000 => format!("{} m {} s", millis / 60_000, millis % 60_000 / 1_000),
+        3_600_000..86_400_000 => format!("{} h {} m", millis / 3_600_000, millis % 3_600_000 / 60_000),
+        _ => format!("{} d {} h", millis / 86_400_000, millis % 86_400_000 / 3_600_000),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `pathway runs`
 
+mod export;
 mod rerun;
 pub(super) mod shown;
 
@@ -8,7 +9,7 @@ use super::{Exit, Failure, Outcome, Session};
 use crate::operations::Listing;
 use crate::store::Status;
 
-/// Looks at runs, runs them again, calls them off and signals them
+/// Looks at runs, writes them out, runs them again, calls them off and signals them
 #[derive(Debug, clap::Args)]
 pub(super) struct Runs {
     #[command(subcommand)]
@@ -43,6 +44,8 @@ enum Command {
     },
     /// Runs a run again that is over or parked, as a new run
     Rerun(rerun::Rerun),
+    /// Writes a run out, as a test or as its journal
+    Export(export::Export),
     /// Calls a run off
     Cancel {
         /// Its id
@@ -92,6 +95,7 @@ impl Runs {
                 Command::List { status, which } => list(session, &operator, *status, which).await,
                 Command::Show { id, json } => show(session, &operator, id, *json).await,
                 Command::Why { id, json } => why(session, &operator, id, *json).await,
+                Command::Export(export) => export.run(session, &operator).await,
                 Command::Rerun(rerun) => rerun.run(session, &operator).await,
                 Command::Cancel { id } => operator.tell(id, "cancel", None).await.map(|()| Exit::Success),
                 Command::Signal { id, name, data } => {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use pathway_engine::Value;
-use pathway_engine::vm::{Class, Failure, HttpRequest};
+use pathway_engine::vm::{Class, Failure, HttpRequest, Unpicked};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
@@ -80,7 +80,7 @@ pub(super) fn too_large(request: &HttpRequest, limits: &Limits) -> Failure {
 }
 
 /// `pick` failed on a piece.
-pub(super) fn unpicked(request: &HttpRequest, why: String) -> Failure {
+pub(super) fn unpicked(request: &HttpRequest, Unpicked(why): Unpicked) -> Failure {
     let details = vec![("cause", Value::from(why))];
     failure(request, Class::Expression, "sent a piece on which `pick` fails", details)
 }
@@ -103,23 +103,10 @@ pub(super) fn status(
         ("body", Value::from(mask(target, request, &String::from_utf8_lossy(body)))),
     ];
     let what = format!("answered {}", status.as_u16());
-    let mut failure = failure(request, class_of(status, target.as_caller), what, details);
+    let mut failure = failure(request, Class::of_status(status.as_u16(), target.as_caller), what, details);
     failure.status = Some(status.as_u16());
     failure.retry_after = retry_after(headers, Timestamp::now());
     failure
-}
-
-fn class_of(status: StatusCode, as_caller: bool) -> Class {
-    match status.as_u16() {
-        408 | 504 => Class::Timeout,
-        425 | 429 => Class::RateLimited,
-        500..=599 => Class::Outage,
-        401 | 403 if as_caller => Class::Denied,
-        404 if as_caller => Class::NotFound,
-        409 if as_caller => Class::Conflict,
-        400 | 422 if as_caller => Class::Invalid,
-        _ => Class::Upstream,
-    }
 }
 
 fn failure(

@@ -14,7 +14,6 @@ mod client;
 mod failure;
 mod headers;
 mod lines;
-mod pick;
 mod sse;
 mod stream;
 mod target;

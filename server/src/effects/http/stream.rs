@@ -5,14 +5,13 @@
 
 use bytes::Bytes;
 use pathway_engine::Value;
-use pathway_engine::vm::{Failure, HttpRequest, Parse};
+use pathway_engine::vm::{Failure, HttpRequest, Parse, Picks};
 use reqwest::Response;
 use tokio::sync::mpsc;
 use tokio::task::coop;
 use tokio::time::timeout;
 
 use super::lines::{LineSplitter, TooLong};
-use super::pick::Piece;
 use super::sse::SseDecoder;
 use super::{Context, Limits, Target, answer, failure};
 
@@ -27,7 +26,7 @@ pub(super) async fn read(
     let limits = &target.limits;
     answer::check_head(request, &response, limits)?;
     let mut decoder = Decoder::new(request.parse, limits);
-    let mut picks = Picks::new(request, context, limits, pieces);
+    let mut picking = Picking::new(request, context, limits, pieces);
     let mut total = 0;
     let mut found = Vec::new();
     while let Some(bytes) = next(request, &mut response, limits).await? {
@@ -36,12 +35,13 @@ pub(super) async fn read(
             return Err(failure::too_large(request, limits));
         }
         decoder.feed(&bytes, &mut found).map_err(|TooLong| too_long(request))?;
-        picks.take(&mut found).await?;
+        picking.take(&mut found).await?;
     }
     decoder.finish(&mut found).map_err(|TooLong| too_long(request))?;
-    picks.take(&mut found).await?;
+    picking.take(&mut found).await?;
 
-    let more = [("text", Value::from(picks.text)), ("chunks", Value::from(picks.chunks))];
+    let (text, chunks) = picking.picks.finish();
+    let more = [("text", Value::from(text)), ("chunks", Value::from(chunks))];
     Ok(answer::output(&response, Value::from(()), more))
 }
 
@@ -101,18 +101,15 @@ fn push_line(line: &[u8], out: &mut Vec<String>) {
     }
 }
 
-/// What was picked so far.
-struct Picks<'a> {
+/// Picks from what was found, and hands it on.
+struct Picking<'a> {
     request: &'a HttpRequest,
-    context: &'a Context<'a>,
+    picks: Picks<'a>,
     limit: usize,
     listener: Option<mpsc::Sender<Value>>,
-    seen: usize,
-    text: String,
-    chunks: Vec<Value>,
 }
 
-impl<'a> Picks<'a> {
+impl<'a> Picking<'a> {
     fn new(
         request: &'a HttpRequest,
         context: &'a Context<'a>,
@@ -120,44 +117,22 @@ impl<'a> Picks<'a> {
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Self {
         let listener = pieces.filter(|_| request.stream.emit);
-        Self {
-            request,
-            context,
-            limit: limits.pieces,
-            listener,
-            seen: 0,
-            text: String::new(),
-            chunks: Vec::new(),
-        }
+        let picks = Picks::new(request, context.idempotency_key, context.now);
+        Self { request, picks, limit: limits.pieces, listener }
     }
 
     async fn take(&mut self, found: &mut Vec<String>) -> Result<(), Failure> {
         for text in found.drain(..) {
             // Many small pieces in one read must not keep others, or the timeout, waiting.
             coop::consume_budget().await;
-            let picked = Piece::new(text).picked(self.request, self.context, self.seen)?;
-            self.seen += 1;
+            let picked = self.picks.take(text).map_err(|why| failure::unpicked(self.request, why))?;
             let Some(value) = picked else { continue };
-            if self.chunks.len() == self.limit {
+            if self.picks.len() > self.limit {
                 let what = format!("a stream of more than {} pieces", self.limit);
                 return Err(failure::unusable(self.request, &what, None));
             }
-            self.join(&value)?;
             if let Some(listener) = &self.listener {
-                listener.send(value.clone()).await.map_err(|_| failure::unwanted(self.request))?;
-            }
-            self.chunks.push(value);
-        }
-        Ok(())
-    }
-
-    fn join(&mut self, value: &Value) -> Result<(), Failure> {
-        match value.as_str() {
-            Some(text) => self.text.push_str(text),
-            None => {
-                let json = serde_json::to_string(value)
-                    .map_err(|error| failure::unpicked(self.request, error.to_string()))?;
-                self.text.push_str(&json);
+                listener.send(value).await.map_err(|_| failure::unwanted(self.request))?;
             }
         }
         Ok(())

@@ -1,0 +1,315 @@
+//! One answer of a mock: what is said instead of a service, a topic or a pathway that is called.
+
+use std::time::Duration;
+
+use super::mock::Verb;
+use crate::Value;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{Fields, class, scalar, wrong_type};
+use crate::expression::Now;
+use crate::project::{Project, Service};
+use crate::schema::Schema;
+use crate::source::{Kind, Node, Span};
+use crate::value::{from_serde, to_json};
+use crate::vm::{Class, Failure, HttpRequest, Parse, Picks};
+
+const CLASHES: Code = Code("PW0824");
+const BREAKS_SCHEMA: Code = Code("PW0825");
+
+/// One answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answer {
+    pub(super) span: Option<Span>,
+    pub(super) delay: Duration,
+    /// Whether it need not be given.
+    pub(super) optional: bool,
+    /// It never comes.
+    timeout: bool,
+    error: Option<Failure>,
+    status: Option<u16>,
+    headers: Vec<(String, String)>,
+    body: Option<Value>,
+    /// Pieces of a stream, as they arrive.
+    chunks: Option<Vec<Value>>,
+    /// What was picked of them.
+    text: Option<Vec<Value>>,
+    returns: Option<Value>,
+}
+
+/// What comes of a call.
+#[derive(Debug)]
+pub(super) struct Come {
+    pub(super) after: Duration,
+    pub(super) outcome: Result<Value, Failure>,
+    /// What is passed on meanwhile.
+    pub(super) pieces: Vec<Value>,
+}
+
+impl Answer {
+    /// Reads one; `schema` is that of what a called pathway returns.
+    pub(super) fn parse(
+        node: &Node,
+        what: &str,
+        verb: Verb,
+        schema: Option<&Schema>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let before = diagnostics.len();
+        let mut fields = Fields::of(node, what, diagnostics)?;
+        let mut answer = Self { span: Some(node.span), ..Self::default() };
+        if verb == Verb::Http {
+            answer.http(&mut fields, diagnostics);
+        }
+        if verb == Verb::Call
+            && let Some(node) = fields.take("return")
+        {
+            let value = from_serde(&node.to_json());
+            if let Some(violations) = schema.and_then(|schema| schema.check(&value).err()) {
+                let first = violations.first();
+                let label = first.map_or_else(String::new, |it| format!("`{}` {}", it.pointer, it.detail));
+                diagnostics.push(
+                    Diagnostic::error(BREAKS_SCHEMA, "the pathway that is called could not return this")
+                        .at(node.span, label)
+                        .help("return what its `output` schema admits"),
+                );
+            }
+            answer.returns = Some(value);
+        }
+        answer.error = fields.take("error").and_then(|node| failure(node, diagnostics));
+        answer.delay = fields
+            .take("delay")
+            .and_then(|node| scalar::duration(node, "`delay`", diagnostics))
+            .unwrap_or_default();
+        answer.optional = fields
+            .take("optional")
+            .and_then(|node| scalar::boolean(node, "`optional`", diagnostics))
+            .unwrap_or_default();
+        fields.finish(diagnostics);
+        answer.clashes(node, diagnostics);
+        (diagnostics.len() == before).then_some(answer)
+    }
+
+    fn http(&mut self, fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
+        self.status = fields
+            .take("status")
+            .and_then(|node| scalar::count(node, "`status`", 100..=599, diagnostics))
+            .and_then(|status| u16::try_from(status).ok());
+        if let Some(node) = fields.take("headers") {
+            match node.as_map() {
+                Some(entries) => {
+                    let text = |node: &Node| {
+                        node.as_text().map_or_else(|| node.to_json().to_string(), |it| it.value.clone())
+                    };
+                    let pairs = entries.iter();
+                    self.headers = pairs.map(|it| (it.key.value.to_lowercase(), text(&it.value))).collect();
+                }
+                None => diagnostics.push(wrong_type("`headers`", "a map", node)),
+            }
+        }
+        self.body = fields.take("body").map(|node| from_serde(&node.to_json()));
+        self.chunks = fields.take("chunks").and_then(|node| match node.as_list() {
+            Some(items) => Some(items.iter().map(|item| from_serde(&item.to_json())).collect()),
+            None => {
+                diagnostics.push(wrong_type("`chunks`", "a list of what arrives", node));
+                None
+            }
+        });
+        self.text = fields.take("text").map(|node| match node.as_list() {
+            Some(items) => items.iter().map(|item| from_serde(&item.to_json())).collect(),
+            None => vec![from_serde(&node.to_json())],
+        });
+        self.timeout = fields
+            .take("timeout")
+            .and_then(|node| scalar::boolean(node, "`timeout`", diagnostics))
+            .unwrap_or_default();
+    }
+
+    /// Two things that cannot both come.
+    fn clashes(&self, node: &Node, diagnostics: &mut Diagnostics) {
+        let said = [
+            ("body", self.body.is_some()),
+            ("chunks", self.chunks.is_some()),
+            ("text", self.text.is_some()),
+            ("status", self.status.is_some()),
+            ("return", self.returns.is_some()),
+            ("error", self.error.is_some()),
+            ("timeout", self.timeout),
+        ];
+        let has = |name: &str| said.iter().any(|(known, given)| *known == name && *given);
+        // A stream may break off after some pieces.
+        let pairs = [
+            ("error", "timeout"),
+            ("error", "body"),
+            ("error", "status"),
+            ("error", "return"),
+            ("timeout", "body"),
+            ("timeout", "status"),
+            ("timeout", "return"),
+            ("chunks", "text"),
+            ("chunks", "body"),
+            ("text", "body"),
+        ];
+        if let Some((a, b)) = pairs.into_iter().find(|(a, b)| has(a) && has(b)) {
+            diagnostics.push(
+                Diagnostic::error(CLASHES, format!("a call is not answered with both `{a}` and `{b}`"))
+                    .at(node.span, "says both")
+                    .help(format!(
+                        "leave one of them out, or give a list: one answer, then the other (`{b}`)"
+                    )),
+            );
+        }
+    }
+
+    /// What the pathway that a step calls comes to.
+    pub(super) fn returned(&self) -> Come {
+        let outcome = match &self.error {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(self.returns.clone().unwrap_or_else(|| Value::from(()))),
+        };
+        Come { after: self.delay, outcome, pieces: Vec::new() }
+    }
+
+    /// The failure of what is published or emitted.
+    pub(super) fn refused(&self) -> Option<&Failure> {
+        self.error.as_ref()
+    }
+
+    /// What comes of a call of a service; `has_token`: the run has the caller's.
+    ///
+    /// # Errors
+    /// Why this cannot be an answer to that call.
+    pub(super) fn called(
+        &self,
+        request: &HttpRequest,
+        project: &Project,
+        has_token: bool,
+        now: Now,
+    ) -> Result<Come, &'static str> {
+        let is_stream = matches!(request.parse, Parse::Sse | Parse::Lines);
+        if is_stream && self.body.is_some() && self.status.is_none_or(is_success) {
+            return Err(
+                "the step reads a stream: answer with `chunks` (what arrives) or `text` (what is picked), not with `body`",
+            );
+        }
+        if !is_stream && (self.chunks.is_some() || self.text.is_some()) {
+            return Err("the step reads no stream: answer with `body`");
+        }
+        let failed = |after, failure| Ok(Come { after, outcome: Err(failure), pieces: Vec::new() });
+        let service = match called(project, &request.service, has_token) {
+            Ok(service) => service,
+            Err(failure) => return failed(Duration::ZERO, failure),
+        };
+        let as_caller = service.is_some_and(needs_token);
+        let timeout = request.timeout.or(service.map(|service| service.timeout));
+        let limit = timeout.unwrap_or(project.service.timeout);
+        if self.timeout || self.delay >= limit {
+            let message = format!("`{}` took longer than {limit:?}", request.service);
+            return failed(limit, Failure::new(Class::Timeout, message));
+        }
+        let status = self.status.unwrap_or(200);
+        if !is_success(status) && !request.accept.contains(&status) {
+            return failed(self.delay, self.status_failure(request, status, as_caller));
+        }
+        let mut picks = Picks::new(request, "", now);
+        let mut pieces = Vec::new();
+        for chunk in self.chunks.iter().flatten() {
+            let text = chunk.as_str().map_or_else(|| to_json(chunk), str::to_owned);
+            match picks.take(text) {
+                Ok(picked) => pieces.extend(picked),
+                Err(why) => {
+                    let message =
+                        format!("`{}` sent a piece on which `pick` fails: {}", request.service, why.0);
+                    let outcome = Err(Failure::new(Class::Expression, message));
+                    return Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) });
+                }
+            }
+        }
+        for text in self.text.iter().flatten() {
+            picks.keep(text);
+            pieces.push(text.clone());
+        }
+        if let Some(failure) = &self.error {
+            let outcome = Err(failure.clone());
+            return Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) });
+        }
+        let headers = self.headers.iter().map(|(name, text)| (name.as_str(), Value::from(text.as_str())));
+        let mut output = vec![
+            ("status", Value::from(status)),
+            ("headers", Value::from_pairs(headers)),
+            ("body", self.body.clone().unwrap_or_else(|| Value::from(()))),
+        ];
+        if is_stream {
+            let (text, chunks) = picks.finish();
+            output.extend([("text", Value::from(text)), ("chunks", Value::from(chunks))]);
+        }
+        let outcome = Ok(Value::from_pairs(output));
+        Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) })
+    }
+
+    fn status_failure(&self, request: &HttpRequest, status: u16, as_caller: bool) -> Failure {
+        let message = format!("`{}` answered {status}", request.service);
+        let mut failure = Failure::new(Class::of_status(status, as_caller), message);
+        failure.status = Some(status);
+        let body = self.body.clone().unwrap_or_else(|| Value::from(()));
+        failure.details = Some(Value::from_pairs([("status", Value::from(status)), ("body", body)]));
+        let after = self.headers.iter().find(|(name, _)| name == "retry-after");
+        let seconds = after.and_then(|(_, text)| text.trim().parse::<u64>().ok());
+        failure.retry_after = seconds.map(|seconds| seconds.saturating_mul(1000));
+        failure
+    }
+}
+
+fn heard(request: &HttpRequest, pieces: Vec<Value>) -> Vec<Value> {
+    if request.stream.emit { pieces } else { Vec::new() }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+/// The service that is really called; one without a token may have another called instead.
+fn called<'a>(project: &'a Project, name: &str, has_token: bool) -> Result<Option<&'a Service>, Failure> {
+    let Some(service) = project.services.get(name) else { return Ok(None) };
+    let other = service.without_token.as_ref().filter(|_| !has_token);
+    let service = other.map_or(Some(service), |other| project.services.get(other));
+    match service {
+        Some(service) if needs_token(service) && !has_token => {
+            let message = format!("service `{}` needs the caller's token", service.name.value);
+            Err(Failure::new(Class::Denied, message))
+        }
+        service => Ok(service),
+    }
+}
+
+/// Whether it is called in the name of the caller.
+fn needs_token(service: &Service) -> bool {
+    service.headers.iter().any(|(_, header)| !header.reads().is_empty())
+}
+
+/// A failure: its class, or a map with its class and more.
+fn failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<Failure> {
+    let mocked = |class: Class| Failure::new(class, format!("mocked: {}", class.name()));
+    if let Kind::Text(text) = &node.kind {
+        return class(&text.value, text.span, diagnostics).map(mocked);
+    }
+    let mut fields = Fields::of(node, "`error`", diagnostics)?;
+    let kind = fields
+        .require("class", diagnostics)
+        .and_then(|node| scalar::word(node, "`class`", diagnostics))
+        .and_then(|word| class(&word.value, word.span, diagnostics));
+    let word = |node: Option<&Node>, what: &str, diagnostics: &mut Diagnostics| {
+        node.and_then(|node| scalar::word(node, what, diagnostics)).map(|word| word.value)
+    };
+    let message = word(fields.take("message"), "`message`", diagnostics);
+    let code = word(fields.take("code"), "`code`", diagnostics);
+    let status =
+        fields.take("status").and_then(|node| scalar::count(node, "`status`", 100..=599, diagnostics));
+    let details = fields.take("details").map(|node| from_serde(&node.to_json()));
+    fields.finish(diagnostics);
+    let mut failure = mocked(kind?);
+    failure.message = message.unwrap_or(failure.message);
+    failure.code = code;
+    failure.status = status.and_then(|status| u16::try_from(status).ok());
+    failure.details = details;
+    Some(failure)
+}

@@ -1,0 +1,299 @@
+//! What is expected of a case.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Setting;
+use super::names::Names;
+use super::pattern::Pattern;
+use super::record::State;
+use crate::compile::Plan;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{Fields, class, list, scalar, wrong_type};
+use crate::source::{Entry, Kind, Node, Span, Spanned};
+
+const NO_TOPIC: Code = Code("PW0827");
+const BOTH_ENDS: Code = Code("PW0828");
+
+/// What is expected of a case; what it does not say is not looked at.
+#[derive(Debug, Default)]
+pub(super) struct Expect {
+    pub(super) returns: Option<Pattern>,
+    pub(super) error: Option<Pattern>,
+    pub(super) skipped: Vec<Spanned<String>>,
+    pub(super) steps: Vec<(Spanned<String>, StepExpect)>,
+    pub(super) published: Option<Published>,
+    pub(super) emitted: Option<Pattern>,
+    pub(super) calls: Option<Calls>,
+    pub(super) took: Option<Spanned<Took>>,
+}
+
+/// What is expected of a step.
+#[derive(Debug, Default)]
+pub(super) struct StepExpect {
+    pub(super) status: Option<Spanned<State>>,
+    pub(super) attempts: Option<Spanned<u32>>,
+    pub(super) calls: Option<Spanned<u32>>,
+    pub(super) output: Option<Pattern>,
+    pub(super) error: Option<Pattern>,
+    pub(super) sent: Option<Pattern>,
+}
+
+/// Records, by topic; of a map without any, that there are none at all.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) span: Span,
+    pub(super) topics: Vec<(Spanned<String>, Pattern)>,
+}
+
+/// Calls of services, of the whole run.
+#[derive(Debug)]
+pub(super) enum Calls {
+    Count(Spanned<u32>),
+    /// All of them, in order.
+    List(Span, Vec<Call>),
+}
+
+/// A call.
+#[derive(Debug)]
+pub(super) enum Call {
+    /// By the step that makes it, or as `SERVICE METHOD PATH`.
+    Named(Spanned<String>),
+    Like(Pattern),
+}
+
+/// Virtual time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Took {
+    pub(super) at_least: Duration,
+    pub(super) at_most: Option<Duration>,
+}
+
+impl Expect {
+    /// Reads `expect:`.
+    pub(super) fn parse(
+        node: &Node,
+        plan: &Plan,
+        setting: Setting<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let mut fields = Fields::of(node, "`expect`", diagnostics)?;
+        let mut expect = Self::default();
+        let names = Names { program: setting.program, plan };
+        let returns = fields.take_entry("return");
+        expect.returns = returns.map(|entry| Pattern::parse(&entry.value, diagnostics));
+        let error = fields.take_entry("error");
+        expect.error = error.map(|entry| failure(&entry.value, diagnostics));
+        if let (Some(returns), Some(error)) = (returns, error) {
+            diagnostics.push(
+                Diagnostic::error(BOTH_ENDS, "a run does not both return and fail")
+                    .at(error.key.span, "expects a failure")
+                    .at(returns.key.span, "expects a return")
+                    .help("leave one of them out"),
+            );
+        }
+        if let Some(node) = fields.take("skipped") {
+            expect.skipped = step_names(node, "`skipped`", names, diagnostics);
+        }
+        if let Some(node) = fields.take("steps") {
+            match node.as_map() {
+                Some(entries) => {
+                    let steps =
+                        entries.iter().filter_map(|entry| StepExpect::parse(entry, names, diagnostics));
+                    expect.steps = steps.collect();
+                }
+                None => diagnostics.push(wrong_type("`steps`", "a map from step to what is expected", node)),
+            }
+        }
+        expect.published =
+            fields.take("published").and_then(|node| published(node, plan, setting, diagnostics));
+        expect.emitted = fields.take("emitted").map(|node| Pattern::parse(node, diagnostics));
+        expect.calls = fields.take("calls").and_then(|node| calls(node, names, diagnostics));
+        expect.took = fields.take("took").and_then(|node| took(node, diagnostics));
+        fields.finish(diagnostics);
+        Some(expect)
+    }
+}
+
+impl StepExpect {
+    fn parse(
+        entry: &Entry,
+        names: Names<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<(Spanned<String>, Self)> {
+        if let Err(unknown) = names.find(&entry.key.value, entry.key.span) {
+            diagnostics.push(unknown);
+            return None;
+        }
+        if let Kind::Text(_) = entry.value.kind {
+            let status = status(&entry.value, diagnostics);
+            return Some((entry.key.clone(), Self { status, ..Self::default() }));
+        }
+        let what = format!("what is expected of `{}`", entry.key.value);
+        let mut fields = Fields::of(&entry.value, what, diagnostics)?;
+        let status = fields.take("status").and_then(|node| status(node, diagnostics));
+        let count = |fields: &mut Fields<'_>, name: &'static str, diagnostics: &mut Diagnostics| {
+            let node = fields.take(name)?;
+            let count = scalar::count(node, &format!("`{name}`"), 0..=1_000_000, diagnostics)?;
+            Some(Spanned::new(count, node.span))
+        };
+        let attempts = count(&mut fields, "attempts", diagnostics);
+        let calls = count(&mut fields, "calls", diagnostics);
+        let output = fields.take("output").map(|node| Pattern::parse(node, diagnostics));
+        let error = fields.take("error").map(|node| failure(node, diagnostics));
+        let sent = fields.take("sent").map(|node| Pattern::parse(node, diagnostics));
+        fields.finish(diagnostics);
+        Some((entry.key.clone(), Self { status, attempts, calls, output, error, sent }))
+    }
+}
+
+fn status(node: &Node, diagnostics: &mut Diagnostics) -> Option<Spanned<State>> {
+    let words =
+        [State::Finished, State::Skipped, State::Failed, State::Cancelled].map(|state| (state.name(), state));
+    scalar::choice(node, "`status`", &words, diagnostics).map(|state| Spanned::new(state, node.span))
+}
+
+/// A failure: its class alone, or parts of what `error` is bound to.
+fn failure(node: &Node, diagnostics: &mut Diagnostics) -> Pattern {
+    if let Kind::Text(text) = &node.kind {
+        class(&text.value, text.span, diagnostics);
+        let key = Spanned::new("class".to_owned(), node.span);
+        let map = Node { span: node.span, kind: Kind::Map(vec![Entry { key, value: node.clone() }]) };
+        return Pattern::parse(&map, diagnostics);
+    }
+    if let Some(Kind::Text(text)) = node.get("class").map(|node| &node.kind) {
+        class(&text.value, text.span, diagnostics);
+    }
+    Pattern::parse(node, diagnostics)
+}
+
+fn step_names(
+    node: &Node,
+    what: &str,
+    names: Names<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Spanned<String>> {
+    let Some(items) = node.as_list() else {
+        diagnostics.push(wrong_type(what, "a list of steps", node));
+        return Vec::new();
+    };
+    let words = items.iter().filter_map(|item| {
+        let word = scalar::word(item, "a step", diagnostics)?;
+        match names.find(&word.value, word.span) {
+            Ok(_) => Some(word),
+            Err(unknown) => {
+                diagnostics.push(unknown);
+                None
+            }
+        }
+    });
+    words.collect()
+}
+
+fn published(
+    node: &Node,
+    plan: &Plan,
+    setting: Setting<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Published> {
+    let Some(entries) = node.as_map() else {
+        diagnostics.push(wrong_type("`published`", "a map from topic to records", node));
+        return None;
+    };
+    let known = topics(plan, setting);
+    let mut topics = Vec::new();
+    for entry in entries {
+        let topic = entry.key.value.as_str();
+        if !known.contains(topic) {
+            let names: Vec<&&str> = known.iter().collect();
+            let diagnostic =
+                Diagnostic::error(NO_TOPIC, format!("`{}` publishes nothing to `{topic}`", plan.name))
+                    .at(entry.key.span, "no step names this topic")
+                    .help(if names.is_empty() {
+                        "it publishes nothing".to_owned()
+                    } else {
+                        format!("it publishes to {}", list(&names))
+                    })
+                    .suggest(topic, known.iter().copied());
+            diagnostics.push(diagnostic);
+            continue;
+        }
+        let Some(records) = entry.value.as_list() else {
+            diagnostics.push(wrong_type(&format!("`{topic}`"), "a list of records", &entry.value));
+            continue;
+        };
+        for record in records {
+            if let Some(mut fields) = Fields::of(record, "a record", diagnostics) {
+                ["key", "value", "headers"].into_iter().for_each(|name| fields.knows(name));
+                fields.finish(diagnostics);
+            }
+        }
+        topics.push((entry.key.clone(), Pattern::parse(&entry.value, diagnostics)));
+    }
+    Some(Published { span: node.span, topics })
+}
+
+/// The topics that a pathway publishes to, and those that it calls.
+fn topics<'a>(plan: &'a Plan, setting: Setting<'a>) -> BTreeSet<&'a str> {
+    let mut topics = BTreeSet::new();
+    let (mut seen, mut left) = (BTreeSet::new(), vec![plan]);
+    while let Some(plan) = left.pop() {
+        if seen.insert(&*plan.name) {
+            topics.extend(plan.publishes());
+            left.extend(
+                plan.calls().filter_map(|name| setting.program.pathways.get(name)).map(|plan| &**plan),
+            );
+        }
+    }
+    topics
+}
+
+fn calls(node: &Node, names: Names<'_>, diagnostics: &mut Diagnostics) -> Option<Calls> {
+    match &node.kind {
+        Kind::Int(_) => {
+            let count = scalar::count(node, "`calls`", 0..=1_000_000, diagnostics)?;
+            Some(Calls::Count(Spanned::new(count, node.span)))
+        }
+        Kind::List(items) => {
+            let calls = items.iter().filter_map(|item| match &item.kind {
+                // With a space it is a call, else a step.
+                Kind::Text(text) if text.value.trim().contains(' ') => {
+                    Some(Call::Named(Spanned::new(text.value.clone(), text.span)))
+                }
+                Kind::Text(text) => match names.find(&text.value, text.span) {
+                    Ok(_) => Some(Call::Named(Spanned::new(text.value.clone(), text.span))),
+                    Err(unknown) => {
+                        diagnostics.push(unknown);
+                        None
+                    }
+                },
+                Kind::Map(_) => Some(Call::Like(Pattern::parse(item, diagnostics))),
+                _ => {
+                    diagnostics.push(wrong_type("a call", "a step, `SERVICE METHOD PATH` or a map", item));
+                    None
+                }
+            });
+            Some(Calls::List(node.span, calls.collect()))
+        }
+        _ => {
+            diagnostics.push(wrong_type("`calls`", "a list of calls, or how many there are", node));
+            None
+        }
+    }
+}
+
+fn took(node: &Node, diagnostics: &mut Diagnostics) -> Option<Spanned<Took>> {
+    let took = if let Kind::Map(_) = node.kind {
+        let mut fields = Fields::of(node, "`took`", diagnostics)?;
+        let at_least =
+            fields.take("at_least").and_then(|node| scalar::duration(node, "`at_least`", diagnostics));
+        let at_most =
+            fields.take("at_most").and_then(|node| scalar::duration(node, "`at_most`", diagnostics));
+        fields.finish(diagnostics);
+        Took { at_least: at_least.unwrap_or_default(), at_most }
+    } else {
+        let exactly = scalar::duration(node, "`took`", diagnostics)?;
+        Took { at_least: exactly, at_most: Some(exactly) }
+    };
+    Some(Spanned::new(took, node.span))
+}
