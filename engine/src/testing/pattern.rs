@@ -3,18 +3,16 @@
 //! A map is a part of what comes; a list has the same length; numbers are equal by value. A map with
 //! keys that begin with `$` says what must hold of a value instead of what it is.
 
-use regex::Regex;
+mod rule;
+
 use serde_json::{Map, Value as Json};
 
+use self::rule::{MATCHERS, Rule};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::document::{list, wrong_type};
+use crate::document::list;
 use crate::source::{Kind, Node, Span};
 
 const BAD_MATCHER: Code = Code("PW0826");
-
-/// The matchers, for messages.
-const MATCHERS: [&str; 8] =
-    ["$any", "$absent", "$contains", "$matches", "$length", "$at_least", "$at_most", "$exactly"];
 
 /// What a value is to look like.
 #[derive(Debug, Clone)]
@@ -29,22 +27,6 @@ enum Form {
     List(Vec<Pattern>),
     Map(Vec<(String, Pattern)>),
     Rules(Vec<Rule>),
-}
-
-#[derive(Debug, Clone)]
-enum Rule {
-    /// There is something, whatever it is.
-    Any,
-    /// There is nothing of that name.
-    Absent,
-    /// A text with this in it, or a list with such an item.
-    Contains(Pattern),
-    Matches(Regex),
-    Length(u64),
-    AtLeast(f64),
-    AtMost(f64),
-    /// This, and nothing beside it.
-    Exactly(Json),
 }
 
 /// A place at which a value is another than expected.
@@ -182,92 +164,6 @@ impl Pattern {
                 differ(self.span, path, self.shown(), came, help);
             }
         }
-    }
-}
-
-impl Rule {
-    /// Reads one; none: there is no such matcher.
-    fn parse(name: &str, node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Self>> {
-        let what = format!("`{name}`");
-        Some(match name {
-            "$any" => Some(Self::Any),
-            "$absent" => Some(Self::Absent),
-            "$contains" => Some(Self::Contains(Pattern::parse(node, diagnostics))),
-            "$exactly" => Some(Self::Exactly(node.to_json())),
-            "$matches" => match node.as_text().map(|text| Regex::new(&text.value)) {
-                Some(Ok(regex)) => Some(Self::Matches(regex)),
-                Some(Err(error)) => {
-                    let reason = error.to_string();
-                    let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                    diagnostics.push(
-                        Diagnostic::error(BAD_MATCHER, "this is no regular expression")
-                            .at(node.span, reason.to_owned())
-                            .help("in double quotes write `\\\\` for `\\`"),
-                    );
-                    None
-                }
-                None => {
-                    diagnostics.push(wrong_type(&what, "a regular expression", node));
-                    None
-                }
-            },
-            "$length" => match node.kind {
-                Kind::Int(n) if n >= 0 => Some(Self::Length(n.unsigned_abs())),
-                _ => {
-                    diagnostics.push(wrong_type(&what, "a whole number", node));
-                    None
-                }
-            },
-            "$at_least" | "$at_most" => match node.to_json().as_f64() {
-                Some(n) if name == "$at_least" => Some(Self::AtLeast(n)),
-                Some(n) => Some(Self::AtMost(n)),
-                None => {
-                    diagnostics.push(wrong_type(&what, "a number", node));
-                    None
-                }
-            },
-            _ => return None,
-        })
-    }
-
-    fn holds(&self, came: Option<&Json>) -> bool {
-        let Some(came) = came else { return matches!(self, Self::Absent) };
-        match self {
-            Self::Any => true,
-            Self::Absent => false,
-            Self::Contains(pattern) => match (came, pattern.as_str()) {
-                (Json::String(text), Some(part)) => text.contains(part),
-                (Json::Array(items), _) => items.iter().any(|item| pattern.is_met_by(item)),
-                _ => false,
-            },
-            Self::Matches(regex) => came.as_str().is_some_and(|text| regex.is_match(text)),
-            Self::Length(wanted) => {
-                let length = match came {
-                    Json::Array(items) => items.len(),
-                    Json::Object(map) => map.len(),
-                    Json::String(text) => text.chars().count(),
-                    _ => return false,
-                };
-                u64::try_from(length).is_ok_and(|length| length == *wanted)
-            }
-            Self::AtLeast(n) => came.as_f64().is_some_and(|came| came >= *n),
-            Self::AtMost(n) => came.as_f64().is_some_and(|came| came <= *n),
-            Self::Exactly(value) => equal(value, came),
-        }
-    }
-
-    fn shown(&self) -> (String, Json) {
-        let (name, value) = match self {
-            Self::Any => ("$any", true.into()),
-            Self::Absent => ("$absent", true.into()),
-            Self::Contains(pattern) => ("$contains", pattern.shown()),
-            Self::Matches(regex) => ("$matches", regex.as_str().into()),
-            Self::Length(n) => ("$length", (*n).into()),
-            Self::AtLeast(n) => ("$at_least", (*n).into()),
-            Self::AtMost(n) => ("$at_most", (*n).into()),
-            Self::Exactly(value) => ("$exactly", value.clone()),
-        };
-        (name.to_owned(), value)
     }
 }
 

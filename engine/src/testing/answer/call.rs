@@ -1,0 +1,123 @@
+//! What comes of a call of a service that is answered so, as a server would take it.
+
+use std::time::Duration;
+
+use super::{Answer, Come};
+use crate::Value;
+use crate::expression::Now;
+use crate::project::{Project, Service};
+use crate::value::to_json;
+use crate::vm::{Class, Failure, HttpRequest, Parse, Picks};
+
+impl Answer {
+    /// What comes of a call of a service; `has_token`: the run has the caller's.
+    ///
+    /// # Errors
+    /// Why this cannot be an answer to that call.
+    pub(in crate::testing) fn called(
+        &self,
+        request: &HttpRequest,
+        project: &Project,
+        has_token: bool,
+        now: Now,
+    ) -> Result<Come, &'static str> {
+        let is_stream = matches!(request.parse, Parse::Sse | Parse::Lines);
+        if is_stream && self.body.is_some() && self.status.is_none_or(is_success) {
+            return Err(
+                "the step reads a stream: answer with `chunks` (what arrives) or `text` (what is picked), not with `body`",
+            );
+        }
+        if !is_stream && (self.chunks.is_some() || self.text.is_some()) {
+            return Err("the step reads no stream: answer with `body`");
+        }
+        let failed = |after, failure| Ok(Come { after, outcome: Err(failure), pieces: Vec::new() });
+        let service = match called(project, &request.service, has_token) {
+            Ok(service) => service,
+            Err(failure) => return failed(Duration::ZERO, failure),
+        };
+        let as_caller = service.is_some_and(needs_token);
+        let timeout = request.timeout.or(service.map(|service| service.timeout));
+        let limit = timeout.unwrap_or(project.service.timeout);
+        if self.timeout || self.delay >= limit {
+            let message = format!("`{}` took longer than {limit:?}", request.service);
+            return failed(limit, Failure::new(Class::Timeout, message));
+        }
+        let status = self.status.unwrap_or(200);
+        if !is_success(status) && !request.accept.contains(&status) {
+            return failed(self.delay, self.status_failure(request, status, as_caller));
+        }
+        let mut picks = Picks::new(request, "", now);
+        let mut pieces = Vec::new();
+        for chunk in self.chunks.iter().flatten() {
+            let text = chunk.as_str().map_or_else(|| to_json(chunk), str::to_owned);
+            match picks.take(text) {
+                Ok(picked) => pieces.extend(picked),
+                Err(why) => {
+                    let message =
+                        format!("`{}` sent a piece on which `pick` fails: {}", request.service, why.0);
+                    let outcome = Err(Failure::new(Class::Expression, message));
+                    return Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) });
+                }
+            }
+        }
+        for text in self.text.iter().flatten() {
+            picks.keep(text);
+            pieces.push(text.clone());
+        }
+        if let Some(failure) = &self.error {
+            let outcome = Err(failure.clone());
+            return Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) });
+        }
+        let headers = self.headers.iter().map(|(name, text)| (name.as_str(), Value::from(text.as_str())));
+        let mut output = vec![
+            ("status", Value::from(status)),
+            ("headers", Value::from_pairs(headers)),
+            ("body", self.body.clone().unwrap_or_else(|| Value::from(()))),
+        ];
+        if is_stream {
+            let (text, chunks) = picks.finish();
+            output.extend([("text", Value::from(text)), ("chunks", Value::from(chunks))]);
+        }
+        let outcome = Ok(Value::from_pairs(output));
+        Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) })
+    }
+
+    fn status_failure(&self, request: &HttpRequest, status: u16, as_caller: bool) -> Failure {
+        let message = format!("`{}` answered {status}", request.service);
+        let mut failure = Failure::new(Class::of_status(status, as_caller), message);
+        failure.status = Some(status);
+        let body = self.body.clone().unwrap_or_else(|| Value::from(()));
+        failure.details = Some(Value::from_pairs([("status", Value::from(status)), ("body", body)]));
+        let after = self.headers.iter().find(|(name, _)| name == "retry-after");
+        let seconds = after.and_then(|(_, text)| text.trim().parse::<u64>().ok());
+        failure.retry_after = seconds.map(|seconds| seconds.saturating_mul(1000));
+        failure
+    }
+}
+
+fn heard(request: &HttpRequest, pieces: Vec<Value>) -> Vec<Value> {
+    if request.stream.emit { pieces } else { Vec::new() }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+/// The service that is really called; one without a token may have another called instead.
+fn called<'a>(project: &'a Project, name: &str, has_token: bool) -> Result<Option<&'a Service>, Failure> {
+    let Some(service) = project.services.get(name) else { return Ok(None) };
+    let other = service.without_token.as_ref().filter(|_| !has_token);
+    let service = other.map_or(Some(service), |other| project.services.get(other));
+    match service {
+        Some(service) if needs_token(service) && !has_token => {
+            let message = format!("service `{}` needs the caller's token", service.name.value);
+            Err(Failure::new(Class::Denied, message))
+        }
+        service => Ok(service),
+    }
+}
+
+/// Whether it is called in the name of the caller.
+fn needs_token(service: &Service) -> bool {
+    service.headers.iter().any(|(_, header)| !header.reads().is_empty())
+}
