@@ -69,10 +69,14 @@ impl Vm {
             Some(Kind::Performed(performed)) => {
                 self.pending.get(&performed.instance).filter(|it| !is_claim(it)).map(|it| it.task)
             }
-            Some(Kind::Fired { timer }) => self.timers.get(timer).map(|timer| timer.task),
+            // Another definition counts timers for itself.
+            Some(Kind::Fired { timer }) if onto.is_none() => self.timers.get(timer).map(|timer| timer.task),
             _ => None,
         };
-        if let Some(key) = failed {
+        // What failed may be around it, such as a `while` that came to its limit.
+        let has_failed =
+            |key| onto.and_then(|onto| onto.step.as_deref()) == Some(self.instance_of(key).as_str());
+        if let Some(key) = failed.filter(|key| !has_failed(*key)) {
             let made = self.tasks.get(key).map_or(0, |task| task.attempt);
             self.attempt_anew(key, made);
         }

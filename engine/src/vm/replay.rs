@@ -128,7 +128,7 @@ pub(super) fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
             }
         }
         let Some(failed) = failed else { return Err(Mismatch::Unexpected { index, name: event.name() }) };
-        let undone = (*undo && onto.is_none()).then_some(failed);
+        let undone = undo.then_some(failed);
         counted.push(Counted::Redrive { index: end, at: event.at, undone, onto });
         if !undo {
             counted.push(Counted::Event(end, failed));

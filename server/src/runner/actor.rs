@@ -60,6 +60,8 @@ pub(super) struct Actor {
     /// Whether it is being taken up after a crash, and with it the runs that it called.
     pub(super) takes_up: bool,
     pub(super) timers: Timers,
+    /// Whether it was woken, and has not been told yet what for.
+    was_called: bool,
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
     /// Attempts that had emitted before the run was taken up.
@@ -170,6 +172,7 @@ impl Actor {
             running: HashMap::new(),
             called: HashMap::new(),
             timers,
+            was_called: false,
             heard: BTreeSet::new(),
             cut_off: BTreeSet::new(),
             change: Change::default(),
@@ -196,7 +199,7 @@ impl Actor {
             let next = match self.may_rest() {
                 false => self.next(&mut messages).await,
                 true => {
-                    let awake = Rest::after(self.seq);
+                    let awake = Rest::after(self.seq, self.was_called);
                     let Ok(next) = tokio::time::timeout(awake, self.next(&mut messages)).await else {
                         Box::pin(self.commit()).await?;
                         let rest =
@@ -231,6 +234,7 @@ impl Actor {
         let share = self.slots.hold().await;
         self.run.queued = None;
         let was_asleep = self.run.woken.take().is_some();
+        self.was_called = was_asleep;
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });
@@ -263,6 +267,7 @@ impl Actor {
 
     /// Tells the VM what came, commits it and begins what follows.
     async fn turn(&mut self, messages: Vec<Message>) -> Result<Option<Left>, StoreError> {
+        self.was_called = false;
         let share = self.slots.hold().await;
         if self.is_looping().await? {
             return self.end(Err(self.crash_loop())).await.map(Some);

@@ -21,6 +21,8 @@ const NAP: Duration = Duration::from_secs(5);
 /// How long a run stays awake for each event of its journal: what it takes to read a long one back is
 /// worth waiting whether it is needed again.
 const AWAKE_PER_EVENT: Duration = Duration::from_millis(1);
+/// How long a run that was called waits to be told what for: else it could fall asleep before.
+const CALLED: Duration = Duration::from_secs(10);
 /// A journal of so many events is read back at once.
 const SHORT: u32 = 100;
 /// Runs that are read back at once, or wait for their slots after that.
@@ -82,9 +84,10 @@ pub(super) struct Woken {
 }
 
 impl Rest {
-    /// How long a run with so many events stays awake before.
-    pub(super) fn after(events: u32) -> Duration {
-        if events <= SHORT { Duration::ZERO } else { AWAKE_PER_EVENT * events }
+    /// How long a run with so many events stays awake before; one that was called is told what for.
+    pub(super) fn after(events: u32, was_called: bool) -> Duration {
+        let long = if events <= SHORT { Duration::ZERO } else { AWAKE_PER_EVENT * events };
+        if was_called { long.max(CALLED) } else { long }
     }
 }
 
