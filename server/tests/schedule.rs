@@ -239,22 +239,13 @@ async fn a_tick_is_left_out_while_the_run_before_goes_on() {
     let mut scheduler = world.scheduler("01T03:30:00").await;
     scheduler.tick(at("01T04:00:00")).await;
     assert_eq!(world.ticks().await, ["2024-05-01T01:00:00+00:00"]);
-    signalled(&world, &first).await;
+    world.signal(&first).await;
     world.until(Status::Succeeded, 1).await;
     scheduler.tick(at("01T05:00:00")).await;
     let second = world.until(Status::Ready, 1).await.remove(0);
-    signalled(&world, &second).await;
+    world.signal(&second).await;
     assert_eq!(world.answers(2).await, ["\"01\"", "\"05\""]);
     world.runner.stop(DEADLINE).await;
-}
-
-/// Sends the signal once the run has begun.
-async fn signalled(world: &World, run: &Run) {
-    let mut observed = world.runner.observe();
-    while world.runner.active() == 0 {
-        tokio::time::timeout(DEADLINE, observed.recv()).await.unwrap().unwrap();
-    }
-    world.signal(run).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! One run: its VM, its journal and what is under way for it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ pub(super) struct Actor {
     pub(super) timers: Timers,
     /// Whether it was woken, and has not been told yet what for.
     was_called: bool,
+    /// What it was told through the store: it may be given again what it has received.
+    told: HashSet<i64>,
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
     /// Attempts that had emitted before the run was taken up.
@@ -173,6 +175,7 @@ impl Actor {
             called: HashMap::new(),
             timers,
             was_called: false,
+            told: HashSet::new(),
             heard: BTreeSet::new(),
             cut_off: BTreeSet::new(),
             change: Change::default(),
@@ -204,7 +207,7 @@ impl Actor {
                         Box::pin(self.commit()).await?;
                         let rest =
                             Rest { timers: std::mem::take(&mut self.timers), used: self.slots.used().0 };
-                        self.inner.fall_asleep(&self.run, rest, messages);
+                        self.inner.fall_asleep(&self.run, rest, messages).await;
                         return Ok(Left::Asleep);
                     };
                     next
@@ -276,6 +279,7 @@ impl Actor {
         for message in messages {
             match message {
                 Message::Performed(performed) => self.tell(Kind::Performed(*performed), &mut effects),
+                Message::Told { id, .. } if !self.told.insert(id) => {}
                 Message::Told { id, order } => {
                     self.change.received.push(id);
                     match *order {

@@ -25,16 +25,15 @@ const AWAKE_PER_EVENT: Duration = Duration::from_millis(1);
 const CALLED: Duration = Duration::from_secs(10);
 /// A journal of so many events is read back at once.
 const SHORT: u32 = 100;
-/// Runs that are read back at once, or wait for their slots after that.
+/// Runs of a pathway that are read back at once, or wait for their slots after that.
 const ROOM: usize = 1_000;
 
 /// See above.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Asleep {
     state: Mutex<State>,
     /// Somebody is to be woken, or earlier than all others.
     wake: Notify,
-    room: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +43,8 @@ struct State {
     alarms: BTreeSet<(Instant, Arc<str>)>,
     /// To be woken, in this order.
     called: VecDeque<Arc<str>>,
+    /// By pathway, so that one whose runs have to wait keeps no others from waking.
+    rooms: HashMap<Arc<str>, Arc<Semaphore>>,
 }
 
 /// A run that sleeps, or is being woken.
@@ -54,12 +55,24 @@ struct Sleeper {
     alarm: Option<Instant>,
     /// Why it is called off, if it was meanwhile.
     called_off: Option<Failure>,
-    is_waking: bool,
+    sleep: Sleep,
+}
+
+/// How deep a run sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sleep {
+    /// Until it is called, or its time comes.
+    Sound,
+    /// It was called.
+    Called,
+    /// It is being read back.
+    Waking,
 }
 
 /// What a run does not forget while it sleeps, and the store does not know.
 #[derive(Debug, Clone)]
 struct Stays {
+    pathway: Arc<str>,
     holding: Option<Arc<Holding>>,
     parent: Option<String>,
     is_suspect: bool,
@@ -106,12 +119,6 @@ pub(super) fn is_far(timers: &Timers) -> bool {
     timers.next().is_none_or(|wait| wait >= NAP)
 }
 
-impl Default for Asleep {
-    fn default() -> Self {
-        Self { state: Mutex::default(), wake: Notify::new(), room: Arc::new(Semaphore::new(ROOM)) }
-    }
-}
-
 impl Asleep {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -138,9 +145,13 @@ impl Asleep {
                 self.wake.notify_one();
             }
         }
-        let stays =
-            Stays { holding: run.holding.clone(), parent: run.parent.clone(), is_suspect: run.is_suspect };
-        state.sleepers.insert(id, Sleeper { rest, stays, alarm, called_off: None, is_waking: false });
+        let stays = Stays {
+            pathway: run.plan.name.clone(),
+            holding: run.holding.clone(),
+            parent: run.parent.clone(),
+            is_suspect: run.is_suspect,
+        };
+        state.sleepers.insert(id, Sleeper { rest, stays, alarm, called_off: None, sleep: Sleep::Sound });
     }
 
     /// Wakes a run, for `reason` if it is called off; false where it does not sleep.
@@ -152,7 +163,8 @@ impl Asleep {
         if sleeper.called_off.is_none() {
             sleeper.called_off = reason;
         }
-        if !std::mem::replace(&mut sleeper.is_waking, true) {
+        if sleeper.sleep == Sleep::Sound {
+            sleeper.sleep = Sleep::Called;
             called.push_back(id);
             self.wake.notify_one();
         }
@@ -175,21 +187,31 @@ impl Asleep {
         }
     }
 
-    /// Who is to be woken now; else when somebody is, if that is known.
+    /// Who is to be woken now, each once; else when somebody is, if that is known.
     fn next(&self) -> Result<Arc<str>, Option<Instant>> {
         let mut state = self.state();
-        if let Some(run) = state.called.pop_front() {
-            return Ok(run);
+        while let Some(run) = state.called.pop_front() {
+            // It may have gone, and another sleep in its place.
+            if state.wakes(&run, Sleep::Called) {
+                return Ok(run);
+            }
         }
-        let Some((at, run)) = state.alarms.first().cloned() else { return Err(None) };
-        if at > Instant::now() {
-            return Err(Some(at));
+        while let Some((at, run)) = state.alarms.first().cloned() {
+            if at > Instant::now() {
+                return Err(Some(at));
+            }
+            state.alarms.pop_first();
+            if state.wakes(&run, Sleep::Sound) {
+                return Ok(run);
+            }
         }
-        state.alarms.pop_first();
-        if let Some(sleeper) = state.sleepers.get_mut(&run) {
-            sleeper.is_waking = true;
-        }
-        Ok(run)
+        Err(None)
+    }
+
+    /// How many runs of a pathway are read back at once, or wait for their slots after that.
+    fn room(&self, pathway: &Arc<str>) -> Arc<Semaphore> {
+        let mut state = self.state();
+        state.rooms.entry(pathway.clone()).or_insert_with(|| Arc::new(Semaphore::new(ROOM))).clone()
     }
 
     /// What is known of a run that is to be woken.
@@ -199,6 +221,17 @@ impl Asleep {
 }
 
 impl State {
+    /// Whether a run sleeps so, and is woken now.
+    fn wakes(&mut self, run: &str, from: Sleep) -> bool {
+        match self.sleepers.get_mut(run).filter(|sleeper| sleeper.sleep == from) {
+            Some(sleeper) => {
+                sleeper.sleep = Sleep::Waking;
+                true
+            }
+            None => false,
+        }
+    }
+
     fn leave(&mut self, run: &str) -> Option<Sleeper> {
         let (id, sleeper) = self.sleepers.remove_entry(run)?;
         if let Some(at) = sleeper.alarm {
@@ -223,7 +256,9 @@ impl Inner {
     pub(super) fn rests(&self, run: &Admitted, vm: &Vm) -> Option<Rest> {
         let has_reason = run.woken.is_some() || run.called_off.is_some() || run.waits;
         // Of one that has not begun it has to be seen first whether it still is to.
-        let has_begun = run.events.len() > 1 && !has_reason && self.may_sleep();
+        // One that calls others sees first whether it has left some of them.
+        let calls = run.plan.calls().next().is_some();
+        let has_begun = run.events.len() > 1 && !has_reason && !calls && self.may_sleep();
         if !has_begun || !only_waits(vm) {
             return None;
         }
@@ -237,12 +272,17 @@ impl Inner {
     }
 
     /// A run falls asleep that was under way: what came meanwhile wakes it again.
-    pub(super) fn fall_asleep(&self, run: &Admitted, rest: Rest, mut messages: mpsc::Receiver<Message>) {
+    pub(super) async fn fall_asleep(
+        &self,
+        run: &Admitted,
+        rest: Rest,
+        mut messages: mpsc::Receiver<Message>,
+    ) {
         self.asleep.lay(run, rest);
         // From here on nobody finds it awake.
         self.actors().remove(&run.public_id);
         messages.close();
-        while let Ok(message) = messages.try_recv() {
+        while let Some(message) = messages.recv().await {
             // What the store has for it is told again.
             if let Message::Cancel(reason) = message {
                 self.asleep.call(&run.public_id, Some(*reason));
@@ -256,12 +296,10 @@ impl Inner {
             loop {
                 match self.asleep.next() {
                     Ok(run) => {
-                        // The semaphore is never closed.
-                        let Ok(room) = self.asleep.room.clone().acquire_owned().await else { return };
                         let inner = self.clone();
                         self.tasks.spawn(async move {
-                            let kill = inner.kill.clone();
-                            kill.run_until_cancelled(inner.rouse(run, room)).await;
+                            let stop = inner.stop.clone();
+                            stop.run_until_cancelled(inner.rouse(run)).await;
                         });
                     }
                     Err(None) => self.asleep.wake.notified().await,
@@ -275,9 +313,11 @@ impl Inner {
         self.stop.run_until_cancelled(waking).await;
     }
 
-    async fn rouse(self: Arc<Self>, run: Arc<str>, room: OwnedSemaphorePermit) {
-        let Some(Stays { holding, parent, is_suspect }) = self.asleep.waking(&run) else { return };
+    async fn rouse(self: Arc<Self>, run: Arc<str>) {
+        let Some(Stays { pathway, holding, parent, is_suspect }) = self.asleep.waking(&run) else { return };
         let waking = async {
+            // The semaphore is never closed.
+            let Ok(room) = self.asleep.room(&pathway).acquire_owned().await else { return Ok(()) };
             let known = self.store.run(&run).await?;
             let read = match known.filter(|known| known.status == Status::Ready) {
                 Some(known) => self.read_back(known).await?,

@@ -57,6 +57,8 @@ struct State {
     /// Of those, what was received and is in the store no more, or was given to a run that is under way no
     /// more.
     gone: Vec<(RunId, i64)>,
+    /// Runs that were given something that they may not have received.
+    lost: HashSet<RunId>,
     /// Runs that messages wait for.
     wanted: HashSet<RunId>,
 }
@@ -74,11 +76,14 @@ impl Inbox {
     /// A run can be told something from now on, or no longer.
     pub(super) fn look_at(&self, run: RunId) {
         let mut state = self.state();
-        let State { given, gone, wanted } = &mut *state;
+        let State { given, gone, lost, wanted } = &mut *state;
         let is_wanted = wanted.remove(&run);
-        let lost = given.get(&run);
-        gone.extend(lost.into_iter().flatten().map(|id| (run, *id)));
-        if is_wanted || lost.is_some() {
+        let again = given.get(&run);
+        gone.extend(again.into_iter().flatten().map(|id| (run, *id)));
+        if again.is_some() {
+            lost.insert(run);
+        }
+        if is_wanted || again.is_some() {
             self.wake.notify_one();
         }
     }
@@ -100,7 +105,8 @@ impl Inbox {
     /// Forgets what is gone, before the store is read again: until then it may be in what was read.
     fn catch_up(&self) {
         let mut state = self.state();
-        let State { given, gone, .. } = &mut *state;
+        let State { given, gone, lost, .. } = &mut *state;
+        lost.clear();
         for (run, id) in gone.drain(..) {
             if let Entry::Occupied(mut of) = given.entry(run) {
                 of.get_mut().remove(&id);
@@ -113,6 +119,11 @@ impl Inbox {
 
     fn is_given(&self, run: RunId, id: i64) -> bool {
         self.state().given.get(&run).is_some_and(|given| given.contains(&id))
+    }
+
+    /// Whether what follows for a run has to wait until it was given again what came before.
+    fn is_lost(&self, run: RunId) -> bool {
+        self.state().lost.contains(&run)
     }
 }
 
@@ -189,6 +200,9 @@ impl Inner {
             let mut useless = Vec::new();
             for message in page {
                 let (run, id) = (message.run, message.id);
+                if self.inbox.is_lost(run) {
+                    behind.insert(run);
+                }
                 if !self.can_tell(message.home.as_ref())
                     || self.inbox.is_given(run, id)
                     || behind.contains(&run)
@@ -228,13 +242,16 @@ impl Inner {
         id: i64,
         message: Message,
     ) -> Result<Given, StoreError> {
+        let is_cancel =
+            matches!(&message, Message::Told { order, .. } if matches!(**order, Order::Cancel(_)));
         // Said before it is looked at, so that a run that begins meanwhile asks.
-        self.inbox.state().wanted.insert(run);
+        let is_news = self.inbox.state().wanted.insert(run);
         let actor = self.actors().get(public_id).cloned();
         if let Some(actor) = actor {
+            // Noted before the run can have received it, or be over.
+            let mut state = self.inbox.state();
             return Ok(match actor.try_send(message) {
                 Ok(()) => {
-                    let mut state = self.inbox.state();
                     state.wanted.remove(&run);
                     state.given.entry(run).or_default().insert(id);
                     Given::Yes
@@ -254,8 +271,14 @@ impl Inner {
         if self.asleep.call(public_id, None) {
             return Ok(Given::Later);
         }
-        let waits = self.store.run(public_id).await?.is_some_and(|run| run.status == Status::Ready);
-        if !waits {
+        // One that was looked at before, and has not begun since, was not asked for in vain.
+        if !is_news {
+            return Ok(Given::Later);
+        }
+        // A signal that came before it was parked it gets when it goes on.
+        let status = self.store.run(public_id).await?.map(|run| run.status);
+        let hears = |status: Status| status == Status::Ready || (status == Status::Parked && !is_cancel);
+        if !status.is_some_and(hears) {
             self.inbox.state().wanted.remove(&run);
             return Ok(Given::Never);
         }

@@ -145,6 +145,7 @@ impl Runner {
         let change = Append { proof, status: Some(status), ..Append::new(run.id, seq) };
         self.inner.store.append(change).await.map_err(not_parked)?;
         tracing::info!(pathway = run.pathway, run = run.public_id, "dropped: it has failed for good");
+        self.inner.inbox.look_at(run.id);
         self.inner.call_off_children(run.id, |_| false, holding).await?;
         let home = holding.map(|holding| holding.home().clone());
         let lane = run.lane.map(|key| Lane { home, pathway: run.pathway, key });

@@ -30,7 +30,7 @@ struct TakingUp<'a> {
     /// Where those stand that may have called others; they were admitted before them.
     callers: HashMap<RunId, Status>,
     /// Those to be taken up after all others.
-    last: Page,
+    last: Vec<Run>,
     /// How many were taken up.
     count: usize,
 }
@@ -51,8 +51,8 @@ impl Inner {
             taken_up?;
             page = next?;
         }
-        for (run, journal) in std::mem::take(&mut taking_up.last) {
-            self.take_up(run, journal, &mut taking_up).await?;
+        for run in std::mem::take(&mut taking_up.last) {
+            self.take_up(run, None, &mut taking_up).await?;
         }
         if taking_up.count > 0 {
             tracing::info!(runs = taking_up.count, "taken up where they were");
@@ -65,18 +65,23 @@ impl Inner {
             None => self.store.unfinished(after, PAGE).await?,
             Some(holding) => self.store.unfinished_of(holding.home(), after, PAGE).await?,
         };
-        let goes_on = |run: &Run| run.status == Status::Ready && run.parent.is_none();
+        let goes_on =
+            |run: &Run| run.status == Status::Ready && run.parent.is_none() && run.wake_at.is_none();
         let ids: Vec<RunId> = runs.iter().filter(|run| goes_on(run)).map(|run| run.id).collect();
-        let mut journals = Vec::with_capacity(ids.len());
-        while let Some(left) = ids.get(journals.len()..).filter(|left| !left.is_empty()) {
-            journals.append(&mut self.store.journals(left).await?);
+        let mut journals = self.store.journals(&ids).await?.into_iter();
+        let mut page = Vec::with_capacity(runs.len());
+        for run in runs {
+            let journal = match goes_on(&run) {
+                true => journals.next(),
+                false => None,
+            };
+            // What could not be read together begins the next page.
+            if journal.is_none() && goes_on(&run) {
+                break;
+            }
+            page.push((run, journal));
         }
-        let mut journals = journals.into_iter();
-        let with_journal = |run: Run| {
-            let journal = if goes_on(&run) { journals.next() } else { None };
-            (run, journal)
-        };
-        Ok(runs.into_iter().map(with_journal).collect())
+        Ok(page)
     }
 
     async fn take_up_all(
@@ -96,7 +101,7 @@ impl Inner {
                 // Those that have not gone on yet after a redrive are behind all others in their
                 // lane, which may have begun meanwhile.
                 _ if run.wake_at.is_some() && !self.holds(&run.pathway) => {
-                    taking_up.last.push((run, journal));
+                    taking_up.last.push(run);
                 }
                 _ => self.take_up(run, journal, taking_up).await?,
             }

@@ -161,3 +161,24 @@ async fn more_runs_may_wait_than_may_be_awake() {
     asleep(&world, RUNS).await;
     world.runner.stop(DEADLINE).await;
 }
+
+#[tokio::test]
+async fn all_that_are_signalled_at_once_wake_and_end() {
+    const RUNS: usize = 500;
+    let pathway = "pathway: p\non: { topic: t }\nsteps: { approved: { wait: { signal: go } } }\n\
+                   return: \"{{ steps.approved.n }}\"\n";
+    let world = World::start(SqliteStore::in_memory().unwrap(), program("{}", &[pathway])).await;
+    for _ in 0..RUNS {
+        world.publish("t", "{}").await;
+    }
+    asleep(&world, RUNS).await;
+    for (n, run) in (0..).zip(world.runs(Some(Status::Ready)).await) {
+        assert!(world.runner.signal(&run.public_id, go(n)).await.unwrap());
+    }
+    let mut answers: Vec<usize> =
+        ended(&world, Status::Succeeded, RUNS).await.iter().map(|run| answer(run).parse().unwrap()).collect();
+    answers.sort_unstable();
+    assert_eq!(answers, (0..RUNS).collect::<Vec<_>>());
+    asleep(&world, 0).await;
+    world.runner.stop(DEADLINE).await;
+}

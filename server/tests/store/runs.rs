@@ -14,6 +14,7 @@ on_each! {
     an_idempotency_key_belongs_to_a_pathway_and_a_subject
     a_run_needs_its_definition
     the_journal_has_no_gaps
+    journals_are_read_together_as_far_as_they_are_small
     nothing_follows_the_end
     an_append_is_all_or_nothing
     a_conflict_spoils_nothing_for_others
@@ -170,6 +171,27 @@ async fn the_journal_has_no_gaps(store: Arc<dyn Store>) {
     let expected = [(0, b"input-0".to_vec()), (1, b"1".to_vec()), (2, b"2".to_vec()), (3, b"3".to_vec())];
     assert_eq!(read, expected);
     assert_eq!(conflict(store.append(Append::new(RunId(99), 1)).await), Conflict::UnknownRun(RunId(99)));
+}
+
+async fn journals_are_read_together_as_far_as_they_are_small(store: Arc<dyn Store>) {
+    let mut runs = Vec::new();
+    for (offset, sizes) in (0..).zip([vec![10, 20], vec![3 << 20], vec![], vec![3 << 20, 1], vec![5]]) {
+        let run = admitted(&*store, new_run(offset)).await;
+        let events = sizes.into_iter().map(|size| event(vec![b'x'; size])).collect();
+        store.append(Append { events, ..Append::new(run, 1) }).await.unwrap();
+        runs.push(run);
+    }
+    runs.insert(2, RunId(99));
+    assert_eq!(store.journals(&[]).await.unwrap(), Vec::<Vec<_>>::new());
+    let mut read = Vec::new();
+    while read.len() < runs.len() {
+        let more = store.journals(&runs[read.len()..]).await.unwrap();
+        assert!(!more.is_empty());
+        read.extend(more);
+    }
+    for (run, journal) in runs.into_iter().zip(read) {
+        assert_eq!(journal, store.events(run).await.unwrap(), "{run:?}");
+    }
 }
 
 async fn nothing_follows_the_end(store: Arc<dyn Store>) {

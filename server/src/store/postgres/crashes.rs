@@ -12,6 +12,8 @@ const BEGIN: &str = r#"INSERT INTO at_work (topic, "partition") SELECT $1, $2
 const END: &str = r#"DELETE FROM at_work WHERE topic = $1 AND "partition" = $2
     AND ($3::bigint IS NULL OR $3 = (SELECT epoch FROM source WHERE topic = $1 AND "partition" = $2))
     RETURNING true"#;
+const OWNS: &str = r#"SELECT true
+    WHERE $3::bigint IS NULL OR $3 = (SELECT epoch FROM source WHERE topic = $1 AND "partition" = $2)"#;
 const TAKE_UP: &str = "INSERT INTO taken_up (run, times, seq)
     SELECT id, 1, (SELECT coalesce(max(seq) + 1, 1) FROM event WHERE event.run = run.id)
         FROM run WHERE id = ANY($1::bigint[])
@@ -28,7 +30,12 @@ pub(super) async fn set_at_work(session: &mut Session, proof: &Proof, at_work: b
     };
     let change = if at_work { BEGIN } else { END };
     let changed = session.query(change, vec![&topic, &partition, &epoch]).await?;
-    Ok(changed.is_empty() == at_work)
+    // Whoever owns it no longer has changed nothing, and learns nothing.
+    let owns = match changed.is_empty() {
+        true => !session.query(OWNS, vec![&topic, &partition, &epoch]).await?.is_empty(),
+        false => true,
+    };
+    Ok(owns && changed.is_empty() == at_work)
 }
 
 /// Counts that runs are taken up.

@@ -8,6 +8,8 @@ use crate::store::{Counts, Event, Filter, Home, Message, Position, Run, RunId, S
 
 /// Runs whose journals are read together.
 const TOGETHER: usize = 64;
+/// Bytes of them, and of one more.
+const BYTES_TOGETHER: i64 = 4 << 20;
 
 macro_rules! select_run {
     ($rest:literal) => {
@@ -170,18 +172,27 @@ fn event(row: &Row) -> Result<Event, Error> {
 
 /// The journals of the first of these runs.
 pub(super) fn journals(runs: &[RunId]) -> Select<Vec<Vec<Event>>> {
-    let sql = "SELECT seq, kind, payload, place FROM (
+    let sql = "WITH asked AS (
+                   SELECT id, place FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (id, place)
+               ), sized AS (
+                   SELECT asked.id, place, coalesce(sum(coalesce(pg_column_size(payload),
+                           (SELECT pg_column_size(bytes) FROM blob WHERE hash = payload_blob))), 0) AS size
+                       FROM asked LEFT JOIN event ON event.run = asked.id GROUP BY asked.id, place
+               ), before AS (
+                   SELECT id, place, sum(size) OVER (ORDER BY place) - size AS bytes FROM sized
+               ), first AS (
+                   SELECT id, place FROM before WHERE bytes <= $2::bigint
+               )
+               SELECT seq, kind, payload, place FROM (
                    SELECT place, 0::bigint AS seq, CASE WHEN run.id IS NOT NULL THEN 'started' END AS kind,
                           coalesce(started, (SELECT bytes FROM blob WHERE hash = started_blob)) AS payload
-                       FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (id, place)
-                       LEFT JOIN run ON run.id = asked.id
+                       FROM first LEFT JOIN run ON run.id = first.id
                    UNION ALL
                    SELECT place, seq, kind, coalesce(payload, (SELECT bytes FROM blob WHERE hash = payload_blob))
-                       FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (id, place)
-                       JOIN event ON event.run = asked.id
+                       FROM first JOIN event ON event.run = first.id
                ) AS events ORDER BY place, seq";
     let runs: Vec<i64> = runs.iter().take(TOGETHER).map(|run| run.0).collect();
-    Select { sql, given: given![runs], read: by_place }
+    Select { sql, given: given![runs, BYTES_TOGETHER], read: by_place }
 }
 
 /// The events of each place; a run that is not there has none.
