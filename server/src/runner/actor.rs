@@ -207,7 +207,7 @@ impl Actor {
                         Box::pin(self.commit()).await?;
                         let rest =
                             Rest { timers: std::mem::take(&mut self.timers), used: self.slots.used().0 };
-                        self.inner.fall_asleep(&self.run, rest, messages).await;
+                        self.inner.fall_asleep(&self.run, rest, (&self.mailbox, messages)).await;
                         return Ok(Left::Asleep);
                     };
                     next

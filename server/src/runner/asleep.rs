@@ -276,11 +276,11 @@ impl Inner {
         &self,
         run: &Admitted,
         rest: Rest,
-        mut messages: mpsc::Receiver<Message>,
+        (mailbox, mut messages): (&mpsc::Sender<Message>, mpsc::Receiver<Message>),
     ) {
         self.asleep.lay(run, rest);
-        // From here on nobody finds it awake.
-        self.actors().remove(&run.public_id);
+        // From here on nobody finds it awake, unless it was woken already.
+        self.forget_actor(&run.public_id, mailbox);
         messages.close();
         while let Some(message) = messages.recv().await {
             // What the store has for it is told again.
