@@ -30,9 +30,9 @@ pub(super) fn unanswered(case: &Case, outcome: &Outcome<'_>) -> Vec<Problem> {
                 )),
             Why::Exhausted { mock, name: key, answers } => {
                 let times = if *answers == 1 { "one answer".to_owned() } else { format!("{answers} answers") };
-                Problem::new(*mock, format!("the mock `{key}` has {times}, and `{name}` calls once more"))
+                Problem::new(*mock, format!("the mock `{key}` has {times}, and `{name}` asks once more"))
                     .at(Some(span), "this step calls")
-                    .help(format!("{line}\nadd an answer to the list, or write one answer without a list for all calls"))
+                    .help(format!("{line}\nadd an answer to the list, or write one answer without a list for all of them"))
             }
             Why::Unfit { mock, reason } => {
                 Problem::new(mock.unwrap_or(span), format!("this cannot answer `{name}`"))

@@ -10,6 +10,7 @@ use crate::expression::Now;
 use crate::journal::{Kind, Outcome, Performed};
 use crate::testing::answer::Come;
 use crate::testing::claims::Claimed;
+use crate::testing::mock::Mock;
 use crate::testing::record::{Asked, Published};
 use crate::testing::request;
 use crate::testing::shelf::Found;
@@ -33,7 +34,10 @@ impl World<'_> {
             }
             Effect::Publish { instance, attempt, topic, key, value, headers } => {
                 let Some(hash) = hash else { return };
-                let outcome = self.told(run, &instance).map_or_else(
+                let Some(told) = self.told(run, &instance, || format!("it publishes to `{topic}`")) else {
+                    return;
+                };
+                let outcome = told.map_or_else(
                     || {
                         let mut record = Map::new();
                         record.insert("key".to_owned(), key.into());
@@ -53,9 +57,10 @@ impl World<'_> {
             }
             Effect::Emit { instance, attempt, value } => {
                 let Some(hash) = hash else { return };
-                let outcome = match self.told(run, &instance) {
-                    Some(failure) => Outcome::Failure(failure),
-                    None => {
+                let outcome = match self.told(run, &instance, || "it emits".to_owned()) {
+                    None => return,
+                    Some(Some(failure)) => Outcome::Failure(failure),
+                    Some(None) => {
                         self.record.emitted.push((self.name(run, &instance), to_serde(&value)));
                         Outcome::Answer(value)
                     }
@@ -89,13 +94,33 @@ impl World<'_> {
         }
     }
 
-    /// The failure with which what a step publishes or emits is refused.
-    fn told(&mut self, run: usize, instance: &str) -> Option<Failure> {
+    /// The failure with which what a step publishes or emits is refused, if it is; none: its mock has
+    /// no answer left.
+    fn told(&mut self, run: usize, instance: &str, line: impl Fn() -> String) -> Option<Option<Failure>> {
         let (name, path) = self.names(run, instance);
-        match self.shelf.take(&name, &path, None)? {
-            Found::Answer(answer) => answer.refused().cloned(),
-            Found::Exhausted { .. } => None,
+        match self.shelf.take(&name, &path, None) {
+            None => Some(None),
+            Some(Found::Answer(answer)) => Some(answer.refused().cloned()),
+            Some(Found::Exhausted { mock, answers }) => {
+                self.exhausted(run, instance, (mock, answers), line());
+                None
+            }
         }
+    }
+
+    /// Takes note that a mock has no answer left for what a step asks, which is no call of a service.
+    fn exhausted(&mut self, run: usize, instance: &str, (mock, answers): (&Mock, usize), line: String) {
+        let (name, path) = self.names(run, instance);
+        self.unanswered.push(Unanswered {
+            span: self.runs.get(run).and_then(|live| live.plan.place(instance)),
+            name,
+            path,
+            why: Why::Exhausted { mock: mock.name.span, name: mock.name.value.clone(), answers },
+            line,
+            service: String::new(),
+            by_service: String::new(),
+            form: "",
+        });
     }
 
     fn come(
@@ -161,11 +186,17 @@ impl World<'_> {
 
     fn child(&mut self, run: usize, asked: (Instance, u32, RequestHash), pathway: &str, input: Value) {
         let (name, path) = self.names(run, &asked.0);
-        if let Some(Found::Answer(answer)) = self.shelf.take(&name, &path, None) {
-            let Come { after, outcome, .. } = answer.returned();
-            let at = self.now.checked_add(after).unwrap_or(Now::MAX);
-            let outcome = outcome.map_or_else(Outcome::Failure, Outcome::Answer);
-            return self.come(run, at, asked, outcome, Vec::new());
+        match self.shelf.take(&name, &path, None) {
+            None => {}
+            Some(Found::Exhausted { mock, answers }) => {
+                return self.exhausted(run, &asked.0, (mock, answers), format!("it calls `{pathway}`"));
+            }
+            Some(Found::Answer(answer)) => {
+                let Come { after, outcome, .. } = answer.returned();
+                let at = self.now.checked_add(after).unwrap_or(Now::MAX);
+                let outcome = outcome.map_or_else(Outcome::Failure, Outcome::Answer);
+                return self.come(run, at, asked, outcome, Vec::new());
+            }
         }
         let depth = self.runs.get(run).map_or(0, |live| live.depth) + 1;
         let plan = self.setting.program.pathways.get(pathway).cloned();
