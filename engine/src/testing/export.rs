@@ -15,7 +15,7 @@ use crate::compile::{Plan, step_path};
 use crate::document::scalar;
 use crate::expression::Now;
 use crate::journal::{Event, Kind, Outcome, Performed, Started};
-use crate::value::to_serde;
+use crate::value::{from_serde, to_json, to_serde};
 use crate::vm::{ClaimAnswer, Class, Effect, Failure, Vm};
 
 /// Headers of answers that say nothing to a pathway.
@@ -258,7 +258,11 @@ fn refused(failure: &Failure) -> Json {
         let body = failure.details.as_ref().map(to_serde).and_then(|details| details.get("body").cloned());
         let body = body.filter(|body| !body.is_null() && body.as_str() != Some(""));
         map.extend(body.map(|body| {
-            let read = body.as_str().and_then(|text| serde_json::from_str(text).ok());
+            // As text where it is written in another way, which `details` has.
+            let read = body.as_str().and_then(|text| {
+                let read: Json = serde_json::from_str(text).ok()?;
+                (to_json(&from_serde(&read)) == text).then_some(read)
+            });
             ("body".to_owned(), read.unwrap_or(body))
         }));
     }
