@@ -150,7 +150,7 @@ pub(super) fn took(case: &Case, took: Duration) -> Option<Problem> {
     Some(Problem::differs(expected.span, "it took another time", text.into(), Some(came)))
 }
 
-/// Mocks and signals that nothing asked for.
+/// Mocks, claims and signals that nothing asked for.
 pub(super) fn unused(outcome: &Outcome<'_>) -> Vec<Problem> {
     let mocks = outcome.unused.iter().map(|(mock, span, left)| {
         let name = &mock.name.value;
@@ -165,5 +165,9 @@ pub(super) fn unused(outcome: &Outcome<'_>) -> Vec<Problem> {
         Problem::new(*span, "no step waited for this signal")
             .help("let it come earlier, take it out, or say `optional: true` in it")
     });
-    mocks.chain(signals).collect()
+    let done = outcome.unasked.iter().map(|(step, span)| {
+        Problem::new(*span, format!("step `{step}` did not ask whether this was done"))
+            .help("it was not reached, or its `once` is another: say that key, or take it out")
+    });
+    mocks.chain(done).chain(signals).collect()
 }

@@ -224,9 +224,16 @@ impl World<'_> {
     fn claim(&mut self, run: usize, asked: (Instance, u32, RequestHash), step: &str, key: &str) {
         let Some(live) = self.runs.get_mut(run) else { return };
         let claim = (live.plan.name.to_string(), step.to_owned(), key.to_owned());
-        let is_of_case = run == self.root;
-        let done = if is_of_case { self.case.done.as_slice() } else { &[] };
-        let answer = match self.claims.ask(claim, (run, asked.0.to_string()), done) {
+        let path = format!("{}{step}", live.prefix.1);
+        let done = self.case.done.iter().position(|it| {
+            it.step == path && it.keys.as_ref().is_none_or(|keys| keys.iter().any(|it| it == key))
+        });
+        self.done.extend(done);
+        let claimed = match done {
+            Some(_) => Claimed::Done,
+            None => self.claims.ask(claim, (run, asked.0.to_string())),
+        };
+        let answer = match claimed {
             Claimed::Granted => ClaimAnswer::Granted,
             Claimed::Done => {
                 live.passed_over.push(asked.0.trim_end_matches('?').to_owned());
