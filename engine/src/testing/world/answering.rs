@@ -34,7 +34,8 @@ impl World<'_> {
             }
             Effect::Publish { instance, attempt, topic, key, value, headers } => {
                 let Some(hash) = hash else { return };
-                let Some(told) = self.told(run, &instance, || format!("it publishes to `{topic}`")) else {
+                let line = || format!("it publishes to `{topic}`");
+                let Some((at, told)) = self.told(run, &instance, line) else {
                     return;
                 };
                 let outcome = told.map_or_else(
@@ -53,19 +54,17 @@ impl World<'_> {
                     },
                     Outcome::Failure,
                 );
-                self.come(run, self.now, (instance, attempt, hash), outcome, Vec::new());
+                self.come(run, at, (instance, attempt, hash), outcome, Vec::new());
             }
             Effect::Emit { instance, attempt, value } => {
                 let Some(hash) = hash else { return };
-                let outcome = match self.told(run, &instance, || "it emits".to_owned()) {
-                    None => return,
-                    Some(Some(failure)) => Outcome::Failure(failure),
-                    Some(None) => {
-                        self.record.emitted.push((self.name(run, &instance), to_serde(&value)));
-                        Outcome::Answer(value)
-                    }
-                };
-                self.come(run, self.now, (instance, attempt, hash), outcome, Vec::new());
+                let told = self.told(run, &instance, || "it emits".to_owned());
+                let Some((at, told)) = told else { return };
+                if told.is_none() {
+                    self.record.emitted.push((self.name(run, &instance), to_serde(&value)));
+                }
+                let outcome = told.map_or(Outcome::Answer(value), Outcome::Failure);
+                self.come(run, at, (instance, attempt, hash), outcome, Vec::new());
             }
             Effect::Child { instance, attempt, pathway, input } => {
                 if let Some(hash) = hash {
@@ -94,13 +93,21 @@ impl World<'_> {
         }
     }
 
-    /// The failure with which what a step publishes or emits is refused, if it is; none: its mock has
-    /// no answer left.
-    fn told(&mut self, run: usize, instance: &str, line: impl Fn() -> String) -> Option<Option<Failure>> {
+    /// When a step hears of what it publishes or emits, and the failure with which that is refused, if
+    /// it is; none: its mock has no answer left.
+    fn told(
+        &mut self,
+        run: usize,
+        instance: &str,
+        line: impl Fn() -> String,
+    ) -> Option<(Now, Option<Failure>)> {
         let (name, path) = self.names(run, instance);
         match self.shelf.take(&name, &path, None) {
-            None => Some(None),
-            Some(Found::Answer(answer)) => Some(answer.refused().cloned()),
+            None => Some((self.now, None)),
+            Some(Found::Answer(answer)) => {
+                let at = self.now.checked_add(answer.delay).unwrap_or(Now::MAX);
+                Some((at, answer.refused().cloned()))
+            }
             Some(Found::Exhausted { mock, answers }) => {
                 self.exhausted(run, instance, (mock, answers), line());
                 None
