@@ -89,6 +89,14 @@ impl Pattern {
         }
     }
 
+    /// Whether it is about one text.
+    pub(super) fn is_of_text(&self) -> bool {
+        match &self.form {
+            Form::Rules(rules) => rules.iter().any(Rule::is_of_text),
+            _ => self.as_str().is_some(),
+        }
+    }
+
     /// Its items, if it is a list.
     pub(super) fn items(&self) -> Option<&[Self]> {
         match &self.form {

@@ -30,6 +30,9 @@ impl Answer {
         if !is_stream && (self.chunks.is_some() || self.text.is_some()) {
             return Err("the step reads no stream: answer with `body`");
         }
+        if request.parse == Parse::Bytes && self.body.as_ref().is_some_and(|body| body.as_str().is_none()) {
+            return Err("the step reads bytes: answer with a `body` that is text, in base64");
+        }
         let failed = |after, failure| Ok(Come { after, outcome: Err(failure), pieces: Vec::new() });
         let service = match called(project, &request.service, has_token) {
             Ok(service) => service,
@@ -72,7 +75,7 @@ impl Answer {
         let mut output = vec![
             ("status", Value::from(status)),
             ("headers", Value::from_pairs(headers)),
-            ("body", self.body.clone().unwrap_or_else(|| Value::from(()))),
+            ("body", self.read(request.parse)),
         ];
         if is_stream {
             let (text, chunks) = picks.finish();
@@ -80,6 +83,16 @@ impl Answer {
         }
         let outcome = Ok(Value::from_pairs(output));
         Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) })
+    }
+
+    /// The body as the step reads it.
+    fn read(&self, parse: Parse) -> Value {
+        let none = Value::from(());
+        match (parse, self.body.as_ref().filter(|body| !body.is_none())) {
+            (Parse::Text | Parse::Bytes, None) => Value::from(""),
+            (Parse::Text, Some(body)) if body.as_str().is_none() => Value::from(to_json(body)),
+            (_, body) => body.cloned().unwrap_or(none),
+        }
     }
 
     /// The failure that a server makes of it.

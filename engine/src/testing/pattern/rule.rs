@@ -80,6 +80,15 @@ impl Rule {
         })
     }
 
+    /// Whether it is about a text, or may be.
+    pub(super) fn is_of_text(&self) -> bool {
+        match self {
+            Self::Matches(_) => true,
+            Self::Contains(pattern) => pattern.as_str().is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether it holds of a value; none: there is none.
     pub(super) fn holds(&self, came: Option<&Json>) -> bool {
         let Some(came) = came else { return matches!(self, Self::Absent) };
