@@ -65,7 +65,13 @@ fn waits(case: &Case, Stuck { name, span, what }: &Stuck) -> Problem {
                 format!("`{name}` waits for the signal `{signal}`, which never comes"),
             )
             .at(*span, "this step waits")
-            .help(format!("say when it comes:\n  signals: [{{ name: {signal}{from}, after: 1m }}]"))
+            .help(match name.rsplit_once('/') {
+                // Signals of a case come to its own run.
+                Some((caller, _)) => {
+                    format!("it is in a pathway that is called: mock the call\n  {caller}: {{ return: … }}")
+                }
+                None => format!("say when it comes:\n  signals: [{{ name: {signal}{from}, after: 1m }}]"),
+            })
         }
         Waits::Claim { key } => {
             let message =
