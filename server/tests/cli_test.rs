@@ -50,8 +50,13 @@ fn project(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    run_with(folder, arguments, &[])
+}
+
+fn run_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pathway"));
     command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
+    command.envs(variables.iter().copied());
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
@@ -130,9 +135,51 @@ fn what_cannot_be_read_is_told_and_all_else_is_played() {
     assert_eq!((code, told.as_str()), (65, "✓ pathways/order.test.yaml  2 cases\n"), "{error}");
     assert!(error.contains("did you mean `expect`?"), "{error}");
     assert!(error.contains("pathways/broken.pathway.yaml:2:10"), "{error}");
+    // Nor do programs take it for good.
+    let (code, told, _) = run(folder.path(), &["test", "--json", "--junit", "out.xml"]);
+    assert_eq!(code, 65);
+    let lines: Vec<Json> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let unread: Vec<&Json> = lines.iter().filter(|line| line["event"] == "unread").collect();
+    // Those of the variables may be the reason of others.
+    assert_eq!(unread.len(), 4, "{told}");
+    assert!(unread.iter().any(|line| line["place"]["file"] == "pathways/typo.test.yaml"), "{told}");
+    let xml = fs::read_to_string(folder.path().join("out.xml")).unwrap();
+    assert!(xml.contains("tests=\"6\" failures=\"0\" errors=\"4\""), "{xml}");
+    assert_eq!(xml.matches("<error type=").count(), 4, "{xml}");
+    // What cannot be written is told after the results.
+    let (code, told, error) = run(folder.path(), &["test", "order", "--junit", "no/out.xml"]);
+    assert!(told.starts_with("✓ pathways/order.test.yaml"), "{told}");
+    assert!(code != 0 && error.contains("no/out.xml"), "{error}");
     // What nobody asked for does not matter.
     let (code, _, error) = run(folder.path(), &["test", "pathways/order.test.yaml"]);
     assert_eq!(code, 0, "{error}");
+}
+
+#[test]
+fn no_part_of_a_secret_is_told() {
+    let echo = "pathway: echo
+steps: { a: { http: { service: api, get: /a } } }
+return: { a: '{{ steps.a.body or 0 }}', b: '{{ steps.a.body or 0 }}' }
+";
+    let secret = "first-half\nsecond-half";
+    let long = "x".repeat(151);
+    let test = serde_json::json!({ "test": "echo", "cases": { "c": {
+        "mocks": { "a": { "body": format!("{long}{secret}") } },
+        "expect": { "return": { "a": secret, "b": format!("y{secret}") } },
+    } } });
+    let folder = project(&[("echo.pathway.yaml", echo), ("echo.test.yaml", &test.to_string())]);
+    for arguments in [&["test", "--junit", "out.xml"][..], &["test", "--json"]] {
+        let (code, told, error) = run_with(folder.path(), arguments, &[("API_KEY", secret)]);
+        assert_eq!(code, 1, "{error}");
+        let xml = fs::read_to_string(folder.path().join("out.xml")).unwrap();
+        for text in [&told, &xml] {
+            assert!(text.contains("********"), "{text}");
+            assert!(!text.contains("first") && !text.contains("second"), "{text}");
+        }
+    }
+    // One that stands where a line is cut.
+    let (_, told, _) = run_with(folder.path(), &["test"], &[("API_KEY", &format!("{long}first-half"))]);
+    assert!(told.contains("********") && !told.contains("xxxx"), "{told}");
 }
 
 #[test]

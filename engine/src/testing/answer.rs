@@ -8,7 +8,7 @@ use super::mock::Verb;
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Fields, class, scalar, wrong_type};
-use crate::schema::Schema;
+use crate::schema::{Schema, Violation};
 use crate::source::{Kind, Node, Span};
 use crate::value::from_serde;
 use crate::vm::{Class, Failure};
@@ -60,22 +60,11 @@ impl Answer {
         if verb == Verb::Http {
             answer.http(&mut fields, diagnostics);
         }
-        if verb == Verb::Call
-            && let Some(node) = fields.take("return")
-        {
-            let value = from_serde(&node.to_json());
-            if let Some(violations) = schema.and_then(|schema| schema.check(&value).err()) {
-                let first = violations.first();
-                let label = first.map_or_else(String::new, |it| format!("`{}` {}", it.pointer, it.detail));
-                diagnostics.push(
-                    Diagnostic::error(BREAKS_SCHEMA, "the pathway that is called could not return this")
-                        .at(node.span, label)
-                        .help("return what its `output` schema admits"),
-                );
-            }
-            answer.returns = Some(value);
-        }
+        let returns = if verb == Verb::Call { fields.take("return") } else { None };
         answer.error = fields.take("error").and_then(|node| failure(node, diagnostics));
+        if verb == Verb::Call && (returns.is_some() || node.get("error").is_none()) {
+            answer.returns = returned(returns, node.span, schema, diagnostics);
+        }
         answer.delay = fields
             .take("delay")
             .and_then(|node| scalar::duration(node, "`delay`", diagnostics))
@@ -172,6 +161,35 @@ impl Answer {
     /// The failure of what is published or emitted.
     pub(super) fn refused(&self) -> Option<&Failure> {
         self.error.as_ref()
+    }
+}
+
+/// What a called pathway returns: null, if nothing is said.
+fn returned(
+    node: Option<&Node>,
+    answer: Span,
+    schema: Option<&Schema>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    let value = node.map_or_else(|| Value::from(()), |node| from_serde(&node.to_json()));
+    let Some(schema) = schema else { return node.map(|_| value) };
+    match schema.check(&value) {
+        Ok(value) => Some(value),
+        Err(violations) => {
+            let first = violations.first();
+            let pointer =
+                |it: &Violation| if it.pointer.is_empty() { "/".into() } else { it.pointer.clone() };
+            let label = first.map_or_else(String::new, |it| format!("`{}` {}", pointer(it), it.detail));
+            diagnostics.push(
+                Diagnostic::error(BREAKS_SCHEMA, "the pathway that is called could not return this")
+                    .at(node.map_or(answer, |node| node.span), label)
+                    .help(match node {
+                        Some(_) => "return what its `output` schema admits",
+                        None => "without a `return` it is null: return what its `output` schema admits",
+                    }),
+            );
+            None
+        }
     }
 }
 

@@ -49,7 +49,11 @@ pub(super) struct Coming {
 /// What other runs have done of a step with `once`.
 #[derive(Debug, Clone)]
 pub(super) struct Done {
+    /// By its path, below those of the steps that call.
     pub(super) step: String,
+    pub(super) span: Span,
+    /// Whether the case says so itself, and not its file.
+    pub(super) is_own: bool,
     /// None: whatever the key.
     pub(super) keys: Option<Vec<String>>,
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::case::Done;
-
 /// An execution of a step in a run that has a claim, or waits for one.
 pub(super) type Holder = (usize, String);
 
@@ -30,14 +28,8 @@ pub(super) enum Claimed {
 }
 
 impl Claims {
-    /// Asks for one; `done` is what others did before, of steps of this pathway.
-    pub(super) fn ask(&mut self, key: (String, String, String), holder: Holder, done: &[Done]) -> Claimed {
-        let is_done = done
-            .iter()
-            .any(|it| it.step == key.1 && it.keys.as_ref().is_none_or(|keys| keys.contains(&key.2)));
-        if is_done {
-            return Claimed::Done;
-        }
+    /// Asks for one.
+    pub(super) fn ask(&mut self, key: (String, String, String), holder: Holder) -> Claimed {
         match self.states.get(&key) {
             Some(State::Done { .. }) => Claimed::Done,
             Some(State::Held(other)) if *other != holder => {

@@ -121,10 +121,13 @@ impl StepExpect {
         names: Names<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Option<(Spanned<String>, Self)> {
-        if let Err(unknown) = names.find(&entry.key.value, entry.key.span) {
-            diagnostics.push(unknown);
-            return None;
-        }
+        let steps = match names.find(&entry.key.value, entry.key.span) {
+            Ok(steps) => steps,
+            Err(unknown) => {
+                diagnostics.push(unknown);
+                return None;
+            }
+        };
         if let Kind::Text(_) = entry.value.kind {
             let status = status(&entry.value, diagnostics);
             return Some((entry.key.clone(), Self { status, ..Self::default() }));
@@ -141,9 +144,42 @@ impl StepExpect {
         let calls = count(&mut fields, "calls", diagnostics);
         let output = fields.take("output").map(|node| Pattern::parse(node, diagnostics));
         let error = fields.take("error").map(|node| failure(node, diagnostics));
-        let sent = fields.take("sent").map(|node| Pattern::parse(node, diagnostics));
+        let sent = fields.take("sent").map(|node| {
+            let known: Vec<&'static str> =
+                steps.iter().flat_map(|step| asked_keys(step.verb)).copied().collect();
+            match node.as_list() {
+                Some(items) => items.iter().for_each(|item| asked(item, &known, diagnostics)),
+                None => asked(node, &known, diagnostics),
+            }
+            Pattern::parse(node, diagnostics)
+        });
         fields.finish(diagnostics);
         Some((entry.key.clone(), Self { status, attempts, calls, output, error, sent }))
+    }
+}
+
+/// What there is of what a step of that verb asks for.
+fn asked_keys(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "http" => &["service", "method", "path", "query", "headers", "json", "form", "multipart", "body"],
+        "publish" => &["topic", "key", "value", "headers"],
+        "emit" => &["value"],
+        "call" => &["pathway", "input"],
+        "wait" => &["signal", "from"],
+        _ => &[],
+    }
+}
+
+/// Checks the keys of what is to be asked for: a misspelt one would be absent for ever.
+fn asked(node: &Node, known: &[&'static str], diagnostics: &mut Diagnostics) {
+    let entries = node.as_map().unwrap_or_default();
+    let says_what_holds = entries.iter().any(|entry| entry.key.value.starts_with('$'));
+    if entries.is_empty() || known.is_empty() || says_what_holds {
+        return;
+    }
+    if let Some(mut fields) = Fields::of(node, "what is asked for", diagnostics) {
+        known.iter().for_each(|name| fields.knows(name));
+        fields.finish(diagnostics);
     }
 }
 
@@ -267,7 +303,10 @@ fn calls(node: &Node, names: Names<'_>, diagnostics: &mut Diagnostics) -> Option
                         None
                     }
                 },
-                Kind::Map(_) => Some(Call::Like(Pattern::parse(item, diagnostics))),
+                Kind::Map(_) => {
+                    asked(item, asked_keys("http"), diagnostics);
+                    Some(Call::Like(Pattern::parse(item, diagnostics)))
+                }
                 _ => {
                     diagnostics.push(wrong_type("a call", "a step, `SERVICE METHOD PATH` or a map", item));
                     None

@@ -3,7 +3,7 @@
 //! Its journal has all that came to it: that becomes the input, the mocks and the signals. What it then
 //! did is what is expected, until somebody says what it should have done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::compile::{Plan, step_path};
 use crate::document::scalar;
 use crate::expression::Now;
 use crate::journal::{Event, Kind, Outcome, Performed, Started};
-use crate::value::to_serde;
+use crate::value::{from_serde, to_json, to_serde};
 use crate::vm::{ClaimAnswer, Class, Effect, Failure, Vm};
 
 /// Headers of answers that say nothing to a pathway.
@@ -64,7 +64,13 @@ pub fn export(plan: &Arc<Plan>, events: &[Event]) -> Option<Exported> {
     }
     export.unanswered();
     let mocks = export.mocks();
-    let Export { signals, done, published, notes, .. } = export;
+    let Export { signals, done, mut published, notes, .. } = export;
+    // One key alone, several as a list.
+    let done = done.into_iter().map(|(step, mut keys)| match keys.len() {
+        1 => (step, keys.pop().unwrap_or_default()),
+        _ => (step, Json::Array(keys)),
+    });
+    let done: Map<String, Json> = done.collect();
     for (name, value) in [("mocks", mocks), ("done", Json::Object(done)), ("signals", signals.into())] {
         if value.as_object().is_some_and(|map| !map.is_empty())
             || value.as_array().is_some_and(|list| !list.is_empty())
@@ -79,8 +85,13 @@ pub fn export(plan: &Arc<Plan>, events: &[Event]) -> Option<Exported> {
         Some(Err(failure)) => drop(expect.insert("error".to_owned(), expected(failure))),
         None => notes.push("it is not over".to_owned()),
     }
-    let topics = published.into_iter().map(|(topic, records)| (topic, Json::Array(records)));
-    let topics: Map<String, Json> = topics.collect();
+    // In the order in which they were asked for, in which a case has them.
+    published.sort_by_key(|(n, _, _)| *n);
+    let mut topics: Map<String, Json> = Map::new();
+    for (_, topic, record) in published {
+        let records = topics.entry(topic).or_insert_with(|| json!([]));
+        records.as_array_mut().into_iter().for_each(|records| records.push(record.clone()));
+    }
     if !topics.is_empty() {
         expect.insert("published".to_owned(), Json::Object(topics));
     }
@@ -92,11 +103,15 @@ pub fn export(plan: &Arc<Plan>, events: &[Event]) -> Option<Exported> {
 struct Export {
     /// What each execution was answered, by its attempts.
     answers: BTreeMap<String, BTreeMap<u32, Json>>,
-    /// What executions asked for last, and when.
-    asked: BTreeMap<String, (Effect, Now)>,
+    /// What executions asked for last, when, and which of all effects it was.
+    asked: BTreeMap<String, (Effect, Now, usize)>,
+    /// All executions that asked for something.
+    seen: BTreeSet<String>,
+    effects: usize,
     signals: Vec<Json>,
-    done: Map<String, Json>,
-    published: BTreeMap<String, Vec<Json>>,
+    done: BTreeMap<String, Vec<Json>>,
+    /// Which of all effects it was, the topic and the record.
+    published: Vec<(usize, String, Json)>,
     notes: Vec<String>,
 }
 
@@ -111,15 +126,21 @@ impl Export {
             else {
                 continue;
             };
-            if let (Effect::Publish { topic, .. }, Some(mut sent)) = (&effect, request::sent(&effect)) {
-                if let Some(record) = sent.as_object_mut() {
-                    record.remove("topic");
-                    let value = record.get_mut("value").map(Json::take).unwrap_or_default();
-                    record.insert("value".to_owned(), literal(value));
-                }
-                self.published.entry(topic.to_string()).or_default().push(sent);
+            self.seen.insert(instance.to_string());
+            self.effects += 1;
+            self.asked.insert(instance.to_string(), (effect, event.at, self.effects));
+        }
+    }
+
+    /// Takes note of a record that got through.
+    fn published(&mut self, effect: &Effect, n: usize) {
+        if let (Effect::Publish { topic, .. }, Some(mut sent)) = (effect, request::sent(effect)) {
+            if let Some(record) = sent.as_object_mut() {
+                record.remove("topic");
+                let value = record.get_mut("value").map(Json::take).unwrap_or_default();
+                record.insert("value".to_owned(), literal(value));
             }
-            self.asked.insert(instance.to_string(), (effect, event.at));
+            self.published.push((n, topic.to_string(), sent));
         }
     }
 
@@ -147,18 +168,29 @@ impl Export {
 
     fn performed(&mut self, at: Now, performed: &Performed) {
         let instance = performed.instance.to_string();
-        let Some((effect, asked)) = self.asked.remove(&instance) else { return };
+        let Some((effect, asked, n)) = self.asked.remove(&instance) else { return };
         let after = Duration::try_from(at.duration_since(asked)).unwrap_or_default();
         let mut answer = match (&effect, &performed.outcome) {
             (Effect::Http { .. }, Outcome::Answer(value)) => answered(value),
             (Effect::Child { .. }, Outcome::Answer(value)) => json!({ "return": to_serde(value) }),
             (Effect::Claim { step, key, .. }, Outcome::Answer(value)) => {
                 if *value != ClaimAnswer::Granted.to_value() {
-                    self.done.insert(step.to_string(), Json::from(&**key));
+                    let keys = self.done.entry(step.to_string()).or_default();
+                    let key = Json::from(&**key);
+                    if !keys.contains(&key) {
+                        keys.push(key);
+                    }
                 }
                 return;
             }
-            (_, Outcome::Answer(_)) => return,
+            (_, Outcome::Answer(_)) => {
+                self.published(&effect, n);
+                // After failures it is an answer as well, or these would be all that there is.
+                if !self.answers.contains_key(&instance) {
+                    return;
+                }
+                json!({})
+            }
             (Effect::Http { .. }, Outcome::Failure(failure)) => {
                 if performed.emitted {
                     self.notes.push(format!("`{instance}` had emitted before it failed: what, is not kept"));
@@ -178,7 +210,7 @@ impl Export {
 
     /// Calls that were under way at the end: their answers did not come in time.
     fn unanswered(&mut self) {
-        for (instance, (effect, _)) in std::mem::take(&mut self.asked) {
+        for (instance, (effect, _, n)) in std::mem::take(&mut self.asked) {
             match (&effect, effect.attempt()) {
                 (Effect::Http { .. }, Some(attempt)) => {
                     let answer = json!({ "timeout": true, "optional": true });
@@ -188,6 +220,8 @@ impl Export {
                     self.notes
                         .push(format!("`{step}` waited for a claim of another run, and is not held up here"));
                 }
+                // A case knows no records that are under way.
+                (Effect::Publish { .. }, _) => self.published(&effect, n),
                 _ => {}
             }
         }
@@ -198,7 +232,7 @@ impl Export {
         let mut mocks = Map::new();
         for (instance, answers) in &self.answers {
             let path = step_path(instance);
-            let is_only = self.answers.keys().filter(|other| step_path(other) == path).count() == 1;
+            let is_only = self.seen.iter().filter(|other| step_path(other) == path).count() == 1;
             let answers: Vec<&Json> = answers.values().collect();
             let value = match answers.as_slice() {
                 [one] => (*one).clone(),
@@ -258,7 +292,11 @@ fn refused(failure: &Failure) -> Json {
         let body = failure.details.as_ref().map(to_serde).and_then(|details| details.get("body").cloned());
         let body = body.filter(|body| !body.is_null() && body.as_str() != Some(""));
         map.extend(body.map(|body| {
-            let read = body.as_str().and_then(|text| serde_json::from_str(text).ok());
+            // As text where it is written in another way, which `details` has.
+            let read = body.as_str().and_then(|text| {
+                let read: Json = serde_json::from_str(text).ok()?;
+                (to_json(&from_serde(&read)) == text).then_some(read)
+            });
             ("body".to_owned(), read.unwrap_or(body))
         }));
     }

@@ -131,12 +131,13 @@ pub(super) fn judge(case: &Case, outcome: Outcome<'_>) -> Played {
             problems = ends::unused(&outcome);
         }
     }
+    let (steps, reached) = outcome.record.told();
     Played {
         problems,
         ended: outcome.ended.map(|ended| ended.map(|value| to_serde(&value))),
         took: outcome.took,
-        reached: outcome.record.reached,
-        steps: outcome.record.steps,
+        reached,
+        steps,
         shared_used: outcome.shared_used.iter().filter_map(|n| case.places.get(*n).copied()).collect(),
     }
 }
@@ -144,7 +145,15 @@ pub(super) fn judge(case: &Case, outcome: Outcome<'_>) -> Played {
 /// What is wrong with a step.
 fn of_step(name: &Spanned<String>, expected: &StepExpect, record: &Record) -> Vec<Problem> {
     let (mut problems, what) = (Vec::new(), format!("step `{}`", name.value));
-    let step = record.step(&name.value);
+    if record.is_unknown(&name.value) {
+        let problem = Problem::new(name.span, format!("there is no such execution as `{}`", name.value));
+        return vec![problem.help("name one that there was, or the step alone for all of them")];
+    }
+    let mut step = record.step(&name.value);
+    if expected.status.as_ref().is_some_and(|status| status.value == State::Skipped) {
+        // None of them is to have run.
+        step = record.not_skipped(&name.value).or(step);
+    }
     let place = step.and_then(|step| step.span);
     let state = step.map_or(State::Skipped, |step| step.state);
     if let Some(status) = &expected.status
@@ -159,7 +168,7 @@ fn of_step(name: &Spanned<String>, expected: &StepExpect, record: &Record) -> Ve
         problem.help = match step.and_then(|step| step.failure.as_ref()) {
             Some(failure) => Some(format!("{}: {}", failure.class.name(), failure.message)),
             None if step.is_none() => Some("it was not reached".to_owned()),
-            None => None,
+            None => step.filter(|step| step.name != name.value).map(|step| format!("`{}` did", step.name)),
         };
         problems.push(problem.at(place, "this step"));
         return problems;

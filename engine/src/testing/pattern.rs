@@ -5,7 +5,9 @@
 
 mod rule;
 
-use serde_json::{Map, Value as Json};
+use std::cmp::Ordering;
+
+use serde_json::{Map, Number, Value as Json};
 
 use self::rule::{MATCHERS, Rule};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
@@ -84,6 +86,14 @@ impl Pattern {
         match &self.form {
             Form::Scalar(value) => value.as_str(),
             _ => None,
+        }
+    }
+
+    /// Whether it is about one text.
+    pub(super) fn is_of_text(&self) -> bool {
+        match &self.form {
+            Form::Rules(rules) => rules.iter().any(Rule::is_of_text),
+            _ => self.as_str().is_some(),
         }
     }
 
@@ -170,8 +180,17 @@ impl Pattern {
 /// Whether two scalars are equal; numbers are so by value.
 fn same(a: &Json, b: &Json) -> bool {
     match (a, b) {
-        (Json::Number(x), Json::Number(y)) => x == y || (x.as_f64().is_some() && x.as_f64() == y.as_f64()),
+        (Json::Number(x), Json::Number(y)) => x == y || order(x, y) == Some(Ordering::Equal),
         _ => a == b,
+    }
+}
+
+/// Which of two numbers is more: whole ones to the last digit.
+fn order(a: &Number, b: &Number) -> Option<Ordering> {
+    let whole = |n: &Number| n.as_i64().map(i128::from).or_else(|| n.as_u64().map(i128::from));
+    match (whole(a), whole(b)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
     }
 }
 
@@ -221,6 +240,21 @@ mod tests {
             ("{ b: { $exactly: [1, { c: 2 }] } }", "b"),
         ] {
             assert_eq!(differences(wrong, &value), [at], "{wrong}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_compared_to_the_last_digit() {
+        let (large, next) = (9_007_199_254_740_992_u64, 9_007_199_254_740_993_u64);
+        for (a, b) in [(large, next), (u64::MAX / 2 - 1, u64::MAX / 2)] {
+            assert_eq!(differences(&format!("{{ n: {a} }}"), &serde_json::json!({ "n": a })).len(), 0);
+            for pattern in [
+                format!("{{ n: {b} }}"),
+                format!("{{ n: {{ $exactly: {b} }} }}"),
+                format!("{{ n: {{ $at_least: {b} }} }}"),
+            ] {
+                assert_eq!(differences(&pattern, &serde_json::json!({ "n": a })), ["n"], "{pattern}");
+            }
         }
     }
 

@@ -11,8 +11,11 @@ use crate::source::Span;
 use crate::value::to_serde;
 use crate::vm::{Change, Failure, Trace};
 
-/// Executions of steps that are kept; what happens to others is not told.
+/// Executions of steps that are told of; of others is known how they ended, and not what they put out.
 const STEPS: usize = 10_000;
+
+/// What begins the part of a name that tells executions of a step apart.
+const TURNS: [char; 3] = ['[', '#', '~'];
 
 /// What became of an execution of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +116,6 @@ impl Record {
         if let Change::Chose { .. } = trace.change {
             return;
         }
-        if self.steps.len() >= STEPS && !self.places.contains_key(&name) {
-            return;
-        }
         if let (Change::Begun { attempt: 1 }, Some((before, _))) = (&trace.change, name.rsplit_once('~')) {
             self.next_iteration(before);
         }
@@ -134,6 +134,7 @@ impl Record {
             });
         }
         let Some(step) = self.steps.get_mut(place) else { return };
+        let is_told = place < STEPS;
         step.ended = at;
         match trace.change {
             Change::Chose { .. } => {}
@@ -143,7 +144,7 @@ impl Record {
             }
             Change::Retrying { failure, .. } => step.failure = Some(failure),
             Change::Finished { output } | Change::Kept { output } => {
-                step.output = Some(to_serde(&output));
+                step.output = is_told.then(|| to_serde(&output));
                 // One that failed and whose failure is handled has failed all the same.
                 if step.state != State::Failed {
                     step.state = State::Finished;
@@ -176,8 +177,42 @@ impl Record {
         exact.or_else(|| self.steps.iter().rev().find(|step| step.path == name))
     }
 
+    /// An execution that was not left out, of that name or of the step of that path.
+    pub(super) fn not_skipped(&self, name: &str) -> Option<&Step> {
+        let is_meant = |step: &&Step| step.name == name || (!is_execution(name) && step.path == name);
+        self.steps.iter().filter(is_meant).find(|step| step.state != State::Skipped)
+    }
+
+    /// Whether `name` is an execution that there cannot have been: nothing happened to it, nor to
+    /// anything beside it in its turn.
+    pub(super) fn is_unknown(&self, name: &str) -> bool {
+        if !is_execution(name) || self.places.contains_key(name) {
+            return false;
+        }
+        let end = name.rfind(TURNS).map_or(name.len(), |turn| {
+            let rest = name.get(turn..).unwrap_or_default();
+            rest.find(['.', '/']).map_or(name.len(), |end| turn + end)
+        });
+        let turn = name.get(..end).unwrap_or(name);
+        let is_beside = |step: &Step| {
+            step.name.strip_prefix(turn).is_some_and(|rest| rest.starts_with(['.', '/']) || rest.is_empty())
+        };
+        end == name.len() || !self.steps.iter().any(is_beside)
+    }
+
+    /// The executions that are told of.
+    pub(super) fn told(mut self) -> (Vec<Step>, Reached) {
+        self.steps.truncate(STEPS);
+        (self.steps, self.reached)
+    }
+
     /// What executions of that name, or of the step of that path, asked for, in order.
     pub(super) fn asked_by(&self, name: &str) -> Vec<&Asked> {
         self.asked.iter().filter(|asked| asked.name == name || asked.path == name).collect()
     }
+}
+
+/// Whether a name is that of one execution, and not a path.
+fn is_execution(name: &str) -> bool {
+    name.contains(TURNS)
 }

@@ -145,7 +145,9 @@ impl Reading<'_> {
             shared,
             places,
             signals: over("signals").map(|node| signals(node, diagnostics)).unwrap_or_default(),
-            done: merged("done").map(|node| self.done(&node, diagnostics)).unwrap_or_default(),
+            done: merged("done")
+                .map(|done| self.done(&done, node.get("done"), diagnostics))
+                .unwrap_or_default(),
             runs: runs.unwrap_or(1),
             expect,
         })
@@ -182,7 +184,7 @@ impl Reading<'_> {
     }
 
     /// Reads `done:`: steps with `once`, and the keys for which others have done them.
-    fn done(&self, node: &Node, diagnostics: &mut Diagnostics) -> Vec<Done> {
+    fn done(&self, node: &Node, own: Option<&Node>, diagnostics: &mut Diagnostics) -> Vec<Done> {
         let Some(entries) = node.as_map() else {
             diagnostics.push(wrong_type("`done`", "a map from step to key", node));
             return Vec::new();
@@ -198,20 +200,33 @@ impl Reading<'_> {
                         .help("name a step that has one"),
                 ),
                 Ok(_) => {
-                    let key = |node: &Node| match node.to_json() {
-                        serde_json::Value::String(text) => text,
-                        other => other.to_string(),
+                    let Some(keys) = keys(&entry.value) else {
+                        let what = format!("what is done of `{}`", entry.key.value);
+                        let wanted = "a key, a list of keys, or `true` for all of them";
+                        diagnostics.push(wrong_type(&what, wanted, &entry.value));
+                        continue;
                     };
-                    let keys = match &entry.value.kind {
-                        Kind::Bool(true) => None,
-                        Kind::List(items) => Some(items.iter().map(key).collect()),
-                        _ => Some(vec![key(&entry.value)]),
-                    };
-                    all.push(Done { step: entry.key.value.clone(), keys });
+                    let step = entry.key.value.clone();
+                    let is_own = own.is_some_and(|own| own.get(&step).is_some());
+                    all.push(Done { step, span: entry.key.span, is_own, keys });
                 }
             }
         }
         all
+    }
+}
+
+/// Keys for which a step is done; within, none: whatever the key. None: they are no keys.
+fn keys(node: &Node) -> Option<Option<Vec<String>>> {
+    let key = |node: &Node| match node.to_json() {
+        serde_json::Value::String(text) => Some(text),
+        number @ serde_json::Value::Number(_) => Some(number.to_string()),
+        _ => None,
+    };
+    match &node.kind {
+        Kind::Bool(true) => Some(None),
+        Kind::List(items) => items.iter().map(key).collect::<Option<_>>().map(Some),
+        _ => Some(Some(vec![key(node)?])),
     }
 }
 

@@ -7,7 +7,7 @@ mod answering;
 mod ending;
 mod time;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,8 @@ pub(super) struct Outcome<'a> {
     pub(super) unanswered: Vec<Unanswered>,
     pub(super) stuck: Vec<Stuck>,
     pub(super) unused: Vec<(&'a Mock, Span, usize)>,
+    /// What other runs have done, and no step asked for: its step, and its place.
+    pub(super) unasked: Vec<(&'a str, Span)>,
     /// Signals that nobody waited for.
     pub(super) unheard: Vec<Span>,
     pub(super) shared_used: Vec<usize>,
@@ -93,6 +95,8 @@ pub(super) struct World<'a> {
     /// The run of the case itself.
     root: usize,
     claims: Claims,
+    /// Places of what other runs have done, and what was found so.
+    done: BTreeSet<usize>,
     shelf: Shelf<'a>,
     record: Record,
     unanswered: Vec<Unanswered>,
@@ -136,6 +140,7 @@ impl<'a> World<'a> {
             runs: Vec::new(),
             root: 0,
             claims: Claims::default(),
+            done: BTreeSet::new(),
             shelf: Shelf::new(&case.mocks, &case.shared),
             record: Record::default(),
             unanswered: Vec::new(),

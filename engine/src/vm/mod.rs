@@ -25,6 +25,7 @@ mod pieces;
 mod portion;
 mod recorded;
 mod redrive;
+mod refusal;
 mod replay;
 mod schedule;
 mod start;

@@ -24,7 +24,11 @@ return: 1
 "#;
 
 fn compiled(test: &str) -> Compiled {
-    let mut files = fixture::files(FILES);
+    compiled_of(FILES, test)
+}
+
+fn compiled_of(files: &str, test: &str) -> Compiled {
+    let mut files = fixture::files(files);
     if !test.is_empty() {
         files.push(("order.test.yaml".to_owned(), test.to_owned()));
     }
@@ -33,12 +37,24 @@ fn compiled(test: &str) -> Compiled {
     compiled
 }
 
+const EACH: &str = r#"
+pathway: order
+steps:
+  sent: { each: "['a', 'b', 'c']", once: item, http: { service: api, post: /mail } }
+  told: { each: "['a', 'b']", publish: { topic: orders, value: "{{ item }}" }, retry: { attempts: 3, delay: 1s, on: [outage] } }
+return: 1
+"#;
+
 /// The case that a run makes, and what is wrong when that is played.
 fn round(run: &Run) -> (serde_json::Value, Vec<String>) {
+    round_of(FILES, run)
+}
+
+fn round_of(files: &str, run: &Run) -> (serde_json::Value, Vec<String>) {
     let exported = export(run.vm.plan(), &run.events).unwrap();
     assert_eq!(exported.notes, Vec::<String>::new());
     let suite = serde_json::json!({ "test": "order", "cases": { "as it went": exported.case } });
-    let compiled = compiled(&serde_yaml::to_string(&suite).unwrap());
+    let compiled = compiled_of(files, &serde_yaml::to_string(&suite).unwrap());
     let setting = Setting { program: &compiled.program, project: &compiled.project };
     let played = compiled.suites[0].1.cases[0].play(setting);
     (exported.case, played.problems.into_iter().map(|problem| format!("{problem:?}")).collect())
@@ -97,4 +113,25 @@ fn a_run_that_failed_fails_again() {
     assert!(problems.is_empty(), "{problems:#?}\n{case:#}");
     assert_eq!(case["expect"]["error"]["class"], "rate_limited");
     assert_eq!(case["mocks"]["rows"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn each_execution_has_its_own_keys_and_failures() {
+    let compiled = compiled_of(EACH, "");
+    let mut run = Run::new(&compiled.program.pathways["order"]);
+    run.tell(Kind::Started(started(json("{}"), 7)));
+    run.answer_claim("sent[0]", &ClaimAnswer::Done { by: None });
+    run.answer_claim("sent[1]", &ClaimAnswer::Done { by: None });
+    run.answer_claim("sent[2]", &ClaimAnswer::Granted);
+    run.answer("sent[2]", r#"{"status": 200, "headers": {}, "body": null}"#);
+    run.fail("told[0]", Failure::new(Class::Outage, "the broker is away"));
+    run.answer("told[1]", r#"{"id": "m1"}"#);
+    assert!(run.fire());
+    run.answer("told[0]", r#"{"id": "m2"}"#);
+    assert!(run.vm.outcome().is_some(), "it waits for {:?}", run.waiting());
+    let (case, problems) = round_of(EACH, &run);
+    assert!(problems.is_empty(), "{problems:#?}\n{case:#}");
+    assert_eq!(case["done"]["sent"], serde_json::json!(["a", "b"]));
+    assert_eq!(case["mocks"]["told[0]"][1], serde_json::json!({}));
+    assert_eq!(case["expect"]["published"]["orders"].as_array().unwrap().len(), 2);
 }

@@ -62,7 +62,8 @@ pub(super) const FILTERS: &[Definition] = &[
     },
 ];
 
-fn percent_encode(text: &str, out: &mut String) {
+/// Percent-encodes everything but the characters that never need it.
+pub(crate) fn percent_encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(byte.into());

@@ -13,6 +13,7 @@ mod words;
 
 pub use reference::reference;
 
+pub(crate) use self::encoding::percent_encode;
 use super::environment;
 use super::eval::noun;
 use crate::Value;

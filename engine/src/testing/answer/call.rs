@@ -30,6 +30,9 @@ impl Answer {
         if !is_stream && (self.chunks.is_some() || self.text.is_some()) {
             return Err("the step reads no stream: answer with `body`");
         }
+        if request.parse == Parse::Bytes && self.body.as_ref().is_some_and(|body| body.as_str().is_none()) {
+            return Err("the step reads bytes: answer with a `body` that is text, in base64");
+        }
         let failed = |after, failure| Ok(Come { after, outcome: Err(failure), pieces: Vec::new() });
         let service = match called(project, &request.service, has_token) {
             Ok(service) => service,
@@ -44,7 +47,7 @@ impl Answer {
         }
         let status = self.status.unwrap_or(200);
         if !is_success(status) && !request.accept.contains(&status) {
-            return failed(self.delay, self.status_failure(request, status, as_caller));
+            return failed(self.delay, self.refusal(request, status, as_caller, now));
         }
         let mut picks = Picks::new(request, "", now);
         let mut pieces = Vec::new();
@@ -72,7 +75,7 @@ impl Answer {
         let mut output = vec![
             ("status", Value::from(status)),
             ("headers", Value::from_pairs(headers)),
-            ("body", self.body.clone().unwrap_or_else(|| Value::from(()))),
+            ("body", self.read(request.parse)),
         ];
         if is_stream {
             let (text, chunks) = picks.finish();
@@ -82,16 +85,25 @@ impl Answer {
         Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) })
     }
 
-    fn status_failure(&self, request: &HttpRequest, status: u16, as_caller: bool) -> Failure {
-        let message = format!("`{}` answered {status}", request.service);
-        let mut failure = Failure::new(Class::of_status(status, as_caller), message);
-        failure.status = Some(status);
-        let body = self.body.clone().unwrap_or_else(|| Value::from(()));
-        failure.details = Some(Value::from_pairs([("status", Value::from(status)), ("body", body)]));
+    /// The body as the step reads it.
+    fn read(&self, parse: Parse) -> Value {
+        let none = Value::from(());
+        match (parse, self.body.as_ref().filter(|body| !body.is_none())) {
+            (Parse::Text | Parse::Bytes, None) => Value::from(""),
+            (Parse::Text, Some(body)) if body.as_str().is_none() => Value::from(to_json(body)),
+            (_, body) => body.cloned().unwrap_or(none),
+        }
+    }
+
+    /// The failure that a server makes of it.
+    fn refusal(&self, request: &HttpRequest, status: u16, as_caller: bool, now: Now) -> Failure {
+        let text = self.body.as_ref().filter(|body| !body.is_none());
+        let text = text.map(|body| body.as_str().map_or_else(|| to_json(body), str::to_owned));
+        let mut bytes = text.unwrap_or_default().into_bytes();
+        bytes.truncate(HttpRequest::EXCERPT);
         let after = self.headers.iter().find(|(name, _)| name == "retry-after");
-        let seconds = after.and_then(|(_, text)| text.trim().parse::<u64>().ok());
-        failure.retry_after = seconds.map(|seconds| seconds.saturating_mul(1000));
-        failure
+        let after = after.map(|(_, text)| text.as_str());
+        request.refused(status, as_caller, &String::from_utf8_lossy(&bytes), (after, now))
     }
 }
 

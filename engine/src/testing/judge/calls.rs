@@ -31,12 +31,11 @@ pub(super) fn published(expect: &Expect, record: &Record) -> Vec<Problem> {
 pub(super) fn emitted(expect: &Expect, record: &Record) -> Option<Problem> {
     let pattern = expect.emitted.as_ref()?;
     let values = record.emitted.iter().map(|(_, value)| value);
-    let came: Json = match pattern.as_str() {
-        Some(_) => values
-            .map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned))
-            .collect::<String>()
-            .into(),
-        None => values.cloned().collect(),
+    let came: Json = if pattern.is_of_text() {
+        let texts = values.map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned));
+        texts.collect::<String>().into()
+    } else {
+        values.cloned().collect()
     };
     compare(pattern, ("emitted", Some(&came)), "what was emitted is another")
 }

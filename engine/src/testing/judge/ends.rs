@@ -30,9 +30,9 @@ pub(super) fn unanswered(case: &Case, outcome: &Outcome<'_>) -> Vec<Problem> {
                 )),
             Why::Exhausted { mock, name: key, answers } => {
                 let times = if *answers == 1 { "one answer".to_owned() } else { format!("{answers} answers") };
-                Problem::new(*mock, format!("the mock `{key}` has {times}, and `{name}` calls once more"))
+                Problem::new(*mock, format!("the mock `{key}` has {times}, and `{name}` asks once more"))
                     .at(Some(span), "this step calls")
-                    .help(format!("{line}\nadd an answer to the list, or write one answer without a list for all calls"))
+                    .help(format!("{line}\nadd an answer to the list, or write one answer without a list for all of them"))
             }
             Why::Unfit { mock, reason } => {
                 Problem::new(mock.unwrap_or(span), format!("this cannot answer `{name}`"))
@@ -65,7 +65,13 @@ fn waits(case: &Case, Stuck { name, span, what }: &Stuck) -> Problem {
                 format!("`{name}` waits for the signal `{signal}`, which never comes"),
             )
             .at(*span, "this step waits")
-            .help(format!("say when it comes:\n  signals: [{{ name: {signal}{from}, after: 1m }}]"))
+            .help(match name.rsplit_once('/') {
+                // Signals of a case come to its own run.
+                Some((caller, _)) => {
+                    format!("it is in a pathway that is called: mock the call\n  {caller}: {{ return: … }}")
+                }
+                None => format!("say when it comes:\n  signals: [{{ name: {signal}{from}, after: 1m }}]"),
+            })
         }
         Waits::Claim { key } => {
             let message =
@@ -150,7 +156,7 @@ pub(super) fn took(case: &Case, took: Duration) -> Option<Problem> {
     Some(Problem::differs(expected.span, "it took another time", text.into(), Some(came)))
 }
 
-/// Mocks and signals that nothing asked for.
+/// Mocks, claims and signals that nothing asked for.
 pub(super) fn unused(outcome: &Outcome<'_>) -> Vec<Problem> {
     let mocks = outcome.unused.iter().map(|(mock, span, left)| {
         let name = &mock.name.value;
@@ -165,5 +171,9 @@ pub(super) fn unused(outcome: &Outcome<'_>) -> Vec<Problem> {
         Problem::new(*span, "no step waited for this signal")
             .help("let it come earlier, take it out, or say `optional: true` in it")
     });
-    mocks.chain(signals).collect()
+    let done = outcome.unasked.iter().map(|(step, span)| {
+        Problem::new(*span, format!("step `{step}` did not ask whether this was done"))
+            .help("it was not reached, or its `once` is another: say that key, or take it out")
+    });
+    mocks.chain(done).chain(signals).collect()
 }

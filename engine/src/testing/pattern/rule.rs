@@ -1,9 +1,11 @@
 //! Matchers: what must hold of a value, instead of what it is.
 
-use regex::Regex;
-use serde_json::Value as Json;
+use std::cmp::Ordering;
 
-use super::{BAD_MATCHER, Pattern, equal};
+use regex::Regex;
+use serde_json::{Number, Value as Json};
+
+use super::{BAD_MATCHER, Pattern, equal, order};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::wrong_type;
 use crate::source::{Kind, Node};
@@ -23,8 +25,8 @@ pub(super) enum Rule {
     Contains(Pattern),
     Matches(Regex),
     Length(u64),
-    AtLeast(f64),
-    AtMost(f64),
+    AtLeast(Number),
+    AtMost(Number),
     /// This, and nothing beside it.
     Exactly(Json),
 }
@@ -66,16 +68,25 @@ impl Rule {
                     None
                 }
             },
-            "$at_least" | "$at_most" => match node.to_json().as_f64() {
-                Some(n) if name == "$at_least" => Some(Self::AtLeast(n)),
-                Some(n) => Some(Self::AtMost(n)),
-                None => {
+            "$at_least" | "$at_most" => match node.to_json() {
+                Json::Number(n) if name == "$at_least" => Some(Self::AtLeast(n)),
+                Json::Number(n) => Some(Self::AtMost(n)),
+                _ => {
                     diagnostics.push(wrong_type(&what, "a number", node));
                     None
                 }
             },
             _ => return None,
         })
+    }
+
+    /// Whether it is about a text, or may be.
+    pub(super) fn is_of_text(&self) -> bool {
+        match self {
+            Self::Matches(_) => true,
+            Self::Contains(pattern) => pattern.as_str().is_some(),
+            _ => false,
+        }
     }
 
     /// Whether it holds of a value; none: there is none.
@@ -99,8 +110,8 @@ impl Rule {
                 };
                 u64::try_from(length).is_ok_and(|length| length == *wanted)
             }
-            Self::AtLeast(n) => came.as_f64().is_some_and(|came| came >= *n),
-            Self::AtMost(n) => came.as_f64().is_some_and(|came| came <= *n),
+            Self::AtLeast(n) => came.as_number().and_then(|came| order(came, n)).is_some_and(Ordering::is_ge),
+            Self::AtMost(n) => came.as_number().and_then(|came| order(came, n)).is_some_and(Ordering::is_le),
             Self::Exactly(value) => equal(value, came),
         }
     }
@@ -113,8 +124,8 @@ impl Rule {
             Self::Contains(pattern) => ("$contains", pattern.shown()),
             Self::Matches(regex) => ("$matches", regex.as_str().into()),
             Self::Length(n) => ("$length", (*n).into()),
-            Self::AtLeast(n) => ("$at_least", (*n).into()),
-            Self::AtMost(n) => ("$at_most", (*n).into()),
+            Self::AtLeast(n) => ("$at_least", Json::Number(n.clone())),
+            Self::AtMost(n) => ("$at_most", Json::Number(n.clone())),
             Self::Exactly(value) => ("$exactly", value.clone()),
         };
         (name.to_owned(), value)

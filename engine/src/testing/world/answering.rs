@@ -10,6 +10,7 @@ use crate::expression::Now;
 use crate::journal::{Kind, Outcome, Performed};
 use crate::testing::answer::Come;
 use crate::testing::claims::Claimed;
+use crate::testing::mock::Mock;
 use crate::testing::record::{Asked, Published};
 use crate::testing::request;
 use crate::testing::shelf::Found;
@@ -33,7 +34,11 @@ impl World<'_> {
             }
             Effect::Publish { instance, attempt, topic, key, value, headers } => {
                 let Some(hash) = hash else { return };
-                let outcome = self.told(run, &instance).map_or_else(
+                let line = || format!("it publishes to `{topic}`");
+                let Some((at, told)) = self.told(run, &instance, line) else {
+                    return;
+                };
+                let outcome = told.map_or_else(
                     || {
                         let mut record = Map::new();
                         record.insert("key".to_owned(), key.into());
@@ -49,18 +54,17 @@ impl World<'_> {
                     },
                     Outcome::Failure,
                 );
-                self.come(run, self.now, (instance, attempt, hash), outcome, Vec::new());
+                self.come(run, at, (instance, attempt, hash), outcome, Vec::new());
             }
             Effect::Emit { instance, attempt, value } => {
                 let Some(hash) = hash else { return };
-                let outcome = match self.told(run, &instance) {
-                    Some(failure) => Outcome::Failure(failure),
-                    None => {
-                        self.record.emitted.push((self.name(run, &instance), to_serde(&value)));
-                        Outcome::Answer(value)
-                    }
-                };
-                self.come(run, self.now, (instance, attempt, hash), outcome, Vec::new());
+                let told = self.told(run, &instance, || "it emits".to_owned());
+                let Some((at, told)) = told else { return };
+                if told.is_none() {
+                    self.record.emitted.push((self.name(run, &instance), to_serde(&value)));
+                }
+                let outcome = told.map_or(Outcome::Answer(value), Outcome::Failure);
+                self.come(run, at, (instance, attempt, hash), outcome, Vec::new());
             }
             Effect::Child { instance, attempt, pathway, input } => {
                 if let Some(hash) = hash {
@@ -89,13 +93,41 @@ impl World<'_> {
         }
     }
 
-    /// The failure with which what a step publishes or emits is refused.
-    fn told(&mut self, run: usize, instance: &str) -> Option<Failure> {
+    /// When a step hears of what it publishes or emits, and the failure with which that is refused, if
+    /// it is; none: its mock has no answer left.
+    fn told(
+        &mut self,
+        run: usize,
+        instance: &str,
+        line: impl Fn() -> String,
+    ) -> Option<(Now, Option<Failure>)> {
         let (name, path) = self.names(run, instance);
-        match self.shelf.take(&name, &path, None)? {
-            Found::Answer(answer) => answer.refused().cloned(),
-            Found::Exhausted { .. } => None,
+        match self.shelf.take(&name, &path, None) {
+            None => Some((self.now, None)),
+            Some(Found::Answer(answer)) => {
+                let at = self.now.checked_add(answer.delay).unwrap_or(Now::MAX);
+                Some((at, answer.refused().cloned()))
+            }
+            Some(Found::Exhausted { mock, answers }) => {
+                self.exhausted(run, instance, (mock, answers), line());
+                None
+            }
         }
+    }
+
+    /// Takes note that a mock has no answer left for what a step asks, which is no call of a service.
+    fn exhausted(&mut self, run: usize, instance: &str, (mock, answers): (&Mock, usize), line: String) {
+        let (name, path) = self.names(run, instance);
+        self.unanswered.push(Unanswered {
+            span: self.runs.get(run).and_then(|live| live.plan.place(instance)),
+            name,
+            path,
+            why: Why::Exhausted { mock: mock.name.span, name: mock.name.value.clone(), answers },
+            line,
+            service: String::new(),
+            by_service: String::new(),
+            form: "",
+        });
     }
 
     fn come(
@@ -161,11 +193,23 @@ impl World<'_> {
 
     fn child(&mut self, run: usize, asked: (Instance, u32, RequestHash), pathway: &str, input: Value) {
         let (name, path) = self.names(run, &asked.0);
-        if let Some(Found::Answer(answer)) = self.shelf.take(&name, &path, None) {
-            let Come { after, outcome, .. } = answer.returned();
-            let at = self.now.checked_add(after).unwrap_or(Now::MAX);
-            let outcome = outcome.map_or_else(Outcome::Failure, Outcome::Answer);
-            return self.come(run, at, asked, outcome, Vec::new());
+        match self.shelf.take(&name, &path, None) {
+            None => {}
+            Some(Found::Exhausted { mock, answers }) => {
+                return self.exhausted(run, &asked.0, (mock, answers), format!("it calls `{pathway}`"));
+            }
+            Some(Found::Answer(answer)) => {
+                // Whatever it returns, it is not begun with an input that it does not take.
+                let schema = self.setting.program.pathways.get(pathway).and_then(|it| it.input.as_ref());
+                if let Some(Err(violations)) = schema.map(|schema| schema.check(&input)) {
+                    let failure = Failure::violated(Class::Invalid, "the input", violations);
+                    return self.come(run, self.now, asked, Outcome::Failure(failure), Vec::new());
+                }
+                let Come { after, outcome, .. } = answer.returned();
+                let at = self.now.checked_add(after).unwrap_or(Now::MAX);
+                let outcome = outcome.map_or_else(Outcome::Failure, Outcome::Answer);
+                return self.come(run, at, asked, outcome, Vec::new());
+            }
         }
         let depth = self.runs.get(run).map_or(0, |live| live.depth) + 1;
         let plan = self.setting.program.pathways.get(pathway).cloned();
@@ -187,9 +231,16 @@ impl World<'_> {
     fn claim(&mut self, run: usize, asked: (Instance, u32, RequestHash), step: &str, key: &str) {
         let Some(live) = self.runs.get_mut(run) else { return };
         let claim = (live.plan.name.to_string(), step.to_owned(), key.to_owned());
-        let is_of_case = run == self.root;
-        let done = if is_of_case { self.case.done.as_slice() } else { &[] };
-        let answer = match self.claims.ask(claim, (run, asked.0.to_string()), done) {
+        let path = format!("{}{step}", live.prefix.1);
+        let done = self.case.done.iter().position(|it| {
+            it.step == path && it.keys.as_ref().is_none_or(|keys| keys.iter().any(|it| it == key))
+        });
+        self.done.extend(done);
+        let claimed = match done {
+            Some(_) => Claimed::Done,
+            None => self.claims.ask(claim, (run, asked.0.to_string())),
+        };
+        let answer = match claimed {
             Claimed::Granted => ClaimAnswer::Granted,
             Claimed::Done => {
                 live.passed_over.push(asked.0.trim_end_matches('?').to_owned());

@@ -48,6 +48,7 @@ impl<'a> World<'a> {
             ended,
             stuck,
             unused,
+            unasked: self.unasked(),
             unheard: self.unheard(),
             shared_used: self.shelf.shared_used(),
             unanswered: self.unanswered,
@@ -75,6 +76,13 @@ impl<'a> World<'a> {
             }
         }
         all
+    }
+
+    /// What the case says that others have done, and what no step was left out for.
+    fn unasked(&self) -> Vec<(&'a str, Span)> {
+        let done = self.case.done.iter().enumerate();
+        let unasked = done.filter(|(n, done)| done.is_own && !self.done.contains(n));
+        unasked.map(|(_, done)| (done.step.as_str(), done.span)).collect()
     }
 
     /// Signals that came and that no step took.

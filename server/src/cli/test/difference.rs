@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+use super::super::run::Mask;
+
 /// Characters of a line.
 const WIDEST: usize = 160;
 /// Lines around those that are others.
@@ -24,13 +26,16 @@ pub(super) enum Sign {
     Gap,
 }
 
-/// The lines that show how `came` is another than `expected`.
-pub(super) fn lines(expected: &Json, came: Option<&Json>) -> Vec<(Sign, String)> {
-    let a = match rule(expected) {
+/// The lines that show how `came` is another than `expected`, without secrets.
+pub(super) fn lines(expected: &Json, came: Option<&Json>, mask: &Mask) -> Vec<(Sign, String)> {
+    // While they are whole: of a secret that was cut, or is on several lines, a part would be left.
+    let expected = mask.json(expected.clone());
+    let came = came.map(|came| mask.json(came.clone()));
+    let a = match rule(&expected) {
         Some(rule) => vec![rule],
-        None => text(expected),
+        None => text(&expected),
     };
-    let b = came.map_or_else(|| vec!["(nothing)".to_owned()], text);
+    let b = came.as_ref().map_or_else(|| vec!["(nothing)".to_owned()], text);
     let mut all = if a.len() == 1 || b.len() == 1 { apart(&a, &b) } else { merged(&a, &b) };
     if all.len() > SHOWN {
         let more = all.len() - SHOWN;
@@ -188,7 +193,7 @@ mod tests {
             Sign::Came => '+',
             Sign::Gap => '.',
         };
-        let lines = lines(expected, came).into_iter();
+        let lines = lines(expected, came, &Mask::default()).into_iter();
         lines.map(|(mark, line)| format!("{}{line}\n", sign(mark))).collect()
     }
 

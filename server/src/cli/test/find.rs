@@ -21,6 +21,8 @@ pub(super) struct Found {
     pub(super) suites: Vec<(String, Suite)>,
     /// Whether all that was asked for could be read.
     pub(super) is_whole: bool,
+    /// Why not.
+    pub(super) errors: Vec<Diagnostic>,
 }
 
 /// Finds and reads test files; what is wrong with them is told.
@@ -43,17 +45,21 @@ pub(super) fn find(session: &Session, what: &[String]) -> Result<Found, Failure>
     let mut suites = Vec::new();
     let mut found = Diagnostics::new();
     for path in tests {
-        let Some(node) = read(&mut config, &path, &mut found) else { continue };
+        let mut problems = Diagnostics::new();
+        let Some(node) = read(&mut config, &path, &mut problems) else {
+            found.extend(problems);
+            continue;
+        };
         let tested = node.get("test").and_then(Node::as_text).map(|text| text.value.clone());
         let file = tested.as_ref().and_then(|name| names.get(name));
         if let (Some(name), Some(file)) = (&tested, file)
             && !program.pathways.contains_key(name.as_str())
         {
             broken.insert(file.clone());
+            found.extend(problems);
             continue;
         }
         let setting = Setting { program: &program, project: &config.project };
-        let mut problems = Diagnostics::new();
         let suite = Suite::parse(&node, setting, &mut problems);
         if !problems.has_errors() {
             suites.extend(suite.map(|suite| (path, suite)));
@@ -70,8 +76,10 @@ pub(super) fn find(session: &Session, what: &[String]) -> Result<Found, Failure>
     }
     all.extend(found.sorted());
     session.terminal.diagnostics(&all, &config.sources, Form::Human)?;
-    let is_whole = broken.is_empty() && all.iter().all(|problem| problem.severity != Severity::Error);
-    Ok(Found { config, program, suites, is_whole })
+    let errors: Vec<Diagnostic> =
+        all.into_iter().filter(|problem| problem.severity == Severity::Error).collect();
+    let is_whole = broken.is_empty() && errors.is_empty();
+    Ok(Found { config, program, suites, is_whole, errors })
 }
 
 fn read(config: &mut Config, path: &str, found: &mut Diagnostics) -> Option<Node> {

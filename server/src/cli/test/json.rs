@@ -13,6 +13,15 @@ use super::play::{One, Told};
 /// Tells it.
 pub(super) fn tell(terminal: Terminal, told: &Told<'_>, coverage: Option<&[Coverage]>) -> io::Result<()> {
     let sources = &told.found.config.sources;
+    for error in &told.found.errors {
+        terminal.json_line(&json!({
+            "event": "unread",
+            "code": error.code.0,
+            "message": error.message,
+            "place": error.labels.first().map(|label| place(label.span, sources)),
+            "help": error.help,
+        }))?;
+    }
     for one in &told.ended.cases {
         terminal.json_line(&told.mask(one).json(case(one, sources)))?;
     }

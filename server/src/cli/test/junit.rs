@@ -1,8 +1,10 @@
 //! What came of the cases, as JUnit's XML, which continuous integration reads.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use pathway_engine::diagnostic::Diagnostic;
 use pathway_engine::source::{Sources, Span};
 use pathway_engine::testing::Problem;
 
@@ -29,9 +31,10 @@ fn xml(told: &Told<'_>) -> String {
         let _written = writeln!(xml, "{line}");
     };
     put(format_args!(
-        "<testsuites name=\"pathway\" tests=\"{}\" failures=\"{}\" time=\"{:.3}\">",
-        cases.len() + unused,
+        "<testsuites name=\"pathway\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\">",
+        cases.len() + unused + told.found.errors.len(),
         failed + unused,
+        told.found.errors.len(),
         told.took.as_secs_f64()
     ));
     let mut paths: Vec<&str> = cases.iter().map(|one| one.path).collect();
@@ -66,15 +69,44 @@ fn xml(told: &Told<'_>) -> String {
         }
         put(format_args!("    </testcase>\n  </testsuite>"));
     }
+    for (path, errors) in unread(told) {
+        let (name, count) = (escaped(&path), errors.len());
+        put(format_args!(
+            "  <testsuite name=\"{name}\" tests=\"{count}\" failures=\"0\" errors=\"{count}\">"
+        ));
+        for error in errors {
+            let line = error.labels.first().map_or(1, |label| sources.locate(label.span).line);
+            let (code, message) = (escaped(error.code.0), escaped(&error.message));
+            let help = escaped(error.help.as_deref().unwrap_or_default());
+            put(format_args!(
+                "    <testcase name=\"it can be read: {code}\" classname=\"{name}\" file=\"{name}\" line=\"{line}\">"
+            ));
+            put(format_args!(
+                "      <error type=\"{code}\" message=\"{message}\">{name}:{line}\n{help}</error>"
+            ));
+            put(format_args!("    </testcase>"));
+        }
+        put(format_args!("  </testsuite>"));
+    }
     put(format_args!("</testsuites>"));
     xml
+}
+
+/// Why files could not be read, by file.
+fn unread<'a>(told: &'a Told<'_>) -> BTreeMap<String, Vec<&'a Diagnostic>> {
+    let mut files: BTreeMap<String, Vec<&Diagnostic>> = BTreeMap::new();
+    for error in &told.found.errors {
+        let path = error.labels.first().map(|label| told.found.config.sources.path(label.span.file));
+        files.entry(path.unwrap_or("project").to_owned()).or_default().push(error);
+    }
+    files
 }
 
 fn failure(problem: &Problem, mask: &Mask, sources: &Sources) -> String {
     let mut text = place(problem.span, sources);
     for difference in &problem.differences {
         text.push_str(&format!("\n{} ({})", difference.path, place(difference.span, sources)));
-        for (sign, line) in difference::lines(&difference.expected, difference.came.as_ref()) {
+        for (sign, line) in difference::lines(&difference.expected, difference.came.as_ref(), mask) {
             let sign = match sign {
                 Sign::Both | Sign::Gap => ' ',
                 Sign::Expected => '-',

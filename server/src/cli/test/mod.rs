@@ -68,21 +68,22 @@ impl Test {
     }
 
     fn play(&self, session: &Session, found: &Found, began: Instant) -> Outcome {
-        let Found { config, program, suites, is_whole } = found;
+        let Found { config, program, suites, is_whole, .. } = found;
         let setting = Setting { program, project: &config.project };
         let ended = play::play(suites, setting, &self.cases);
         if ended.cases.is_empty() && *is_whole {
             return Err(self.nothing());
         }
         let told = Told { found, ended: &ended, took: began.elapsed() };
-        if let Some(path) = &self.junit {
-            junit::write(path, &told)?;
-        }
         let coverage = self.coverage.then(|| ended.reached().coverage(setting));
         if self.json {
             json::tell(session.terminal, &told, coverage.as_deref())?;
         } else {
             screen::tell(session, &told, coverage.as_deref())?;
+        }
+        // Last: should it not be written, the results were told all the same.
+        if let Some(path) = &self.junit {
+            junit::write(path, &told)?;
         }
         Ok(match *is_whole {
             false => Exit::Invalid,

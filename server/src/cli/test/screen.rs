@@ -120,7 +120,7 @@ impl Screen<'_> {
             let path =
                 if difference.path.is_empty() { String::new() } else { format!("{}  ", difference.path) };
             text.push_str(&format!("{indent}  {path}{}\n", self.style.dim(&self.place(difference.span))));
-            for (sign, line) in difference::lines(&difference.expected, difference.came.as_ref()) {
+            for (sign, line) in difference::lines(&difference.expected, difference.came.as_ref(), mask) {
                 let line = self::line(&mask.text(&line), WIDEST);
                 text.push_str(&format!("{indent}    {}\n", self.signed(sign, &line)));
             }
@@ -136,9 +136,10 @@ impl Screen<'_> {
                 line(&why, WIDEST)
             ));
         }
-        for help in problem.help.iter().flat_map(|help| help.lines()) {
+        let help = problem.help.as_ref().map(|help| mask.text(help)).unwrap_or_default();
+        for help in help.lines() {
             let spaces = help.len() - help.trim_start().len();
-            let help = line(&mask.text(help.trim_start()), WIDEST);
+            let help = line(help.trim_start(), WIDEST);
             text.push_str(&format!("{indent}  {}{help}\n", " ".repeat(spaces)));
         }
     }

@@ -62,16 +62,6 @@ fn hex(digit: u8) -> char {
     char::from_digit(digit.into(), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
-/// The step's part of the URL, with the names in its query but not the values: for operators.
-pub(super) fn outline(request: &HttpRequest) -> String {
-    let mut out = request.path.clone();
-    for (index, (name, _)) in request.query.iter().enumerate() {
-        out.push(if index == 0 { '?' } else { '&' });
-        encode(name, &mut out);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use pathway_engine::vm::{Body, Method, Parse, Stream};

@@ -17,7 +17,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use super::{Limits, Target, failure};
 
 /// How much of a refusal's body operators are shown.
-const EXCERPT: usize = 4 * 1024;
+const EXCERPT: usize = HttpRequest::EXCERPT;
 /// How long a refusal's body is waited for: its status is known and matters more.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -9,19 +9,13 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use pathway_engine::Value;
 use pathway_engine::vm::{Class, Failure, HttpRequest, Unpicked};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use super::address::outline;
-use super::headers::method;
 use super::{Limits, Target};
 use crate::causes::with_causes;
-
-/// However long an upstream asks us to wait, an hour is enough.
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// Whether a failed attempt says that the upstream is unwell, as opposed to the request.
 #[must_use]
@@ -98,15 +92,9 @@ pub(super) fn status(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Failure {
-    let details = vec![
-        ("status", Value::from(status.as_u16())),
-        ("body", Value::from(mask(target, request, &String::from_utf8_lossy(body)))),
-    ];
-    let what = format!("answered {}", status.as_u16());
-    let mut failure = failure(request, Class::of_status(status.as_u16(), target.as_caller), what, details);
-    failure.status = Some(status.as_u16());
-    failure.retry_after = retry_after(headers, Timestamp::now());
-    failure
+    let body = mask(target, request, &String::from_utf8_lossy(body));
+    let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    request.refused(status.as_u16(), target.as_caller, &body, (retry_after, Timestamp::now()))
 }
 
 fn failure(
@@ -115,25 +103,7 @@ fn failure(
     what: impl AsRef<str>,
     details: Vec<(&'static str, Value)>,
 ) -> Failure {
-    let known =
-        [("method", Value::from(method(request.method).as_str())), ("url", Value::from(outline(request)))];
-    let mut failure = Failure::new(class, format!("`{}` {}", request.service, what.as_ref()));
-    failure.details = Some(Value::from_pairs(known.into_iter().chain(details)));
-    failure
-}
-
-/// Milliseconds that `Retry-After` asks for, in seconds or until a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = rfc2822::parse(text).ok()?.timestamp();
-            // A date that has passed: at once.
-            Duration::try_from(at.duration_since(now)).unwrap_or_default()
-        }
-    };
-    u64::try_from(wait.min(LONGEST_WAIT).as_millis()).ok()
+    request.failed(class, what.as_ref(), details)
 }
 
 /// `text` without what the headers that were sent hold.
