@@ -241,3 +241,24 @@ fn there_is_something_to_play() {
     assert_eq!(code, 2);
     assert!(error.contains("there are no tests"), "{error}");
 }
+
+#[test]
+fn a_failed_case_is_played_again_by_what_is_told() {
+    let name = format!("it's {}", "long ".repeat(60));
+    let test = serde_json::json!({ "test": "order", "cases": { name.trim(): {} } }).to_string();
+    let folder = project(&[("order.test.yaml", GOOD)]);
+    let elsewhere = folder.path().join("more tests");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("odd.test.yaml"), test).unwrap();
+    let quoted = name.trim().replace('\'', r"'\''");
+    for (from, path) in
+        [(folder.path().to_owned(), "'more tests/odd.test.yaml'"), (elsewhere.clone(), "odd.test.yaml")]
+    {
+        let (code, told, error) = run(&from, &["test", elsewhere.to_str().unwrap()]);
+        assert_eq!(code, 1, "{error}");
+        let again = format!("\n  again: pathway test {path} --case '{quoted}'\n");
+        assert!(told.contains(&again), "{told}\n{again}");
+    }
+    let (_, told, _) = run(&folder.path().join("pathways"), &["test", "../more tests/odd.test.yaml"]);
+    assert!(told.contains("again: pathway test '../more tests/odd.test.yaml' --case"), "{told}");
+}

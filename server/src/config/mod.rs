@@ -143,6 +143,15 @@ impl Config {
         self.files(is_test)
     }
 
+    /// The tests in a folder of the project.
+    pub fn test_files_in(&mut self, folder: &str) -> Vec<String> {
+        let patterns = ["yaml", "yml"].map(|end| Pattern::new(&format!("{folder}/**/*.{end}")));
+        let found = patterns.into_iter().flatten().filter_map(|pattern| self.root.find(&pattern).ok());
+        let mut found: Vec<String> = found.flatten().filter(|path| is_test(path)).collect();
+        found.sort();
+        found
+    }
+
     /// Reads a file of the project into [`Config::sources`]; `named_at` is where its name stands.
     /// The variables that it names are known from then on.
     pub fn add_file(&mut self, path: &str, named_at: Option<Span>) -> Option<FileId> {

@@ -78,10 +78,10 @@ impl<'a> World<'a> {
         all
     }
 
-    /// What the case says that others have done, and what no step was left out for.
+    /// Keys that the case says others have done, and that no step was left out for.
     fn unasked(&self) -> Vec<(&'a str, Span)> {
         let done = self.case.done.iter().enumerate();
-        let unasked = done.filter(|(n, done)| done.is_own && !self.done.contains(n));
+        let unasked = done.filter(|(n, done)| done.is_own && done.keys.is_some() && !self.done.contains(n));
         unasked.map(|(_, done)| (done.step.as_str(), done.span)).collect()
     }
 

@@ -103,6 +103,10 @@ fn chosen(config: &mut Config, pathways: &[String], what: &[String]) -> Result<V
             let folder = files::inside(config, path)?;
             let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
             chosen.extend(tests.iter().filter(|test| test.starts_with(&start)).cloned());
+            if !folder.is_empty() {
+                // One that is named is looked through, also where the project has no pathways.
+                chosen.extend(config.test_files_in(&folder));
+            }
         } else if path.is_file() {
             let file = files::inside(config, path)?;
             if is_test(&file) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use pathway_engine::source::Span;
@@ -93,12 +94,21 @@ impl Screen<'_> {
             self.problem(problem, &mask, "  ", &mut text);
         }
         self.steps(one, &mask, &mut text);
-        text.push_str(&format!(
-            "  again: pathway test {} --case {}\n",
-            one.path,
-            line(&quoted(&one.case.name.value), WIDEST)
-        ));
+        text.push_str(&format!("  again: {}\n", self.again(one)));
         text
+    }
+
+    /// The command that plays the case alone, whole, from the current folder.
+    fn again(&self, one: &One<'_>) -> String {
+        let file = self.told.found.config.root.folder().join(one.path);
+        let path = match std::env::current_dir().and_then(|here| here.canonicalize()) {
+            Ok(here) => relative(&file, &here),
+            Err(_) => file.display().to_string(),
+        };
+        // What is no character of a command is left out: a part of the name is enough.
+        let parts = one.case.name.value.split(char::is_control);
+        let part = parts.max_by_key(|part| part.len()).unwrap_or_default();
+        line(&format!("pathway test {} --case {}", word(&path), quoted(part)), usize::MAX)
     }
 
     /// `pathways/order.test.yaml:12:5`
@@ -218,4 +228,18 @@ impl Screen<'_> {
 /// A text as one word of a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A text as it is, if a shell takes it for one word.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
+    if text.chars().all(is_plain) { text.to_owned() } else { quoted(text) }
+}
+
+/// The way from a folder to a file.
+fn relative(file: &Path, from: &Path) -> String {
+    let shared = file.components().zip(from.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    let path: PathBuf = up.chain(file.components().skip(shared)).collect();
+    path.display().to_string()
 }
