@@ -114,9 +114,13 @@ impl Model {
     fn prune(&mut self, claims_before: Millis) -> Pruned {
         let mut pruned = Pruned::default();
         let newest = self.runs.len().saturating_sub(1);
-        for run in self.runs.iter_mut().take(newest) {
-            if run.as_ref().is_some_and(|run| run.status.is_some_and(Status::is_final)) {
-                *run = None;
+        let is_over =
+            |run: &Option<ModelRun>| run.as_ref().and_then(|run| run.status).is_none_or(Status::is_final);
+        let over: Vec<bool> = self.runs.iter().map(is_over).collect();
+        for (run, is_over) in self.runs.iter_mut().zip(&over).take(newest) {
+            // Who has called it may not have heard yet how it ended.
+            let is_wanted = run.as_ref().and_then(|run| run.parent).is_some_and(|caller| !over[caller]);
+            if *is_over && !is_wanted && run.take().is_some() {
                 pruned.runs += 1;
             }
         }
