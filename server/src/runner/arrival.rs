@@ -19,7 +19,7 @@ use super::{Admitted, Inner};
 use crate::envelope::{Envelope, FROM, MESSAGE_ID, Sealed, input_hash};
 use crate::facts::Facts;
 use crate::seal::Secret;
-use crate::store::{Idempotency, NewRun, Record, RunId, Status};
+use crate::store::{Idempotency, NewRun, Record, Status};
 use crate::trace::TraceContext;
 
 /// What a door without a caller's token calls whoever it trusts.
@@ -185,27 +185,12 @@ impl Inner {
             idempotency,
         };
         let admitted = Admitted {
-            id: RunId(0),
-            public_id: public_id.clone(),
-            plan: (*plan).clone(),
             lane: lane.map(|key| Lane { home: None, pathway: plan.name.to_string(), key }),
-            holding: None,
             correlation,
             from_http: of_http.is_some(),
             source: Some(((*topic).to_owned(), *partition, record.offset)),
-            parent: None,
-            queued: None,
-            room: None,
-            finished: None,
-            silent: false,
-            called_off: None,
-            waits: false,
-            taken_up: false,
-            woken: None,
-            is_suspect: false,
-            kept: 0,
             trace,
-            events: vec![started],
+            ..Admitted::new(public_id.clone(), (*plan).clone(), vec![started])
         };
         (row, admitted)
     }

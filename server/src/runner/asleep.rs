@@ -106,12 +106,12 @@ impl Rest {
 
 /// Whether a run waits for nothing but signals and times.
 pub(super) fn only_waits(vm: &Vm) -> bool {
-    let in_flight = || vm.in_flight().into_iter().map(|unfinished| unfinished.effect);
+    if !vm.is_suspended() || vm.outcome().is_some() {
+        return false;
+    }
+    let in_flight = vm.in_flight();
     let waits = |effect: &Effect| matches!(effect, Effect::Await { .. } | Effect::Timer { .. });
-    vm.is_suspended()
-        && vm.outcome().is_none()
-        && in_flight().next().is_some()
-        && in_flight().all(|it| waits(&it))
+    !in_flight.is_empty() && in_flight.iter().all(|unfinished| waits(&unfinished.effect))
 }
 
 /// Whether what a run has set is not near.

@@ -11,7 +11,7 @@ use super::at_once::Collected;
 use super::outgoing::Outgoing;
 use super::{Admitted, Inner, vault};
 use crate::seal::SealKeys;
-use crate::store::{self, RunId, Status};
+use crate::store::{self, Status};
 
 impl Inner {
     /// The journal of a run, in full.
@@ -37,29 +37,7 @@ pub fn history(
             .map_err(|error| format!("event {} cannot be read: {error}", event.seq))
     };
     let events = events.iter().map(decode).collect::<Result<_, _>>()?;
-    let run = Admitted {
-        id: RunId(0),
-        public_id: run.to_owned(),
-        plan,
-        lane: None,
-        holding: None,
-        queued: None,
-        called_off: None,
-        waits: false,
-        taken_up: true,
-        woken: None,
-        correlation: run.to_owned(),
-        from_http: false,
-        source: None,
-        parent: None,
-        finished: None,
-        trace: None,
-        silent: true,
-        is_suspect: false,
-        kept: 0,
-        events,
-        room: None,
-    };
+    let run = Admitted { taken_up: true, silent: true, ..Admitted::new(run.to_owned(), plan, events) };
     Ok(in_full(project, &run, status))
 }
 

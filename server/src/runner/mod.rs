@@ -6,6 +6,7 @@
 
 mod actor;
 mod admission;
+mod admitted;
 mod arrival;
 mod asleep;
 mod at_once;
@@ -50,26 +51,26 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::expression::Variables;
-use pathway_engine::journal::Event;
 use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
 use pathway_engine::vm::{Effect, Failure, Trace};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::actor::{MAILBOX, Message};
-use self::asleep::{Asleep, Woken};
+use self::admitted::Admitted;
+use self::asleep::Asleep;
 use self::before::Before;
 use self::earlier::Earlier;
 pub use self::history::history;
-use self::holding::{Holding, Holdings};
+use self::holding::Holdings;
 use self::inbox::Inbox;
-use self::lanes::{Lane, Lanes};
+use self::lanes::Lanes;
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
 use self::outgoing::Outgoing;
-use self::queue::{Queue, Queued};
+use self::queue::Queue;
 pub use self::redrive::RedriveError;
 pub use self::rerun::{Rerun, RerunError, Version};
 pub use self::slots::Slots;
@@ -84,8 +85,7 @@ use crate::definition::Definition;
 use crate::effects::http::Transport;
 use crate::seal::SealKeys;
 use crate::standing::Standing;
-use crate::store::{Home, Offset, RunId, Store, StoreError};
-use crate::trace::TraceContext;
+use crate::store::{Home, Store, StoreError};
 
 /// What observers may lag behind before they miss something.
 const OBSERVED: usize = 4096;
@@ -214,49 +214,6 @@ struct Inner {
     relays: TaskTracker,
     tasks: TaskTracker,
     failed: watch::Sender<Option<String>>,
-}
-
-/// A run that was admitted, or read back from the store.
-#[derive(Debug)]
-struct Admitted {
-    id: RunId,
-    public_id: String,
-    plan: Arc<Plan>,
-    lane: Option<Lane>,
-    /// Where it belongs to, if that has to be proven.
-    holding: Option<Arc<Holding>>,
-    correlation: String,
-    /// Whether it came through an HTTP door, which decides what is parked.
-    from_http: bool,
-    /// The record that started it.
-    source: Option<(String, i32, Offset)>,
-    /// Public id of the run that called it.
-    parent: Option<String>,
-    /// Told the offset of its record when it is over, if the store does not know it.
-    finished: Option<mpsc::Sender<Offset>>,
-    /// The trace that it belongs to.
-    trace: Option<TraceContext>,
-    /// Why it is called off as soon as it begins, if it is.
-    called_off: Option<Failure>,
-    /// Whether nobody is answered: it was parked and goes on, or it runs another one again.
-    silent: bool,
-    /// Whether it was redriven and has not gone on since.
-    waits: bool,
-    /// Whether it was read back, and so may have begun already, even if its journal does not say so:
-    /// what it streams is beside that.
-    taken_up: bool,
-    /// Whether it was asleep.
-    woken: Option<Woken>,
-    /// Whether it was taken up after a crash, and that was not counted yet.
-    is_suspect: bool,
-    /// Bytes that the store keeps of it, but for how it started.
-    kept: u64,
-    /// Its journal: at least `started`.
-    events: Vec<Event>,
-    /// Its place among those that wait to begin.
-    queued: Option<Queued>,
-    /// Its place among the runs in memory.
-    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Runner {

@@ -17,7 +17,7 @@ use super::redrive::ROOM;
 use super::{Admitted, Inner, Runner, launch};
 use crate::envelope::Sealed;
 use crate::facts::Facts;
-use crate::store::{Admission, Admit, NewRun, Run, RunId, Status, StoreError};
+use crate::store::{Admission, Admit, NewRun, Run, Status, StoreError};
 
 /// Bytes of what a run keeps of another.
 const LARGEST: usize = 64 << 20;
@@ -154,28 +154,13 @@ impl Inner {
             Version::Pinned => run.lane.clone(),
             Version::Current => self.lane_now(&plan, &started).or_else(|| run.lane.clone()),
         };
+        let from_http = started.caller.is_some();
+        let events = vec![Event { at: self.clock.now(), kind: Kind::Started(started) }];
         let admitted = Admitted {
-            id: RunId(0),
-            public_id: id.clone(),
             lane: lane.map(|key| Lane { home: None, pathway: plan.name.to_string(), key }),
-            holding: None,
-            queued: None,
-            called_off: None,
-            waits: false,
-            taken_up: false,
-            woken: None,
-            correlation: id,
-            from_http: started.caller.is_some(),
-            source: None,
-            parent: None,
-            finished: None,
-            trace: None,
+            from_http,
             silent: true,
-            is_suspect: false,
-            kept: 0,
-            events: vec![Event { at: self.clock.now(), kind: Kind::Started(started) }],
-            room: None,
-            plan,
+            ..Admitted::new(id, plan, events)
         };
         let home = run.home.filter(|_| self.store.is_shared());
         let lane = admitted.lane.clone().map(|lane| Lane { home, ..lane });

@@ -71,14 +71,13 @@ impl Inner {
         let mut journals = self.store.journals(&ids).await?.into_iter();
         let mut page = Vec::with_capacity(runs.len());
         for run in runs {
-            let journal = match goes_on(&run) {
-                true => journals.next(),
-                false => None,
+            let journal = if goes_on(&run) {
+                // What could not be read together begins the next page.
+                let Some(journal) = journals.next() else { break };
+                Some(journal)
+            } else {
+                None
             };
-            // What could not be read together begins the next page.
-            if journal.is_none() && goes_on(&run) {
-                break;
-            }
             page.push((run, journal));
         }
         Ok(page)
@@ -179,28 +178,20 @@ impl Inner {
                 }
             }
         }
+        let first = started(&events);
         Some(Admitted {
             id: run.id,
             lane: run.lane.map(|key| Lane { home: None, pathway: run.pathway, key }),
-            holding: None,
-            queued: None,
             correlation: run.correlation,
-            from_http: started(&events).is_some_and(|started| started.caller.is_some()),
-            room: None,
-            finished: None,
-            called_off: None,
+            from_http: first.is_some_and(|started| started.caller.is_some()),
             waits: run.wake_at.is_some(),
             taken_up: true,
-            woken: None,
-            is_suspect: false,
             kept,
             silent: is_silent(&events),
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
-            plan,
-            public_id: run.public_id,
-            trace: started(&events).and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
-            events,
+            trace: first.and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
+            ..Admitted::new(run.public_id, plan, events)
         })
     }
 }
