@@ -223,6 +223,7 @@ impl Entry {
             correlation: id.clone(),
             tick: Some(shown.clone()),
             lane,
+            definition: Some(plan.digest.to_string()),
             ..Envelope::default()
         };
         let mut headers = envelope.to_headers();
