@@ -116,12 +116,7 @@ impl Inner {
         Outgoing { project: &current.loaded.project, run, now: self.clock.now() }
     }
 
-    /// What doors have taken requests by until now. Once all of these are answered, it is to be
-    /// [let go](Inner::let_plans_go).
-    pub(super) fn leaving(&self) -> Vec<Arc<Plan>> {
-        self.current.borrow().leaving.clone()
-    }
-
+    /// Forgets plans by which no door has a request any more.
     pub(super) fn let_plans_go(&self, left: &[Arc<Plan>]) {
         self.current.send_modify(|current| *current = Arc::new(current.without(left)));
     }

@@ -60,14 +60,15 @@ impl Runner {
         configure(&inner.slots, &next.loaded);
         inner.upstreams.swap(&next.loaded.project);
         inner.queue.swap(&next.loaded.program);
-        for plan in &inner.leaving_with(&next) {
+        let leaving = inner.leaving_with(&next);
+        for plan in &leaving {
             inner.earlier.keep(&plan.name, &plan.digest, plan);
         }
         inner.current.send_replace(Arc::new(next));
         if let Some(consumer) = consumer {
             inner.tasks.spawn(inner.clone().work_with(consumer));
         }
-        Ok(Leaving(inner.leaving()))
+        Ok(Leaving(leaving))
     }
 
     /// No door has a request any more that it took by these.
@@ -115,7 +116,7 @@ impl Inner {
         Ok(work)
     }
 
-    /// The plans that are no longer those of now.
+    /// The plans of now that are not those of then.
     fn leaving_with(&self, next: &Current) -> Vec<Arc<Plan>> {
         let now = self.current();
         let is_other = |plan: &&Arc<Plan>| next.plan(&plan.name).is_none_or(|n| n.digest != plan.digest);
