@@ -3,6 +3,7 @@
 mod dlq;
 mod guard;
 mod limits;
+mod reload;
 mod runs;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::app::Reloader;
 use crate::gateway::{Limits, Problem, connections, problem, request};
 use crate::identity::AdminToken;
 use crate::operations::{Error, Operations};
@@ -28,6 +30,8 @@ const CONNECTIONS: usize = 64;
 pub struct Admin {
     /// What it carries out.
     pub operations: Operations,
+    /// Reads the project again.
+    pub reloader: Reloader,
     /// What every request shows.
     pub token: AdminToken,
     /// Bounds.
@@ -59,6 +63,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/dlq/redrive", post(dlq::redrive_all))
         .route("/limits", get(limits::show))
         .route("/limits/{*name}", put(limits::set).delete(limits::reset))
+        .route("/reload", post(reload::reload))
         .with_state(admin.clone())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)

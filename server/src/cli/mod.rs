@@ -15,6 +15,7 @@ mod init;
 mod limits;
 mod openapi;
 mod operator;
+mod reload;
 mod replay;
 mod run;
 mod runs;
@@ -25,6 +26,7 @@ mod target;
 mod terminal;
 mod test;
 mod topics;
+mod watch;
 mod worker;
 
 use std::ffi::OsString;
@@ -89,6 +91,7 @@ enum Command {
     Serve(serve::Serve),
     Gateway(gateway::Gateway),
     Worker(worker::Worker),
+    Reload(reload::Reload),
     Runs(runs::Runs),
     Replay(replay::Replay),
     Dlq(dlq::Dlq),
@@ -122,6 +125,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(command) => command.run(&session),
         Command::Gateway(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),
+        Command::Reload(command) => command.run(&session),
         Command::Runs(command) => command.run(&session),
         Command::Replay(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),

@@ -16,6 +16,7 @@ pub(crate) mod connections;
 mod cors;
 pub(crate) mod credentials;
 mod door;
+mod doors;
 mod expiry;
 mod feed;
 mod health;
@@ -52,6 +53,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use capacity::Capacity;
 pub use commands::{CommandError, Commands};
+pub use doors::{Before, Doors};
 pub use feed::FeedCounts;
 pub use health::Readiness;
 pub use problem::Problem;
@@ -151,7 +153,12 @@ impl Gateway {
     /// A gateway of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { feeds: Arc::new(Feeds::new(&parts)), parts: Arc::new(parts) }
+        Self { feeds: Arc::new(Feeds::new(&parts, None)), parts: Arc::new(parts) }
+    }
+
+    /// The same of other parts, with those feeds of `before` of which the same is said.
+    fn after(before: &Self, parts: Parts) -> Self {
+        Self { feeds: Arc::new(Feeds::new(&parts, Some(&before.feeds))), parts: Arc::new(parts) }
     }
 
     /// How a feed is doing; none where there is no feed of that name.

@@ -13,6 +13,8 @@ mod limits;
 #[cfg(test)]
 mod redrive;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod rerun;
 #[cfg(test)]
 mod runs;
