@@ -3,6 +3,7 @@
 mod dlq;
 mod guard;
 mod limits;
+mod metrics;
 mod runs;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::gateway::{Limits, Problem, connections, problem, request};
 use crate::identity::AdminToken;
 use crate::operations::{Error, Operations};
+use crate::telemetry::metrics::Scrape;
 
 /// Operators' connections at once.
 const CONNECTIONS: usize = 64;
@@ -28,6 +30,8 @@ const CONNECTIONS: usize = 64;
 pub struct Admin {
     /// What it carries out.
     pub operations: Operations,
+    /// What is told of what it counts.
+    pub scrape: Scrape,
     /// What every request shows.
     pub token: AdminToken,
     /// Bounds.
@@ -59,6 +63,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/dlq/redrive", post(dlq::redrive_all))
         .route("/limits", get(limits::show))
         .route("/limits/{*name}", put(limits::set).delete(limits::reset))
+        .route("/metrics", get(metrics::scrape))
         .with_state(admin.clone())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)

@@ -36,6 +36,7 @@ use crate::seal::{self, SealError, SealKeys};
 use crate::secret_file;
 use crate::standing::{self, Standings};
 use crate::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store, StoreError, make_private};
+use crate::telemetry::metrics::{Requests, Scrape};
 
 /// The data folder of a project that names none.
 const DATA: &str = "data";
@@ -202,7 +203,7 @@ impl App {
             project: project.clone(),
             store: store.clone(),
             bus: bus.clone(),
-            clock,
+            clock: clock.clone(),
         };
         let schedules = match (role.works(), store.is_shared()) {
             (true, false) => tokio::spawn(schedules.load_all().await?.run(stop.clone())),
@@ -211,7 +212,16 @@ impl App {
         };
         let capacity = capacity(role, &project, &runner, &bus, &stop);
         let limits = Limits::of(&project.http);
+        let requests = Arc::<Requests>::default();
+        let scrape = Scrape {
+            store: store.clone(),
+            bus: bus.clone(),
+            runner: runner.clone(),
+            requests: requests.clone(),
+            clock: clock.clone(),
+        };
         let operators = Admin {
+            scrape,
             operations: Operations::new(store.clone(), runner.clone()),
             token: admin.clone(),
             limits,
@@ -232,7 +242,7 @@ impl App {
             stop: stop.clone(),
             limits,
         });
-        let gateway = tokio::spawn(gateway.serve(listener));
+        let gateway = tokio::spawn(gateway.counting(requests).serve(listener));
         let grace = limits.grace;
         Ok(Self {
             address,

@@ -12,7 +12,6 @@ use tokio::task::JoinHandle;
 use super::admission::{BATCH, BATCH_BYTES, Prepared};
 use super::at_once::AtOnce;
 use super::before::Before;
-use super::ending::Ending;
 use super::relay::AGAIN;
 use super::window::Window;
 use super::{Admitted, Inner};
@@ -165,7 +164,7 @@ impl Inner {
         Ok(ended
             .iter()
             .filter_map(|(run, ended)| {
-                Ending { run, outcome: &ended.outcome }.log(ended.status);
+                self.ended(run, &ended.outcome, ended.status);
                 offset(run)
             })
             .collect())
