@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::fields::{list, whole};
-use super::scalar;
 use super::{Block, Compensate, Fields, Reader, Retry};
+use super::{allow, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Expression;
 use crate::source::{Entry, Kind, Node, Span, Spanned};
@@ -43,6 +43,10 @@ pub struct Step {
     pub secret: bool,
     /// What undoes it.
     pub compensate: Option<Compensate>,
+    /// Warnings that are meant here.
+    pub allow: Vec<Spanned<String>>,
+    /// All of it.
+    pub span: Span,
     /// The name of its verb.
     pub verb: &'static str,
     /// What it does.
@@ -82,7 +86,7 @@ pub enum OnError {
     Block(Block),
 }
 
-const MODIFIERS: [&str; 16] = [
+const MODIFIERS: [&str; 17] = [
     "needs",
     "when",
     "each",
@@ -99,6 +103,7 @@ const MODIFIERS: [&str; 16] = [
     "at_most_once",
     "secret",
     "compensate",
+    "allow",
 ];
 
 impl Step {
@@ -135,6 +140,8 @@ impl Step {
             at_most_once: modifiers.at_most_once,
             secret: modifiers.secret,
             compensate: modifiers.compensate,
+            allow: modifiers.allow,
+            span: span.to(entry.value.span),
             verb,
             action,
         })
@@ -224,6 +231,7 @@ struct Modifiers {
     at_most_once: bool,
     secret: bool,
     compensate: Option<Compensate>,
+    allow: Vec<Spanned<String>>,
 }
 
 impl Modifiers {
@@ -263,6 +271,10 @@ impl Modifiers {
             None => Some(None),
             Some(entry) => Compensate::parse(entry, reader).map(Some),
         };
+        let allow = match fields.take("allow") {
+            None => Some(Vec::new()),
+            Some(node) => allow::parse(node, reader.diagnostics),
+        };
         Some(Self {
             needs: needs?,
             when: when?,
@@ -275,6 +287,7 @@ impl Modifiers {
             at_most_once: at_most_once?,
             secret: secret?,
             compensate: compensate?,
+            allow: allow?,
         })
     }
 
