@@ -113,6 +113,7 @@ impl Actor {
         let work = Work {
             inner: self.inner.clone(),
             mailbox: self.mailbox.clone(),
+            run_id: self.run.public_id.clone(),
             asked: Instant::now(),
             sent: OnceLock::new(),
             plan: self.plan().clone(),
@@ -234,6 +235,7 @@ impl Actor {
 struct Work {
     inner: Arc<Inner>,
     mailbox: mpsc::Sender<Message>,
+    run_id: String,
     asked: Instant,
     /// When it had its turn.
     sent: OnceLock<Instant>,
@@ -272,6 +274,8 @@ impl Work {
             idempotency_key: &self.key,
             token: self.token.as_deref(),
             trace: self.trace,
+            run_id: &self.run_id,
+            step: &self.instance,
             run: &self.slots,
             label: self.label.clone(),
             sent: &self.sent,
@@ -316,7 +320,14 @@ impl Work {
         self.inner.metrics.runs.called(&self.plan.name, &self.instance, times, failure);
         let outcome = match answer {
             Ok(value) => Outcome::Answer(value),
-            Err(failure) => Outcome::Failure(failure),
+            Err(failure) => {
+                tracing::debug!(
+                    pathway = %self.plan.name, run = self.run_id, step = &*self.instance, attempt = self.attempt,
+                    class = failure.class.name(), why = failure.message,
+                    "an attempt failed"
+                );
+                Outcome::Failure(failure)
+            }
         };
         let performed = Performed {
             instance: self.instance.clone(),
