@@ -437,6 +437,7 @@ impl Actor {
             request: effect.hash()?,
             outcome: Outcome::Failure(failure),
             emitted: has_emitted,
+            took: None,
         };
         Some((performed, message))
     }

@@ -76,7 +76,7 @@ impl Actor {
             }
             _ => return None,
         };
-        Some(Performed { instance, attempt, request, outcome, emitted: false })
+        Some(Performed { instance, attempt, request, outcome, emitted: false, took: None })
     }
 
     fn publish(
@@ -206,7 +206,8 @@ impl Actor {
         let child = public_id.clone();
         let task = self.tasks.spawn(async move {
             let outcome = super::resume::outcome_of(&*store, watch, &child).await;
-            let performed = Performed { instance, attempt, request: hash, outcome, emitted: false };
+            let performed =
+                Performed { instance, attempt, request: hash, outcome, emitted: false, took: None };
             // A run that is over listens no more.
             let _over = mailbox.send(Message::Performed(Box::new(performed))).await;
         });
@@ -335,6 +336,7 @@ impl Work {
             request: self.hash,
             outcome,
             emitted,
+            took: u64::try_from(times.1.as_millis()).ok(),
         };
         let _over = self.mailbox.send(Message::Performed(Box::new(performed))).await;
     }

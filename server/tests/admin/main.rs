@@ -18,4 +18,6 @@ mod redrive;
 mod rerun;
 #[cfg(test)]
 mod runs;
+#[cfg(test)]
+mod timeline;
 mod world;
