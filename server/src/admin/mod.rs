@@ -4,6 +4,7 @@ mod dlq;
 mod guard;
 mod limits;
 mod metrics;
+mod reload;
 mod runs;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::app::Reloader;
 use crate::gateway::{Limits, Problem, connections, problem, request};
 use crate::identity::AdminToken;
 use crate::operations::{Error, Operations};
@@ -30,6 +32,8 @@ const CONNECTIONS: usize = 64;
 pub struct Admin {
     /// What it carries out.
     pub operations: Operations,
+    /// Reads the project again.
+    pub reloader: Reloader,
     /// What is told of what it counts.
     pub scrape: Scrape,
     /// What every request shows.
@@ -64,6 +68,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/dlq/redrive", post(dlq::redrive_all))
         .route("/limits", get(limits::show))
         .route("/limits/{*name}", put(limits::set).delete(limits::reset))
+        .route("/reload", post(reload::reload))
         .route("/metrics", get(metrics::scrape))
         .with_state(admin.clone())
         .fallback(problem::no_route)

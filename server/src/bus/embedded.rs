@@ -110,6 +110,10 @@ impl Bus for EmbeddedBus {
         })
     }
 
+    fn takes_more_work(&self) -> bool {
+        true
+    }
+
     fn record(&self, topic: &str, partition: i32, offset: Offset) -> Answer<'_, Option<Record>> {
         let topic = topic.to_owned();
         Box::pin(async move {

@@ -144,6 +144,11 @@ pub trait Bus: fmt::Debug + Send + Sync {
     /// Takes part in the work on topics, which each partition is given to one process of.
     fn consume(&self, topics: Vec<Work>) -> Answer<'_, Box<dyn Consumer>>;
 
+    /// Whether [`Bus::consume`] may be asked again, for further topics.
+    fn takes_more_work(&self) -> bool {
+        false
+    }
+
     /// One record, if it is still kept.
     fn record(&self, topic: &str, partition: i32, offset: Offset) -> Answer<'_, Option<Record>>;
 

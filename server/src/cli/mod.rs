@@ -15,9 +15,11 @@ mod init;
 mod limits;
 mod openapi;
 mod operator;
+mod reload;
 mod replay;
 mod run;
 mod runs;
+mod schema;
 mod serve;
 mod session;
 mod table;
@@ -25,6 +27,7 @@ mod target;
 mod terminal;
 mod test;
 mod topics;
+mod watch;
 mod worker;
 
 use std::ffi::OsString;
@@ -89,6 +92,7 @@ enum Command {
     Serve(serve::Serve),
     Gateway(gateway::Gateway),
     Worker(worker::Worker),
+    Reload(reload::Reload),
     Runs(runs::Runs),
     Replay(replay::Replay),
     Dlq(dlq::Dlq),
@@ -97,6 +101,7 @@ enum Command {
     Demo(demo::Demo),
     Config(config::Config),
     Explain(explain::Explain),
+    Schema(schema::Schema),
     Completions(completions::Completions),
 }
 
@@ -122,6 +127,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(command) => command.run(&session),
         Command::Gateway(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),
+        Command::Reload(command) => command.run(&session),
         Command::Runs(command) => command.run(&session),
         Command::Replay(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),
@@ -130,6 +136,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),
         Command::Explain(command) => command.run(&session),
+        Command::Schema(command) => command.run(&session),
         Command::Completions(command) => command.run(&session),
     };
     match outcome {

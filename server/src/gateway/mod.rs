@@ -16,6 +16,7 @@ pub(crate) mod connections;
 mod cors;
 pub(crate) mod credentials;
 mod door;
+mod doors;
 mod expiry;
 mod feed;
 mod health;
@@ -52,6 +53,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use capacity::Capacity;
 pub use commands::{CommandError, Commands};
+pub use doors::{Before, Doors};
 pub use feed::FeedCounts;
 pub use health::Readiness;
 pub use problem::Problem;
@@ -153,8 +155,14 @@ impl Gateway {
     /// A gateway of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let feeds = Arc::new(Feeds::new(&parts));
+        let feeds = Arc::new(Feeds::new(&parts, None));
         Self { feeds, parts: Arc::new(parts), requests: Arc::default() }
+    }
+
+    /// The same of other parts, with those feeds of `before` of which the same is said.
+    fn after(before: &Self, parts: Parts) -> Self {
+        let feeds = Arc::new(Feeds::new(&parts, Some(&before.feeds)));
+        Self { feeds, parts: Arc::new(parts), requests: before.requests.clone() }
     }
 
     /// The same, which counts its requests there.

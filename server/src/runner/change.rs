@@ -75,7 +75,8 @@ impl Actor {
         let run = self.run.public_id.clone();
         let shown = value.clone();
         self.inner.observe(|| Observed::Emitted { run, value: shown });
-        let outgoing = self.inner.outgoing(&self.run);
+        let current = self.inner.current();
+        let outgoing = self.inner.outgoing(&current, &self.run);
         if !self.run.silent {
             self.change.records.extend(outgoing.emitted(&value, self.rows));
         }

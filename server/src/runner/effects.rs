@@ -87,7 +87,8 @@ impl Actor {
         value: &Value,
         headers: &[(String, String)],
     ) -> Outcome {
-        let outgoing = self.inner.outgoing(&self.run);
+        let current = self.inner.current();
+        let outgoing = self.inner.outgoing(&current, &self.run);
         let (id, record) = match outgoing.published(instance, topic, key, value, headers) {
             Ok(published) => published,
             Err(failure) => return Outcome::Failure(failure),
@@ -140,9 +141,10 @@ impl Actor {
 
     /// Adds the runs that steps call to what is committed next.
     pub(super) fn children(&mut self, effects: &[Effect]) {
+        let current = self.inner.current();
         for effect in effects {
             let Effect::Child { instance, attempt, pathway, input } = effect else { continue };
-            let Some(plan) = self.inner.program.pathways.get(pathway) else { continue };
+            let Some(plan) = current.called(pathway) else { continue };
             let public_id = child_id(&self.run.public_id, instance, *attempt);
             let event = self.child_started(&public_id, input);
             self.change.children.push(NewRun {

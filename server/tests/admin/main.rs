@@ -15,6 +15,8 @@ mod metrics;
 #[cfg(test)]
 mod redrive;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod rerun;
 #[cfg(test)]
 mod runs;

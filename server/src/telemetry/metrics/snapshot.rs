@@ -57,13 +57,14 @@ impl Collector for Snapshot {
 }
 
 fn runs(page: &mut Page<'_>, metrics: &Metrics) -> fmt::Result {
-    let pathways = || metrics.runs.pathways();
+    let pathways = metrics.runs.pathways();
+    let pathways = || pathways.iter().map(|(name, pathway)| (&**name, &**pathway));
     let results = pathways().flat_map(|(name, pathway)| {
         let labels = move |result| vec![label("pathway", name), label("result", result)];
         pathway.results().map(move |(result, count)| (labels(result), count))
     });
     page.counter(("pathway_runs", "Runs that have ended or were parked"), results)?;
-    let durations = pathways().map(|(name, pathway)| (vec![label("pathway", name)], &pathway.duration));
+    let durations = pathways().map(|(name, pathway)| (vec![label("pathway", name)], pathway.duration()));
     page.histogram(("pathway_run_duration_seconds", "From a run's admission to its end"), durations)?;
     let steps =
         || pathways().flat_map(|(name, pathway)| pathway.steps().map(move |(path, step)| (name, path, step)));
@@ -85,9 +86,10 @@ impl Snapshot {
         let mut one = |named, count: usize| page.gauge(named, [(Vec::new(), gauge(count as u64))]);
         one(("pathway_runs_active", "Runs under way in this process"), self.runner.active())?;
         one(("pathway_runs_asleep", "Runs that wait for a signal, or long"), self.runner.asleep())?;
-        let names: Vec<_> = self.runner.metrics().runs.pathways().map(|(name, _)| name).collect();
-        let queued =
-            names.iter().map(|name| (vec![label("pathway", name)], gauge(self.runner.queued(name) as u64)));
+        let pathways = self.runner.metrics().runs.pathways();
+        let queued = pathways
+            .iter()
+            .map(|(name, _)| (vec![label("pathway", name)], gauge(self.runner.queued(name) as u64)));
         page.gauge(("pathway_runs_queued", "Runs that were admitted and wait to begin"), queued)
     }
 
