@@ -58,6 +58,7 @@ fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))
+        .route("/runs/{id}/timeline", get(runs::timeline))
         .route("/runs/{id}/journal", get(runs::journal))
         .route("/runs/{id}/cancel", post(runs::cancel))
         .route("/runs/{id}/signals/{name}", post(runs::signal))

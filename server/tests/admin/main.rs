@@ -20,4 +20,6 @@ mod reload;
 mod rerun;
 #[cfg(test)]
 mod runs;
+#[cfg(test)]
+mod timeline;
 mod world;
