@@ -111,6 +111,7 @@ impl Actor {
         }
         let work = Work {
             inner: self.inner.clone(),
+            pathway: self.plan().name.clone(),
             mailbox: self.mailbox.clone(),
             instance: instance.clone(),
             attempt,
@@ -230,6 +231,7 @@ impl Actor {
 /// A call under way.
 struct Work {
     inner: Arc<Inner>,
+    pathway: Arc<str>,
     mailbox: mpsc::Sender<Message>,
     instance: Instance,
     attempt: u32,
@@ -248,8 +250,9 @@ impl Work {
         share: Arc<Share>,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
-        if let Some(mocks) = &self.inner.mocks {
-            let answer = mocks.answer(&self.instance, self.attempt, &request.accept);
+        let loaded = &self.inner.current().loaded;
+        if let Some(mocks) = loaded.mocks.as_ref().filter(|mocks| mocks.stand_for(&loaded.project, request)) {
+            let answer = mocks.answer(&self.pathway, &self.instance, self.attempt, &request.accept);
             // What a real stream would have passed on while it arrived.
             for piece in answer.as_ref().map(mocks::chunks).unwrap_or_default() {
                 if let Some(pieces) = &pieces
