@@ -9,6 +9,7 @@ mod digest;
 mod durability;
 mod feed;
 mod guards;
+mod lint;
 mod once;
 mod order;
 mod plan;
@@ -24,6 +25,7 @@ use indexmap::IndexMap;
 use routes::Route;
 
 pub(crate) use address::{Address, Place};
+pub use lint::unused;
 pub(crate) use order::Order;
 pub use plan::{Block, BlockId, Plan, Step, step_path};
 pub(crate) use plan::{Edge, OnError, Reason};
@@ -62,6 +64,8 @@ pub struct Program {
     pub pathways: IndexMap<Arc<str>, Arc<Plan>>,
     /// By name, in the order of the files.
     pub feeds: IndexMap<Arc<str>, Arc<Feed>>,
+    /// What they use of their project.
+    used: lint::Used,
 }
 
 /// Compiles the pathways and feeds in `files`. All problems of all of them go to `diagnostics`;
@@ -89,7 +93,8 @@ pub fn compile(
             let digest = digest::of_feed(text, &recorder.loaded, surroundings);
             feeds.extend(feed.map(|feed| (feed, digest, !found.has_errors())));
         } else if let Some(pathway) = Pathway::parse(node, reader) {
-            pathways.push(Parsed { text, pathway, schemas: recorder.loaded, is_whole: !found.has_errors() });
+            pathways.push(Parsed { text, pathway, schemas: recorder.loaded, found });
+            continue;
         }
         diagnostics.extend(found);
     }
@@ -104,10 +109,12 @@ pub fn compile(
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
     let mut program = Program::default();
-    for Parsed { text, mut pathway, schemas, is_whole } in pathways {
-        let mut found = Diagnostics::new();
-        check::check(&mut pathway, &world, &mut found);
-        if is_whole && !found.has_errors() {
+    for Parsed { text, mut pathway, schemas, mut found } in pathways {
+        let mut checked = Diagnostics::new();
+        check::check(&mut pathway, &world, &mut checked);
+        found.extend(checked);
+        lint::lint(&mut pathway, text, project, &mut program.used, &mut found);
+        if !found.has_errors() {
             let digest = digest::of(&mut pathway, text, &schemas, surroundings);
             let plan = assemble::assemble(pathway, digest, project, &constants);
             program.pathways.insert(plan.name.clone(), Arc::new(plan));
@@ -117,6 +124,7 @@ pub fn compile(
     for (mut feed, digest, is_whole) in feeds {
         let mut found = Diagnostics::new();
         feed::check(&mut feed, &world, &mut found);
+        program.used.topic(&feed.topic.value);
         if is_whole && !found.has_errors() {
             feed.digest = digest;
             program.feeds.insert(feed.name.value.as_str().into(), Arc::new(feed));
@@ -138,8 +146,8 @@ struct Parsed<'a> {
     text: &'a str,
     pathway: Pathway,
     schemas: Vec<Arc<Schema>>,
-    /// Whether it could be read without an error.
-    is_whole: bool,
+    /// What was said of it.
+    found: Diagnostics,
 }
 
 fn report_same_names<'a>(

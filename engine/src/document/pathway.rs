@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Block, Door, Fields, Keep, Reader, scalar};
+use super::block::BLOCK;
+use super::door::DOOR;
+use super::keep::KEEP;
+use super::{Block, Door, Fields, Keep, Reader, allow, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Tree;
+use crate::reference::{Field, Object, Of, Rule, Takes, Word};
 use crate::schema::Schema;
 use crate::source::{Node, Span, Spanned};
 
@@ -14,6 +18,51 @@ const NO_STEPS: Code = Code("PW0227");
 
 /// Whether runs have no journal.
 const DURABILITY: [(&str, bool); 2] = [("journal", false), ("none", true)];
+
+/// Its fields.
+pub(crate) static PATHWAY: Object = Object::with(
+    "pathway",
+    &[
+        Field::required("pathway", Takes::Name(Of::New), "its name"),
+        Field::new("summary", Takes::Plain, "one line for people"),
+        Field::new("on", Takes::Object(&DOOR), "how it is triggered: a topic, a route, a schedule"),
+        Field::new("input", Takes::Schema, "what its input must look like"),
+        Field::new("output", Takes::Schema, "what it returns"),
+        Field::new("max_parallel", Takes::Count(1, 100_000), "steps in flight in one run"),
+        Field::new("max_runs", Takes::Count(1, 100_000), "runs at once"),
+        Field::new(
+            "max_queue",
+            Takes::Count(1, 100_000),
+            "runs that may wait to begin before its door takes no more",
+        ),
+        Field::new("timeout", Takes::Duration, "of a run"),
+        Field::new(
+            "keep",
+            Takes::OneOf(&[Takes::Duration, Takes::Object(&KEEP)]),
+            "how long runs are kept that are over",
+        ),
+        Field::new("durability", Takes::Words(DURABILITIES), "whether its runs have a journal"),
+        allow::FIELD,
+        Field::new(
+            "vars",
+            Takes::Map(&Takes::Template),
+            "values computed once per run, in order: `vars.NAME`",
+        ),
+        Field::new("steps", Takes::Steps, "steps by name: each runs as soon as what it reads is there"),
+        Field::new("return", Takes::Template, "what the run returns"),
+        Field::new(
+            "on_error",
+            Takes::Object(&BLOCK),
+            "runs when the run fails, sees `error`, and may return instead",
+        ),
+    ],
+    &[Rule::AtLeastOne(&["steps", "return"])],
+);
+
+const DURABILITIES: &[Word] = &[
+    Word("journal", "a run goes on after a crash"),
+    Word("none", "nothing of a run is stored: what was not finished when the process ended begins anew"),
+];
 
 /// A pathway as written, every part typed.
 #[derive(Debug)]
@@ -40,6 +89,8 @@ pub struct Pathway {
     pub keep: Option<(Keep, Span)>,
     /// Where it says that its runs have no journal, if it does.
     pub without_journal: Option<Span>,
+    /// Warnings that are meant, wherever in it.
+    pub allow: Vec<Spanned<String>>,
     /// Computed once per run, in order; none: it could not be read.
     pub vars: Vec<(Spanned<String>, Option<Tree>)>,
     /// Its steps and its return.
@@ -82,6 +133,7 @@ impl Pathway {
             let without = scalar::choice(node, "`durability`", &DURABILITY, reader.diagnostics)?;
             Some(without.then_some(node.span))
         });
+        let allow = fields.take("allow").map(|node| allow::parse(node, reader.diagnostics));
         let vars = fields.take("vars").map(|node| vars(node, reader));
         let has_body = node.get("steps").is_some() || node.get("return").is_some();
         let body = Block::from_fields(&mut fields, reader);
@@ -104,6 +156,7 @@ impl Pathway {
             timeout: timeout.flatten(),
             keep: keep.flatten(),
             without_journal: durability.flatten(),
+            allow: allow.flatten().unwrap_or_default(),
             vars: vars.unwrap_or_default(),
             body: body?,
             on_error: on_error.flatten(),

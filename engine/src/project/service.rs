@@ -5,17 +5,52 @@ use std::time::Duration;
 use super::rate::Rate;
 use super::reader::Reader;
 use super::secret::Resolved;
-use super::{ServiceDefaults, inherit};
+use super::{ServiceDefaults, inherit, interpolate};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Fields, Retry, scalar};
+use crate::document::{Fields, RETRY, Retry, scalar};
 use crate::expression::{Bound, Expression, Segment, Slot};
+use crate::reference::{Field, Object, Of, Takes};
 use crate::source::{Kind, Node, Spanned};
 use indexmap::IndexMap;
 
 const NO_URL: Code = Code("PW0606");
 const HEADER_READS: Code = Code("PW0612");
 const BAD_HEADER: Code = Code("PW0613");
+
+/// Its fields.
+pub(super) static SERVICE: Object = Object::new(
+    "service",
+    &[
+        Field::new("url", Takes::Plain, "where its calls begin; empty: they fail"),
+        Field::new("headers", Takes::Texts, "sent with every call; they may read `auth.token`"),
+        Field::new("timeout", Takes::Duration, "of one attempt"),
+        Field::new("retry", Takes::Object(&RETRY), "where the step has none"),
+        Field::new("circuit", Takes::Object(&CIRCUIT), "when calls are held back because they fail"),
+        Field::new("max_parallel", Takes::Count(1, 100_000), "calls in flight"),
+        Field::new("rate", Takes::Rate, "calls begun in a period"),
+        Field::new("http", Takes::Call, "fields of its calls, unless the step says otherwise"),
+        Field::new(
+            "like",
+            Takes::Name(Of::Service),
+            "the service that has what this one does not say; circuit, slots and rate are then the same",
+        ),
+        Field::new(
+            "without_token",
+            Takes::Name(Of::Service),
+            "the service that is called instead without a token",
+        ),
+    ],
+);
+
+static CIRCUIT: Object = Object::new(
+    "circuit",
+    &[
+        Field::new("failures", Takes::Count(1, 1_000_000), "failures in a row that open it"),
+        Field::new("open", Takes::Duration, "how long it stays open"),
+        Field::new("half_open", Takes::Count(1, 1_000_000), "successes in a row that close it again"),
+    ],
+);
 
 /// A named upstream, with all that it takes from another filled in.
 #[derive(Debug, Clone)]
@@ -26,6 +61,8 @@ pub struct Service {
     pub url: Resolved,
     /// Sent with every call. They may read `auth.token` and nothing else.
     pub headers: Vec<(String, Expression)>,
+    /// Whether one of them names a key of a service role.
+    pub(crate) has_service_role: bool,
     /// Of one attempt.
     pub timeout: Duration,
     /// Where the step has none.
@@ -60,6 +97,7 @@ pub(super) struct Written {
     pub(super) name: Spanned<String>,
     pub(super) url: Option<Resolved>,
     pub(super) headers: Option<Vec<(String, Expression)>>,
+    pub(super) has_service_role: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) retry: Option<Retry>,
     pub(super) circuit: Option<Spanned<Circuit>>,
@@ -108,6 +146,7 @@ impl Written {
         let service = Self {
             name: name.clone(),
             url: url.and_then(|node| service_url(node, &what, reader)),
+            has_service_role: node.get("headers").is_some_and(names_service_role),
             headers: fields.take("headers").map(|node| headers(node, reader)),
             timeout: fields.take("timeout").and_then(|node| reader.duration(node, "`timeout`")),
             retry: fields
@@ -166,6 +205,13 @@ impl Circuit {
         fields.finish(reader.diagnostics);
         Some(circuit)
     }
+}
+
+/// Whether a header is made of a variable that is called a service's key.
+fn names_service_role(headers: &Node) -> bool {
+    let texts = headers.as_map().unwrap_or_default().iter().filter_map(|entry| entry.value.as_text());
+    let mut names = texts.flat_map(|text| interpolate::references(&text.value));
+    names.any(|name| ["SERVICE_ROLE", "SERVICE_KEY"].iter().any(|word| name.contains(word)))
 }
 
 /// Headers of a service, as templates that may read the caller's token.

@@ -22,9 +22,10 @@ use std::sync::Arc;
 use crate::Value;
 use crate::document::{Block, Reader};
 use crate::expression::{EvalError, Expression, Now, Scope, Tree};
+use crate::reference::{Field, Object, Rule, Takes};
 use crate::schema::Shape;
-use crate::source::{Node, Spanned};
-use crate::vm::{Class, Failure, HttpRequest};
+use crate::source::{Node, Span, Spanned};
+use crate::vm::{Class, Failure, HttpRequest, Method};
 
 /// All verbs, in the order in which help lists them.
 pub static VERBS: &[&Spec] = &[
@@ -56,21 +57,39 @@ pub struct Spec {
     pub summary: &'static str,
     /// What a step's output is.
     pub output: &'static str,
-    /// Its fields; empty where the value itself is what the verb takes.
-    pub fields: &'static [Field],
+    /// What stands under it.
+    pub takes: Takes,
+    /// What may stand beside it and belongs to it.
+    pub beside: &'static [Field],
     /// Reads the verb of a step, given the whole step and what messages call it.
     pub parse: fn(&Node, &str, &mut Reader<'_>) -> Option<Box<dyn Action>>,
 }
 
-/// A field of a verb.
-#[derive(Debug)]
-pub struct Field {
-    /// Its key.
-    pub name: &'static str,
-    /// What kind of value it takes: `template`, `expression`, `name`, `duration`, …
-    pub kind: &'static str,
-    /// One line.
-    pub summary: &'static str,
+impl Spec {
+    /// Its fields; none where the value itself is what the verb takes.
+    #[must_use]
+    pub fn fields(&self) -> &'static [Field] {
+        self.object().map_or(&[], |object| object.fields)
+    }
+
+    /// What of its fields goes together.
+    #[must_use]
+    pub fn rules(&self) -> &'static [Rule] {
+        self.object().map_or(&[], |object| object.rules)
+    }
+
+    fn object(&self) -> Option<&'static Object> {
+        match self.takes {
+            Takes::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// What it does and puts out, as Markdown.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        format!("**`{}`** {}.\n\nOutput: {}.", self.name, self.summary, self.output)
+    }
 }
 
 /// A verb with its fields, of one step.
@@ -108,6 +127,11 @@ pub trait Action: Debug + Send + Sync {
         None
     }
 
+    /// What lints need to know of the call that it makes.
+    fn call(&self) -> Option<Call> {
+        None
+    }
+
     /// The service, topic or pathway that it names, for people.
     fn target(&self) -> Option<&str> {
         self.service()
@@ -132,6 +156,21 @@ pub trait Action: Debug + Send + Sync {
     fn is_guard(&self) -> bool {
         matches!(self.kind(), Kind::Guard)
     }
+}
+
+/// A call of a service, as it is written.
+#[derive(Debug)]
+pub struct Call {
+    /// Its method.
+    pub method: Method,
+    /// Where its path stands.
+    pub path: Span,
+    /// Its parameters and where the value of each stands; none: they are computed.
+    pub query: Option<Vec<(String, Span)>>,
+    /// Names of its headers.
+    pub headers: Vec<String>,
+    /// Whether its answer is read as a stream.
+    pub is_stream: bool,
 }
 
 /// How a verb takes part in a run.

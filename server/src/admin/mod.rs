@@ -3,6 +3,7 @@
 mod dlq;
 mod guard;
 mod limits;
+mod metrics;
 mod reload;
 mod runs;
 
@@ -21,6 +22,7 @@ use crate::app::Reloader;
 use crate::gateway::{Limits, Problem, connections, problem, request};
 use crate::identity::AdminToken;
 use crate::operations::{Error, Operations};
+use crate::telemetry::metrics::Scrape;
 
 /// Operators' connections at once.
 const CONNECTIONS: usize = 64;
@@ -32,6 +34,8 @@ pub struct Admin {
     pub operations: Operations,
     /// Reads the project again.
     pub reloader: Reloader,
+    /// What is told of what it counts.
+    pub scrape: Scrape,
     /// What every request shows.
     pub token: AdminToken,
     /// Bounds.
@@ -64,6 +68,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/limits", get(limits::show))
         .route("/limits/{*name}", put(limits::set).delete(limits::reset))
         .route("/reload", post(reload::reload))
+        .route("/metrics", get(metrics::scrape))
         .with_state(admin.clone())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)

@@ -41,6 +41,7 @@ use crate::seal::{self, SealError, SealKeys};
 use crate::secret_file;
 use crate::standing::{self, Standings};
 use crate::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store, StoreError, make_private};
+use crate::telemetry::metrics::{Requests, Scrape};
 
 /// The data folder of a project that names none.
 const DATA: &str = "data";
@@ -232,8 +233,12 @@ impl App {
         identity.prepare();
 
         let stop = CancellationToken::new();
-        let mut schedules =
-            Schedules { loaded: loaded.subscribe(), store: store.clone(), bus: bus.clone(), clock };
+        let mut schedules = Schedules {
+            loaded: loaded.subscribe(),
+            store: store.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+        };
         let schedules = match (role.works(), store.is_shared()) {
             (true, false) => {
                 let scheduler = schedules.load_all().await?;
@@ -244,6 +249,14 @@ impl App {
         };
         let capacity = capacity(role, &project, &runner, &bus, &stop);
         let limits = Limits::of(&project.http);
+        let requests = Arc::<Requests>::default();
+        let scrape = Scrape {
+            store: store.clone(),
+            bus: bus.clone(),
+            runner: runner.clone(),
+            requests: requests.clone(),
+            clock: clock.clone(),
+        };
         let gateway = Gateway::new(gateway::Parts {
             project,
             program: Arc::new(doors),
@@ -258,7 +271,7 @@ impl App {
             stop: stop.clone(),
             limits,
         });
-        let doors = Doors::new(gateway);
+        let doors = Doors::new(gateway.counting(requests));
         let reloader = Reloader::new(reload::Parts {
             request,
             role,
@@ -270,6 +283,7 @@ impl App {
             stop: stop.clone(),
         });
         let operators = Admin {
+            scrape,
             operations: Operations::new(store.clone(), runner.clone()),
             reloader: reloader.clone(),
             token: admin,

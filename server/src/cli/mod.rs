@@ -20,6 +20,7 @@ mod reload;
 mod replay;
 mod run;
 mod runs;
+mod schema;
 mod serve;
 mod session;
 mod table;
@@ -102,6 +103,7 @@ enum Command {
     Demo(demo::Demo),
     Config(config::Config),
     Explain(explain::Explain),
+    Schema(schema::Schema),
     Completions(completions::Completions),
 }
 
@@ -137,6 +139,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),
         Command::Explain(command) => command.run(&session),
+        Command::Schema(command) => command.run(&session),
         Command::Completions(command) => command.run(&session),
     };
     match outcome {

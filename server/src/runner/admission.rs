@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::arrival::Arrived;
 use super::at_once::AtOnce;
 use super::before::Before;
 use super::current::Listeners;
-use super::ending::Ending;
 use super::holding::Holding;
 use super::lanes::Lane;
 use super::{Admitted, Inner, Observed, intake, swap};
@@ -180,6 +180,7 @@ impl Inner {
             next_offset: batch.next_offset,
             runs,
         };
+        let began = Instant::now();
         let answers = match self.store.admit(admit).await {
             // Whoever had the partition before has admitted more than the bus was told.
             Err(StoreError::Conflict(Conflict::Offset { found, .. }))
@@ -192,6 +193,7 @@ impl Inner {
             }
             answers => answers?,
         };
+        self.metrics.admitted.observe(began.elapsed());
         for ((mut run, at_once), answer) in entering.into_iter().zip(answers) {
             match answer {
                 Admission::Inserted(id) => {
@@ -272,7 +274,7 @@ impl Inner {
     /// A run is in the store: it begins, unless it is over.
     pub(super) fn admitted(self: &Arc<Self>, run: Admitted, at_once: Option<AtOnce>) {
         let Some(ended) = at_once else { return self.enter(run) };
-        Ending { run: &run, outcome: &ended.outcome }.log(ended.status);
+        self.ended(&run, &ended.outcome, ended.status);
         self.observe(|| Observed::Ended {
             run: run.public_id.clone(),
             outcome: ended.outcome.clone(),

@@ -115,6 +115,7 @@ impl Actor {
         let expected_seq = self.seq;
         self.seq += u32::try_from(change.events.len()).unwrap_or(u32::MAX);
         let received = change.received.clone();
+        let began = Instant::now();
         let appended = self
             .inner
             .store
@@ -131,6 +132,7 @@ impl Actor {
                 ..Append::new(self.run.id, expected_seq)
             })
             .await?;
+        self.inner.metrics.appended.observe(began.elapsed());
         self.inner.inbox.received(self.run.id, received);
         Ok(appended.taken)
     }

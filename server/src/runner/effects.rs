@@ -1,12 +1,14 @@
 //! Performing what the VM asks for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pathway_engine::Value;
+use pathway_engine::compile::Plan;
 use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Started};
 use pathway_engine::vm::{Class, Effect, Failure, HttpRequest, Instance, RequestHash};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
@@ -113,6 +115,9 @@ impl Actor {
             inner: self.inner.clone(),
             pathway: self.plan().name.clone(),
             mailbox: self.mailbox.clone(),
+            asked: Instant::now(),
+            sent: OnceLock::new(),
+            plan: self.plan().clone(),
             instance: instance.clone(),
             attempt,
             hash,
@@ -233,6 +238,10 @@ struct Work {
     inner: Arc<Inner>,
     pathway: Arc<str>,
     mailbox: mpsc::Sender<Message>,
+    asked: Instant,
+    /// When it had its turn.
+    sent: OnceLock<Instant>,
+    plan: Arc<Plan>,
     instance: Instance,
     attempt: u32,
     hash: RequestHash,
@@ -270,6 +279,7 @@ impl Work {
             trace: self.trace,
             run: &self.slots,
             label: self.label.clone(),
+            sent: &self.sent,
         };
         self.inner.upstreams.call(&call, share, pieces).await
     }
@@ -303,6 +313,12 @@ impl Work {
     }
 
     async fn report(&self, answer: Result<Value, Failure>, emitted: bool) {
+        let (sent, now) = (self.sent.get().copied(), Instant::now());
+        // Without its turn it has only waited, but for an answer that was made up.
+        let turn = sent.unwrap_or(if self.inner.mocks.is_some() { self.asked } else { now });
+        let times = (turn.duration_since(self.asked), now.duration_since(turn));
+        let failure = answer.as_ref().err().map(|failure| failure.class);
+        self.inner.metrics.runs.called(&self.plan.name, &self.instance, times, failure);
         let outcome = match answer {
             Ok(value) => Outcome::Answer(value),
             Err(failure) => Outcome::Failure(failure),

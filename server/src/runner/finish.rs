@@ -37,7 +37,7 @@ impl Actor {
         if status.is_final() {
             self.leave_called().await;
         }
-        Ending { run: &self.run, outcome: &outcome }.log(status);
+        self.inner.ended(&self.run, &outcome, status);
         let (run, parked) = (self.run.public_id.clone(), status == Status::Parked);
         self.inner.observe(|| Observed::Ended { run, outcome, parked });
         Ok(if parked { Left::Parked } else { Left::Over })

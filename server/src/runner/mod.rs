@@ -89,6 +89,7 @@ use crate::effects::http::Transport;
 use crate::seal::SealKeys;
 use crate::standing::Standing;
 use crate::store::{Home, Store, StoreError};
+use crate::telemetry::metrics::Metrics;
 
 /// What observers may lag behind before they miss something.
 const OBSERVED: usize = 4096;
@@ -208,6 +209,7 @@ struct Inner {
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
+    metrics: Metrics,
     stop: CancellationToken,
     /// Ends tasks that did not stop in time.
     kill: CancellationToken,
@@ -247,6 +249,7 @@ impl Runner {
             false => Before::begin(&*store, None).await.map_err(|error| error.to_string())?,
         };
         let takeups = Takeups::new(&store);
+        let metrics = Metrics::new(&loaded.program);
         let inner = Arc::new(Inner {
             queue: Queue::new(&loaded.program, strained.clone()),
             strained,
@@ -270,6 +273,7 @@ impl Runner {
             takeups,
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
+            metrics,
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             flush: CancellationToken::new(),
@@ -330,6 +334,18 @@ impl Runner {
     #[must_use]
     pub fn asleep(&self) -> usize {
         self.inner.asleep.len()
+    }
+
+    /// What was counted and measured.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The topics that pathways listen to, by their real names.
+    #[must_use]
+    pub fn topics(&self) -> Vec<String> {
+        self.inner.current().topics()
     }
 
     /// How busy it is.

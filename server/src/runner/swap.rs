@@ -60,6 +60,7 @@ impl Runner {
         configure(&inner.slots, &next.loaded);
         inner.upstreams.swap(&next.loaded.project);
         inner.queue.swap(&next.loaded.program);
+        inner.metrics.runs.swap(&next.loaded.program);
         let leaving = inner.leaving_with(&next);
         for plan in &leaving {
             inner.earlier.keep(&plan.name, &plan.digest, plan);

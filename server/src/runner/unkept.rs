@@ -13,7 +13,6 @@ use super::admission::{BATCH, BATCH_BYTES, Prepared};
 use super::at_once::AtOnce;
 use super::before::Before;
 use super::current::Listeners;
-use super::ending::Ending;
 use super::relay::AGAIN;
 use super::window::Window;
 use super::{Admitted, Inner};
@@ -179,7 +178,7 @@ impl Inner {
         Ok(ended
             .iter()
             .filter_map(|(run, ended)| {
-                Ending { run, outcome: &ended.outcome }.log(ended.status);
+                self.ended(run, &ended.outcome, ended.status);
                 offset(run)
             })
             .collect())

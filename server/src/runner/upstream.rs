@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use pathway_engine::vm::{Class, Failure, HttpRequest};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use super::slots::{RunSlots, Share, Slots};
 use crate::clock::Clock;
@@ -88,6 +89,8 @@ pub struct Call<'a> {
     pub run: &'a RunSlots,
     /// Who holds the slots.
     pub label: Arc<str>,
+    /// Told when it has its turn.
+    pub sent: &'a OnceLock<Instant>,
 }
 
 impl Upstreams {
@@ -230,6 +233,7 @@ impl Upstreams {
                 traceparent: traceparent.as_deref(),
                 now: self.clock.now(),
             };
+            call.sent.get_or_init(Instant::now);
             let answer = self.transport.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
             return answer;

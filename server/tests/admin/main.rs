@@ -11,6 +11,8 @@ mod guard;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod redrive;
 #[cfg(test)]
 mod reload;
