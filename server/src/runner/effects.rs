@@ -113,7 +113,6 @@ impl Actor {
         }
         let work = Work {
             inner: self.inner.clone(),
-            pathway: self.plan().name.clone(),
             mailbox: self.mailbox.clone(),
             asked: Instant::now(),
             sent: OnceLock::new(),
@@ -236,7 +235,6 @@ impl Actor {
 /// A call under way.
 struct Work {
     inner: Arc<Inner>,
-    pathway: Arc<str>,
     mailbox: mpsc::Sender<Message>,
     asked: Instant,
     /// When it had its turn.
@@ -261,7 +259,7 @@ impl Work {
     ) -> Result<Value, Failure> {
         let loaded = &self.inner.current().loaded;
         if let Some(mocks) = loaded.mocks.as_ref().filter(|mocks| mocks.stand_for(&loaded.project, request)) {
-            let answer = mocks.answer(&self.pathway, &self.instance, self.attempt, &request.accept);
+            let answer = mocks.answer(&self.plan.name, &self.instance, self.attempt, &request.accept);
             // What a real stream would have passed on while it arrived.
             for piece in answer.as_ref().map(mocks::chunks).unwrap_or_default() {
                 if let Some(pieces) = &pieces
@@ -315,7 +313,8 @@ impl Work {
     async fn report(&self, answer: Result<Value, Failure>, emitted: bool) {
         let (sent, now) = (self.sent.get().copied(), Instant::now());
         // Without its turn it has only waited, but for an answer that was made up.
-        let turn = sent.unwrap_or(if self.inner.mocks.is_some() { self.asked } else { now });
+        let is_mocked = self.inner.current.borrow().loaded.mocks.is_some();
+        let turn = sent.unwrap_or(if is_mocked { self.asked } else { now });
         let times = (turn.duration_since(self.asked), now.duration_since(turn));
         let failure = answer.as_ref().err().map(|failure| failure.class);
         self.inner.metrics.runs.called(&self.plan.name, &self.instance, times, failure);
