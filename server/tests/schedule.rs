@@ -376,6 +376,8 @@ async fn a_server_looks_after_its_schedules() {
         listener: Some(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap()),
         request: Request::default(),
         folders: BTreeSet::new(),
+        mocked: None,
+        mocks: None,
     })
     .await
     .unwrap();

@@ -4,20 +4,22 @@ mod dlq;
 mod guard;
 mod limits;
 mod metrics;
+pub mod openapi;
 mod reload;
+mod routes;
 mod runs;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post, put};
 use pathway_engine::vm::{Class, Failure};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::routes::{Route, routes};
 use crate::app::Reloader;
 use crate::gateway::{Limits, Problem, connections, problem, request};
 use crate::identity::AdminToken;
@@ -55,21 +57,9 @@ impl Admin {
 }
 
 fn router(admin: Arc<Admin>) -> Router {
-    Router::new()
-        .route("/runs", get(runs::list))
-        .route("/runs/{id}", get(runs::show))
-        .route("/runs/{id}/timeline", get(runs::timeline))
-        .route("/runs/{id}/journal", get(runs::journal))
-        .route("/runs/{id}/cancel", post(runs::cancel))
-        .route("/runs/{id}/signals/{name}", post(runs::signal))
-        .route("/runs/{id}/rerun", post(runs::rerun))
-        .route("/runs/{id}/redrive", post(dlq::redrive))
-        .route("/runs/{id}/drop", post(dlq::drop_parked))
-        .route("/dlq/redrive", post(dlq::redrive_all))
-        .route("/limits", get(limits::show))
-        .route("/limits/{*name}", put(limits::set).delete(limits::reset))
-        .route("/reload", post(reload::reload))
-        .route("/metrics", get(metrics::scrape))
+    let routes = routes().into_iter();
+    routes
+        .fold(Router::new(), |router, Route { path, answers, .. }| router.route(path, answers))
         .with_state(admin.clone())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)

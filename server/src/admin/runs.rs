@@ -19,7 +19,7 @@ use crate::operations::{Again, Detail, Error, Journal, Listing, Rerun, Timeline}
 use crate::store::Status;
 
 /// Runs that are listed unless more are asked for.
-const LIMIT: u32 = 50;
+pub(super) const LIMIT: u32 = 50;
 
 /// The query of a list.
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 mod reload;
 mod role;
 mod schedules;
+mod stand_ins;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,7 +36,7 @@ use crate::effects::http::HttpClient;
 use crate::gateway::{self, Capacity, CommandError, Commands, Doors, Gateway, Limits};
 use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
 use crate::operations::Operations;
-use crate::runner::{Loaded, Parts, Runner};
+use crate::runner::{Loaded, Mocks, Parts, Runner};
 use crate::seal::{self, SealError, SealKeys};
 use crate::secret_file;
 use crate::standing::{self, Standings};
@@ -69,6 +70,10 @@ pub struct Settings {
     pub request: Request,
     /// The folders of all files that were read.
     pub folders: BTreeSet<PathBuf>,
+    /// Services that mocks stand for beside those without a URL; none: all are called.
+    pub mocked: Option<Vec<String>>,
+    /// These mocks.
+    pub mocks: Option<Mocks>,
 }
 
 /// A server that serves.
@@ -148,7 +153,16 @@ impl Settings {
             project: config.project,
             program,
             listener: None,
+            mocked: None,
+            mocks: None,
         }
+    }
+
+    /// The same with mocks for services without a URL, and for those that are named.
+    #[must_use]
+    pub fn mocking(mut config: Config, program: Program, services: Vec<String>) -> Self {
+        let mocks = stand_ins::of(&mut config, &program, &services);
+        Self { mocked: Some(services), mocks: Some(mocks), ..Self::new(config, program) }
     }
 }
 
@@ -160,6 +174,7 @@ impl App {
     pub async fn start(settings: Settings) -> Result<Self, AppError> {
         let Settings { role, project, program, definition, variables, folder, listener, .. } = settings;
         let (request, folders) = (settings.request, settings.folders);
+        let (mocked, mocks) = (settings.mocked, settings.mocks);
         let data = data_folder(&project, &folder);
         let doors = if role.has_doors() { program.clone() } else { Program::default() };
         gateway::check(&project, &doors).map_err(AppError::Project)?;
@@ -190,8 +205,12 @@ impl App {
         let clock = Clock::system();
         let bus = open_bus(&project, &store)?;
         let project = Arc::new(project);
-        let loaded =
-            Loaded { program: program.clone(), project: project.clone(), variables: variables.clone() };
+        let loaded = Loaded {
+            program: program.clone(),
+            project: project.clone(),
+            variables: variables.clone(),
+            mocks: mocks.clone().map(Arc::new),
+        };
         let (loaded, _) = watch::channel(loaded);
         let runner = Runner::start(Parts {
             program: program.clone(),
@@ -202,7 +221,7 @@ impl App {
             vouch: Some(identity.clone()),
             definition,
             variables,
-            mocks: None,
+            mocks,
             transport: Arc::new(HttpClient::new().map_err(|error| AppError::Runner(error.to_string()))?),
             clock: clock.clone(),
         })
@@ -260,6 +279,7 @@ impl App {
             doors: doors.clone(),
             schedules: loaded,
             folders,
+            mocked,
             stop: stop.clone(),
         });
         let operators = Admin {

@@ -19,12 +19,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::role::Role;
+use super::stand_ins;
 use crate::config::{Config, Request};
 use crate::definition::Definition;
 use crate::gateway::Doors;
 use crate::identity::AdminToken;
 use crate::loading;
-use crate::runner::{Loaded, Runner, SwapError};
+use crate::runner::{Loaded, Mocks, Runner, SwapError};
 use crate::seal;
 
 /// What came of reading a project again.
@@ -91,6 +92,8 @@ struct Inner {
     running: tokio::sync::Mutex<Running>,
     /// The folders of all files that were read last.
     folders: Mutex<BTreeSet<PathBuf>>,
+    /// Services that mocks stand for.
+    mocked: Option<Vec<String>>,
     stop: CancellationToken,
 }
 
@@ -117,6 +120,7 @@ pub(super) struct Parts {
     pub(super) doors: Doors,
     pub(super) schedules: watch::Sender<Loaded>,
     pub(super) folders: BTreeSet<PathBuf>,
+    pub(super) mocked: Option<Vec<String>>,
     pub(super) stop: CancellationToken,
 }
 
@@ -124,18 +128,19 @@ pub(super) struct Parts {
 struct Reading {
     config: Config,
     program: Program,
+    mocks: Option<Arc<Mocks>>,
 }
 
 impl Reloader {
     /// Of a server that has begun with what is in [`Parts::schedules`].
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { request, role, runner, doors, schedules, folders, stop } = parts;
+        let Parts { request, role, runner, doors, schedules, folders, mocked, stop } = parts;
         let running = {
-            let Loaded { program, project, variables } = &*schedules.borrow();
+            let Loaded { program, project, variables, .. } = &*schedules.borrow();
             Running::of(project.clone(), variables, program)
         };
         let (running, folders) = (tokio::sync::Mutex::new(running), Mutex::new(folders));
-        Self(Arc::new(Inner { request, role, runner, doors, schedules, running, folders, stop }))
+        Self(Arc::new(Inner { request, role, runner, doors, schedules, running, folders, mocked, stop }))
     }
 
     /// The folders of all files that were read last.
@@ -167,10 +172,10 @@ impl Reloader {
 
     async fn reload_once(&self, running: &mut Running) -> Result<Reloaded, ReloadError> {
         let inner = &*self.0;
-        let request = inner.request.clone();
-        let reading = tokio::task::spawn_blocking(move || read(&request));
+        let (request, mocked) = (inner.request.clone(), inner.mocked.clone());
+        let reading = tokio::task::spawn_blocking(move || read(&request, mocked.as_deref()));
         let reading = reading.await.map_err(|error| ReloadError::Unreadable(error.to_string()))?;
-        let Reading { config, program } =
+        let Reading { config, program, mocks } =
             reading.map_err(|error| ReloadError::Unreadable(error.to_string()))?;
         *inner.folders.lock().unwrap_or_else(PoisonError::into_inner) = folders(&config);
         let found = config.diagnostics.clone().sorted();
@@ -187,7 +192,7 @@ impl Reloader {
         let doors = if inner.role.has_doors() { program.clone() } else { Program::default() };
         Doors::check(&project, &doors).map_err(refused)?;
         let next = Running::of(Arc::new(project), &config.variables, &program);
-        let loaded = Loaded { program, project: next.project.clone(), variables: config.variables };
+        let loaded = Loaded { program, project: next.project.clone(), variables: config.variables, mocks };
         let leaving = inner.runner.swap(loaded.clone(), &definition).await.map_err(|error| match error {
             SwapError::Refused(why) => refused(why),
             SwapError::Store(error) => ReloadError::Store(error),
@@ -212,11 +217,12 @@ impl Reloader {
     }
 }
 
-fn read(request: &Request) -> std::io::Result<Reading> {
+fn read(request: &Request, mocked: Option<&[String]>) -> std::io::Result<Reading> {
     let mut config = Config::load(request)?;
     let files = config.pathway_files();
     let program = loading::load(&mut config, &files);
-    Ok(Reading { config, program })
+    let mocks = mocked.map(|services| Arc::new(stand_ins::of(&mut config, &program, services)));
+    Ok(Reading { config, program, mocks })
 }
 
 /// The folders of all files of a project that were read.

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod config;
 mod demo;
+mod dev;
 mod dlq;
 mod exit;
 mod explain;
@@ -89,6 +90,7 @@ enum Command {
     Test(test::Test),
     Graph(graph::Graph),
     Openapi(openapi::Openapi),
+    Dev(dev::Dev),
     Serve(serve::Serve),
     Gateway(gateway::Gateway),
     Worker(worker::Worker),
@@ -124,6 +126,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Test(command) => command.run(&session),
         Command::Graph(command) => command.run(&session),
         Command::Openapi(command) => command.run(&session),
+        Command::Dev(command) => command.run(&session),
         Command::Serve(command) => command.run(&session),
         Command::Gateway(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),

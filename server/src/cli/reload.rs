@@ -1,12 +1,15 @@
 //! `pathway reload`, and loading a project again within a server: at SIGHUP, and when files change.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use pathway_engine::diagnostic::{Format, render};
 use reqwest::Method;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::operator::{Operator, block_on};
-use super::watch::{self, Watched};
+use super::watch::{self, Changes as Changed, Watched};
 use super::{Exit, Failure, Outcome, Session, Terminal};
 use crate::app::{Changes, ReloadError, Reloaded, Reloader};
 
@@ -64,9 +67,11 @@ pub(super) struct Reloading {
     terminal: Terminal,
     reloader: Reloader,
     hangups: Option<Signal>,
-    /// What is watched, and told of its changes.
-    files: Option<(Watched, mpsc::Receiver<Vec<String>>)>,
+    files: Option<Files>,
 }
+
+/// What is watched, and told of its changes.
+type Files = (Watched, mpsc::Receiver<Changed>);
 
 impl Reloading {
     pub(super) fn new(
@@ -87,8 +92,12 @@ impl Reloading {
         loop {
             let told = tokio::select! {
                 () = hung_up(&mut self.hangups) => self.terminal.note("SIGHUP: loading the project again"),
-                names = changed(&mut self.files) => {
-                    self.terminal.note(&format!("changed: {}", names.join(", ")))
+                changed = changed(&mut self.files) => {
+                    // Before they are read, so that nothing that comes into them is missed.
+                    if let Err(failure) = self.look_at(changed.folders) {
+                        return failure;
+                    }
+                    self.terminal.note(&format!("changed: {}", changed.names))
                 }
             };
             if let Err(error) = told {
@@ -111,22 +120,26 @@ impl Reloading {
                 self.terminal.error(&error.to_string(), Some("the last good version still serves"))?;
             }
         }
-        if let Some((watched, _)) = &mut self.files {
-            watched.look_at(self.reloader.folders())?;
+        self.look_at(self.reloader.folders())
+    }
+
+    fn look_at(&mut self, folders: BTreeSet<PathBuf>) -> Result<(), Failure> {
+        match &mut self.files {
+            Some((watched, _)) => watched.look_at(folders),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
 /// Begins to watch the files of a project.
-fn files(reloader: &Reloader) -> Result<(Watched, mpsc::Receiver<Vec<String>>), Failure> {
+fn files(reloader: &Reloader) -> Result<Files, Failure> {
     let (mut watched, changes) = watch::watch()?;
     watched.look_at(reloader.folders())?;
     let (sender, receiver) = mpsc::channel(CHANGES);
     // It waits where no task can, until the process ends.
     std::thread::spawn(move || {
-        while let Some(names) = changes.next() {
-            if sender.blocking_send(names).is_err() {
+        while let Some(changed) = changes.next() {
+            if sender.blocking_send(changed).is_err() {
                 return;
             }
         }
@@ -143,11 +156,11 @@ async fn hung_up(hangups: &mut Option<Signal>) {
     std::future::pending().await
 }
 
-async fn changed(files: &mut Option<(Watched, mpsc::Receiver<Vec<String>>)>) -> Vec<String> {
+async fn changed(files: &mut Option<Files>) -> Changed {
     if let Some((_, changes)) = files
-        && let Some(names) = changes.recv().await
+        && let Some(changed) = changes.recv().await
     {
-        return names;
+        return changed;
     }
     std::future::pending().await
 }

@@ -43,21 +43,22 @@ pub(super) fn run_as(role: Role, session: &Session, watches: bool) -> Outcome {
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     let summary = Summary::of(role, &config, &program);
     let settings = Settings { role, ..Settings::new(config, program) };
-    runtime.block_on(serve(session, settings, summary, (started, watches)))
+    runtime.block_on(serve(session, settings, |app| summary.banner(app, started), watches))
 }
 
-async fn serve(
+/// Serves until it is asked to stop; `banner` is said once it does.
+pub(super) async fn serve(
     session: &Session,
     settings: Settings,
-    summary: Summary,
-    (started, watches): (Instant, bool),
+    banner: impl FnOnce(&App) -> String,
+    watches: bool,
 ) -> Outcome {
     let stop = asked_to_stop();
     let hangups = reload::hangups();
     let mut app = App::start(settings).await.map_err(|error| refused(&error))?;
     // From here on no change is missed.
     let reloading = Reloading::new(session.terminal, app.reloader.clone(), hangups, watches)?;
-    session.terminal.note(&summary.banner(&app, started))?;
+    session.terminal.note(&banner(&app))?;
     let failed = tokio::select! {
         error = app.failed() => Some(error),
         () = stop => None,
@@ -111,7 +112,7 @@ pub(super) fn asked_to_stop() -> impl Future<Output = ()> {
 }
 
 /// How tokens are verified.
-fn way_of_verifying(auth: &Auth) -> String {
+pub(super) fn way_of_verifying(auth: &Auth) -> String {
     if auth.mode == Mode::Unverified {
         return "UNVERIFIED: every token is believed; for development only".to_owned();
     }

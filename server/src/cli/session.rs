@@ -89,6 +89,14 @@ impl Session {
         Ok((config, program))
     }
 
+    /// The same with more settings, over all that was said.
+    #[must_use]
+    pub(super) fn with(&self, settings: &[String]) -> Self {
+        let mut global = self.global.clone();
+        global.settings.extend_from_slice(settings);
+        Self { global, terminal: self.terminal }
+    }
+
     /// Whether more was asked for.
     pub(super) fn is_verbose(&self) -> bool {
         self.global.verbose > 0

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use notify::event::CreateKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::{Exit, Failure};
@@ -27,6 +28,15 @@ pub(super) struct Watched {
 /// What changes in them.
 #[derive(Debug)]
 pub(super) struct Changed(Receiver<Vec<PathBuf>>);
+
+/// Some of it.
+#[derive(Debug)]
+pub(super) struct Changes {
+    /// What changed, for people.
+    pub(super) names: String,
+    /// Folders that were not there before.
+    pub(super) folders: BTreeSet<PathBuf>,
+}
 
 /// Begins to watch; no folder yet.
 pub(super) fn watch() -> Result<(Watched, Changed), Failure> {
@@ -62,14 +72,16 @@ impl Watched {
 }
 
 impl Changed {
-    /// The names of the files that change next.
-    pub(super) fn next(&self) -> Option<Vec<String>> {
+    /// The files that change next, and folders that are new.
+    pub(super) fn next(&self) -> Option<Changes> {
         let mut paths: BTreeSet<PathBuf> = self.0.recv().ok()?.into_iter().collect();
         while let Ok(more) = self.0.recv_timeout(GATHER) {
             paths.extend(more);
         }
         let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
-        Some(paths.iter().filter_map(name).collect())
+        let names: Vec<String> = paths.iter().filter_map(name).collect();
+        let folders = paths.into_iter().filter(|path| path.is_dir()).collect();
+        Some(Changes { names: names.join(", "), folders })
     }
 }
 
@@ -80,7 +92,8 @@ fn matters(change: &Event) -> bool {
         matches!(extension, Some("yaml" | "yml" | "json"))
             || path.file_name().is_some_and(|name| name == ".env")
     };
-    !matches!(change.kind, EventKind::Access(_)) && change.paths.iter().any(is_ours)
+    let is_new_folder = matches!(change.kind, EventKind::Create(CreateKind::Folder));
+    is_new_folder || !matches!(change.kind, EventKind::Access(_)) && change.paths.iter().any(is_ours)
 }
 
 fn failed(error: &notify::Error) -> Failure {

@@ -46,7 +46,7 @@ impl Folder {
     /// # Errors
     /// If it cannot be made.
     pub fn temporary() -> io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("pathway-demo-{}", uuid::Uuid::new_v4().simple()));
+        let path = std::env::temp_dir().join(format!("pathway-{}", uuid::Uuid::new_v4().simple()));
         private().create(&path)?;
         Ok(Self { path: path.canonicalize()?, is_temporary: true })
     }

@@ -24,7 +24,7 @@ impl Inner {
     /// that it is run again later, with the same result, does no harm.
     pub(super) fn at_once(&self, record: &Record, run: &Admitted) -> Option<AtOnce> {
         // Whoever looks on wants to see each step, and mocks are for the actor.
-        if self.observers.receiver_count() > 0 || self.mocks.is_some() {
+        if self.observers.receiver_count() > 0 || self.current.borrow().loaded.mocks.is_some() {
             return None;
         }
         let event = run.events.first()?;

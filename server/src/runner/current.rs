@@ -12,7 +12,7 @@ use pathway_engine::project::Project;
 use tokio::sync::watch;
 
 use super::outgoing::Outgoing;
-use super::{Admitted, Inner};
+use super::{Admitted, Inner, Mocks};
 
 /// Pathways and project, as they were read together.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Loaded {
     pub project: Arc<Project>,
     /// What `${NAME}` stands for, for runs that began with an earlier definition.
     pub variables: Variables,
+    /// Answers to give instead of performing calls.
+    pub mocks: Option<Arc<Mocks>>,
 }
 
 /// What holds now.

@@ -260,8 +260,9 @@ impl Work {
         share: Arc<Share>,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
-        if let Some(mocks) = &self.inner.mocks {
-            let answer = mocks.answer(&self.instance, self.attempt, &request.accept);
+        let loaded = &self.inner.current().loaded;
+        if let Some(mocks) = loaded.mocks.as_ref().filter(|mocks| mocks.stand_for(&loaded.project, request)) {
+            let answer = mocks.answer(&self.plan.name, &self.instance, self.attempt, &request.accept);
             // What a real stream would have passed on while it arrived.
             for piece in answer.as_ref().map(mocks::chunks).unwrap_or_default() {
                 if let Some(pieces) = &pieces
@@ -317,7 +318,8 @@ impl Work {
     async fn report(&self, answer: Result<Value, Failure>, emitted: bool) {
         let (sent, now) = (self.sent.get().copied(), Instant::now());
         // Without its turn it has only waited, but for an answer that was made up.
-        let turn = sent.unwrap_or(if self.inner.mocks.is_some() { self.asked } else { now });
+        let is_mocked = self.inner.current.borrow().loaded.mocks.is_some();
+        let turn = sent.unwrap_or(if is_mocked { self.asked } else { now });
         let times = (turn.duration_since(self.asked), now.duration_since(turn));
         let failure = answer.as_ref().err().map(|failure| failure.class);
         self.inner.metrics.runs.called(&self.plan.name, &self.instance, times, failure);

@@ -186,7 +186,6 @@ struct Inner {
     bus: Arc<dyn Bus>,
     keys: SealKeys,
     vouch: Option<Arc<dyn Vouch>>,
-    mocks: Option<Mocks>,
     clock: Clock,
     slots: Slots,
     upstreams: Upstreams,
@@ -243,7 +242,7 @@ impl Runner {
         } = parts;
         let strained = Arc::<Notify>::default();
         let slots = Slots::default();
-        let loaded = Loaded { program, project, variables };
+        let loaded = Loaded { program, project, variables, mocks: mocks.map(Arc::new) };
         swap::configure(&slots, &loaded);
         let upstreams = Upstreams::new(&loaded.project, slots.clone(), transport, clock.clone(), &strained);
         let before = match store.is_shared() {
@@ -260,7 +259,6 @@ impl Runner {
             bus,
             keys,
             vouch,
-            mocks,
             clock,
             slots,
             upstreams,

@@ -13,6 +13,8 @@ mod limits;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod redrive;
 #[cfg(test)]
 mod reload;

@@ -73,7 +73,8 @@ impl Test {
             let folders = counted(watched.len(), "folder");
             session.terminal.note(&format!("\nwatching {folders}; Ctrl-C ends it"))?;
             let Some(changed) = changed.next() else { return Ok(Exit::Success) };
-            session.terminal.note(&format!("changed: {}\n", changed.join(", ")))?;
+            session.terminal.note(&format!("changed: {}\n", changed.names))?;
+            watched.look_at(changed.folders)?;
         }
     }
 

@@ -4,7 +4,7 @@
 mod door;
 mod form;
 mod own;
-mod parts;
+pub(crate) mod parts;
 mod stream;
 
 use std::collections::BTreeSet;
@@ -125,6 +125,6 @@ impl Document<'_> {
 }
 
 /// A reference to a component.
-fn reference(kind: &str, name: &str) -> Json {
+pub(crate) fn reference(kind: &str, name: &str) -> Json {
     json!({ "$ref": format!("#/components/{kind}/{name}") })
 }

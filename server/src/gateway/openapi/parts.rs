@@ -27,7 +27,7 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
 ];
 
 /// The answers with these statuses, and any other problem.
-pub(super) fn problems(statuses: &[&str]) -> Map<String, Json> {
+pub(crate) fn problems(statuses: &[&str]) -> Map<String, Json> {
     let may_be = |status: &str| status == HEAD_TOO_LARGE || statuses.contains(&status);
     let known = PROBLEMS.iter().filter(|(status, ..)| may_be(status));
     let mut answers: Map<_, _> =
@@ -36,7 +36,7 @@ pub(super) fn problems(statuses: &[&str]) -> Map<String, Json> {
     answers
 }
 
-pub(super) fn responses() -> Json {
+pub(crate) fn responses() -> Json {
     let problem = |description: &str, headers: Json| {
         let schema = reference("schemas", "Problem");
         json!({
@@ -72,7 +72,7 @@ pub(super) fn responses() -> Json {
     Json::Object(all)
 }
 
-pub(super) fn headers() -> Json {
+pub(crate) fn headers() -> Json {
     let header = |description: &str, schema: Json| json!({ "description": description, "schema": schema });
     let text = || json!({ "type": "string" });
     json!({
@@ -129,7 +129,7 @@ pub(super) fn security_schemes() -> Json {
     })
 }
 
-pub(super) fn schemas() -> Map<String, Json> {
+pub(crate) fn schemas() -> Map<String, Json> {
     let text = || json!({ "type": "string" });
     let time = || json!({ "type": ["string", "null"], "format": "date-time" });
     let classes = Class::ALL.iter().map(|class| class.name()).collect::<Vec<_>>();

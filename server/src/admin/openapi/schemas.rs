@@ -1,0 +1,274 @@
+//! What requests of operators hold, and what they are answered.
+
+use pathway_engine::vm::Class;
+use serde_json::{Map, Value as Json, json};
+
+use crate::gateway::openapi::{parts, reference};
+use crate::runner::Version;
+use crate::store::Status;
+
+/// All of them, by name.
+pub(super) fn all() -> Map<String, Json> {
+    let mut all = parts::schemas();
+    all.retain(|name, _| ["Problem", "Violation"].contains(&name.as_str()));
+    if let Some(properties) = all.get_mut("Problem").and_then(|problem| problem.get_mut("properties")) {
+        let items = reference("schemas", "Diagnostic");
+        properties["diagnostics"] = json!({ "type": "array", "items": items });
+    }
+    let own = [
+        (
+            "Diagnostic",
+            json!({ "description": "As `pathway check --format json` tells it", "type": "object" }),
+        ),
+        ("Accepted", object(&["id"], json!({ "id": text() }))),
+        ("Failure", failure()),
+        ("Summary", object(&SUMMARY, summary())),
+        ("Runs", object(&["runs"], json!({ "runs": list(reference("schemas", "Summary")) }))),
+        ("Detail", detail()),
+        ("Step", step()),
+        ("Waits", waits()),
+        ("Timeline", timeline()),
+        ("Row", row()),
+        ("Journal", journal()),
+        ("Again", optional(json!({ "from": text(), "only": text(), "definition": version() }))),
+        ("Rerun", rerun()),
+        ("How", optional(json!({ "definition": version() }))),
+        ("Selection", selection()),
+        ("Redriven", redriven()),
+        ("Limits", limits()),
+        ("Limit", limit()),
+        ("Permits", object(&["permits"], json!({ "permits": maybe_count() }))),
+        ("Reloaded", reloaded()),
+        ("Changes", changes()),
+    ];
+    all.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
+    all
+}
+
+/// What is always said of a run.
+const SUMMARY: [&str; 4] = ["id", "pathway", "status", "created_at"];
+
+fn text() -> Json {
+    json!({ "type": "string" })
+}
+
+fn texts() -> Json {
+    list(text())
+}
+
+fn list(items: Json) -> Json {
+    json!({ "type": "array", "items": items })
+}
+
+fn flag() -> Json {
+    json!({ "type": "boolean" })
+}
+
+fn count() -> Json {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+/// Null: any number.
+fn maybe_count() -> Json {
+    json!({ "type": ["integer", "null"], "minimum": 0 })
+}
+
+fn time() -> Json {
+    json!({ "type": ["string", "null"], "format": "date-time" })
+}
+
+fn version() -> Json {
+    json!({ "enum": [Version::Pinned, Version::Current], "default": Version::default() })
+}
+
+/// One that has nothing else.
+fn object(required: &[&str], properties: Json) -> Json {
+    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
+}
+
+/// One in which all may be left out.
+fn optional(properties: Json) -> Json {
+    object(&[], properties)
+}
+
+fn summary() -> Json {
+    json!({
+        "id": text(),
+        "pathway": text(),
+        "status": { "enum": Status::ALL.map(Status::name) },
+        "created_at": time(),
+        "finished_at": time(),
+        "subject": text(),
+        "lane": text(),
+        "source": { "description": "Topic, partition and offset", "type": "array" },
+        "rerun_of": text(),
+        "failure": reference("schemas", "Failure"),
+    })
+}
+
+/// What is said of a run in a list, and more.
+fn summary_and(required: &[&str], more: Json) -> Json {
+    let mut properties = summary();
+    if let (Json::Object(properties), Json::Object(more)) = (&mut properties, more) {
+        properties.extend(more);
+    }
+    object(&[&SUMMARY, required].concat(), properties)
+}
+
+fn failure() -> Json {
+    let classes = Class::ALL.iter().map(|class| class.name()).collect::<Vec<_>>();
+    let properties = json!({
+        "class": { "enum": classes },
+        "message": text(),
+        "code": text(),
+        "status": count(),
+        "step": text(),
+        "attempts": count(),
+        "details": {},
+    });
+    object(&["class", "message", "attempts"], properties)
+}
+
+fn detail() -> Json {
+    summary_and(
+        &["digest", "correlation_id", "steps"],
+        json!({
+            "digest": text(),
+            "correlation_id": text(),
+            "reruns": texts(),
+            "steps": list(reference("schemas", "Step")),
+            "steps_omitted": count(),
+            "waits": list(reference("schemas", "Waits")),
+            "untold": text(),
+        }),
+    )
+}
+
+fn step() -> Json {
+    let properties = json!({
+        "path": text(),
+        "status": text(),
+        "attempts": count(),
+        "retry_at": time(),
+        "failure": reference("schemas", "Failure"),
+    });
+    object(&["path", "status", "attempts"], properties)
+}
+
+fn waits() -> Json {
+    let properties = json!({
+        "for": text(),
+        "name": text(),
+        "step": text(),
+        "until": time(),
+        "attempt": count(),
+        "holders": texts(),
+    });
+    object(&["for"], properties)
+}
+
+fn timeline() -> Json {
+    let properties = json!({
+        "id": text(),
+        "pathway": text(),
+        "from": time(),
+        "to": time(),
+        "rows": list(reference("schemas", "Row")),
+        "rows_omitted": count(),
+    });
+    object(&["id", "pathway", "from", "to", "rows"], properties)
+}
+
+/// An execution of a step, with its attempts.
+fn row() -> Json {
+    let attempt =
+        json!({ "attempt": count(), "from": time(), "to": time(), "took": count(), "result": text() });
+    let properties = json!({ "path": text(), "bars": list(object(&["attempt", "from"], attempt)) });
+    object(&["path", "bars"], properties)
+}
+
+fn journal() -> Json {
+    let event =
+        object(&["seq", "kind", "payload"], json!({ "seq": count(), "kind": text(), "payload": text() }));
+    summary_and(
+        &["digest", "definition", "events"],
+        json!({ "digest": text(), "definition": { "type": ["object", "null"] }, "events": list(event) }),
+    )
+}
+
+fn rerun() -> Json {
+    let properties = json!({
+        "id": text(),
+        "rerun_of": text(),
+        "kept": texts(),
+        "parked": flag(),
+        "waits_for_parked": flag(),
+        "token_expired": flag(),
+    });
+    object(&["id", "rerun_of", "kept", "parked", "waits_for_parked", "token_expired"], properties)
+}
+
+fn selection() -> Json {
+    let some = || json!({ "type": "integer", "minimum": 1 });
+    let classes = Class::ALL.iter().map(|class| class.name()).collect::<Vec<_>>();
+    optional(json!({
+        "pathway": text(),
+        "class": { "enum": classes },
+        "older_than": count(),
+        "after": text(),
+        "limit": some(),
+        "rate": some(),
+        "definition": version(),
+        "dry_run": flag(),
+    }))
+}
+
+fn redriven() -> Json {
+    let skipped = object(&["id", "why"], json!({ "id": text(), "why": text() }));
+    let properties = json!({
+        "dry_run": flag(),
+        "runs": texts(),
+        "skipped": list(skipped),
+        "more": flag(),
+        "full": flag(),
+        "last": text(),
+    });
+    object(&["dry_run", "runs", "skipped", "more", "full"], properties)
+}
+
+fn limits() -> Json {
+    let properties = json!({ "revision": count(), "limits": list(reference("schemas", "Limit")) });
+    object(&["revision", "limits"], properties)
+}
+
+fn limit() -> Json {
+    let properties = json!({
+        "name": text(),
+        "permits": maybe_count(),
+        "source": { "enum": ["project", "operator"] },
+        "configured": maybe_count(),
+        "in_use": count(),
+        "set_aside": count(),
+        "waiting": count(),
+        "holders": texts(),
+    });
+    let required = ["name", "permits", "source", "configured", "in_use", "set_aside", "waiting", "holders"];
+    object(&required, properties)
+}
+
+fn reloaded() -> Json {
+    let changes = || reference("schemas", "Changes");
+    let properties = json!({
+        "pathways": changes(),
+        "feeds": changes(),
+        "restart": texts(),
+        "warnings": list(reference("schemas", "Diagnostic")),
+    });
+    object(&["pathways", "feeds", "restart", "warnings"], properties)
+}
+
+fn changes() -> Json {
+    let properties =
+        json!({ "added": texts(), "changed": texts(), "removed": texts(), "unchanged": texts() });
+    object(&["added", "changed", "removed", "unchanged"], properties)
+}
