@@ -9,6 +9,7 @@ mod digest;
 mod durability;
 mod feed;
 mod guards;
+mod notes;
 mod once;
 mod order;
 mod plan;
@@ -24,6 +25,7 @@ use indexmap::IndexMap;
 use routes::Route;
 
 pub(crate) use address::{Address, Place};
+pub use notes::Notes;
 pub(crate) use order::Order;
 pub use plan::{Block, BlockId, Plan, Step, step_path};
 pub(crate) use plan::{Edge, OnError, Reason};
@@ -72,6 +74,16 @@ pub fn compile(
     schemas: &mut dyn Schemas,
     diagnostics: &mut Diagnostics,
 ) -> Program {
+    examine(files, surroundings, schemas, diagnostics).0
+}
+
+/// As [`compile`], with what was found out of the values in each pathway, also in one with errors.
+pub fn examine(
+    files: &[File],
+    surroundings: Surroundings<'_>,
+    schemas: &mut dyn Schemas,
+    diagnostics: &mut Diagnostics,
+) -> (Program, Vec<Notes>) {
     let Surroundings { project, variables } = surroundings;
     let mut pathways: Vec<Parsed<'_>> = Vec::new();
     let mut feeds: Vec<(Feed, bool)> = Vec::new();
@@ -103,9 +115,10 @@ pub fn compile(
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
     let mut program = Program::default();
+    let mut notes = Vec::with_capacity(pathways.len());
     for Parsed { text, mut pathway, schemas, is_whole } in pathways {
         let mut found = Diagnostics::new();
-        check::check(&mut pathway, &world, &mut found);
+        notes.push(check::check(&mut pathway, &world, &mut found));
         if is_whole && !found.has_errors() {
             let digest = digest::of(&mut pathway, text, &schemas, surroundings);
             let plan = assemble::assemble(pathway, digest, project, &constants);
@@ -123,7 +136,7 @@ pub fn compile(
     }
     durability::check(&program, project, diagnostics);
     once::check(&program, diagnostics);
-    program
+    (program, notes)
 }
 
 /// What the file is says its first key; one that has both is a pathway with a key too many.

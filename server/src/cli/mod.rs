@@ -13,6 +13,7 @@ mod gateway;
 mod graph;
 mod init;
 mod limits;
+mod lsp;
 mod openapi;
 mod operator;
 mod replay;
@@ -99,6 +100,7 @@ enum Command {
     Config(config::Config),
     Explain(explain::Explain),
     Schema(schema::Schema),
+    Lsp(lsp::Lsp),
     Completions(completions::Completions),
 }
 
@@ -133,6 +135,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => command.run(&session),
         Command::Explain(command) => command.run(&session),
         Command::Schema(command) => command.run(&session),
+        Command::Lsp(command) => command.run(&session),
         Command::Completions(command) => command.run(&session),
     };
     match outcome {
