@@ -105,6 +105,16 @@ fn at<'a>(node: &'a Node, path: &[Part]) -> Option<&'a Node> {
     })
 }
 
+/// Whether `part` is what a block returns, in a map that is or may be a block.
+fn is_return(here: Takes, part: &Part) -> bool {
+    let is_block = match here {
+        Takes::Step | Takes::Compensation => true,
+        Takes::OneOf(several) => several.iter().any(|one| is_return(*one, part)),
+        here => matches!(here.under("steps"), Some(Takes::Steps)),
+    };
+    is_block && matches!(part, Part::Key(key) if key == "return")
+}
+
 /// Whether texts there are expressions without braces.
 fn is_bare(takes: Takes) -> bool {
     matches!(takes, Takes::Expression | Takes::Condition)

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::outline::Part;
-use super::{Known, Seen, takes};
+use super::{Known, Seen, is_return, takes};
 use crate::document::MODIFIERS;
 use crate::project::Project;
 use crate::reference::{Document, Takes};
@@ -86,6 +86,11 @@ impl<'a> Names<'a> {
             if let (Some(Takes::Steps), Some(map)) = (here, node.and_then(Node::as_map)) {
                 self.steps.splice(0..0, map);
                 step = entry;
+            }
+            // What a block returns sees the steps of the block.
+            if here.is_some_and(|here| is_return(here, part)) {
+                let own = node.and_then(|node| node.get("steps")).and_then(Node::as_map);
+                self.steps.splice(0..0, own.unwrap_or_default());
             }
             if let (Some(Takes::Step | Takes::Compensation), Part::Key(key)) = (here, part)
                 && let Some(step) = step

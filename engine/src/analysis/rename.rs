@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::outline::{self, At, Part};
 use super::tail::{self, Tail};
-use super::{Known, Place, Seen, is_bare, is_template, symbols, takes};
+use super::{Known, Place, Seen, is_bare, is_return, is_template, symbols, takes};
 use crate::compile::step_path;
 use crate::diagnostic::Diagnostics;
 use crate::document::{RESERVED, scalar};
@@ -134,6 +134,8 @@ fn step_around(document: Document, path: &[Part]) -> String {
         match here {
             Some(Takes::Steps) => names.push(key),
             _ if is_handler && RESERVED.contains(&key.as_str()) => names.push(key),
+            // It stands inside of its block, beside the steps there.
+            Some(here) if is_return(here, part) => names.push(key),
             _ => {}
         }
     }
@@ -221,7 +223,7 @@ impl Reads<'_> {
     /// in one inside.
     fn sees(&self, around: &str) -> bool {
         let block = parent(self.step);
-        block.is_empty() || around == block || around.starts_with(&format!("{block}."))
+        block.is_empty() || around.starts_with(&format!("{block}."))
     }
 
     /// The name in `steps.NAME…`.

@@ -20,6 +20,7 @@ steps:
     steps:
       stock_of_all: { set: \"{{ steps.stock.status }}\" }
       last: { set: \"{{ steps.stock_of_all }}\" }
+    return: \"{{ steps.last }}\"
 return: { left: \"{{ steps.stock.body.left }}\" }
 #=== other.yaml
 pathway: other
@@ -82,6 +83,10 @@ fn proposals_in_expressions() {
     assert!(filters.contains(&"date".to_owned()) && filters.contains(&"upper".to_owned()));
     let inner = proposed("{{ steps.stock_of_all }}", "{{ steps.¦ }}");
     assert!(inner.contains(&"stock".to_owned()) && inner.contains(&"stock_of_all".to_owned()), "{inner:?}");
+    let returned = proposed("{{ steps.last }}", "{{ steps.¦ }}");
+    assert!(returned.contains(&"last".to_owned()) && returned.contains(&"stock".to_owned()), "{returned:?}");
+    let whole = proposed("{{ steps.stock.body.left }}\" }\n", "{{ steps.¦ }}\" }\n");
+    assert!(!whole.is_empty());
     assert!(proposed("{{ steps.stock.body }}", "plain ¦").is_empty(), "outside of braces there is only text");
 }
 
@@ -176,6 +181,9 @@ fn another_name() {
             .replace("steps: { stock:", "steps: { left:");
         assert_eq!(files["order.test.yaml"], test);
     }
+    let inner = renamed("{{ steps.last }}", "{{ steps.la¦st }}", "final").unwrap();
+    let files: Vec<&str> = inner.iter().map(|edit| edit.path.as_str()).collect();
+    assert_eq!(files, ["main.yaml", "main.yaml", "order.test.yaml"]);
     assert!(renamed("  stock: {", "  st¦ock: {", "note").unwrap_err().contains("beside it"));
     assert!(renamed("  stock: {", "  st¦ock: {", "Two words").is_err());
     assert!(renamed("topic: orders", "topic: or¦ders", "x").is_err(), "only steps");

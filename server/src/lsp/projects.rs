@@ -54,16 +54,21 @@ impl Projects {
         let paths = config.pathway_files();
         let loaded = loading::load_noting(&mut config, &paths);
         let mut found = Diagnostics::new();
-        let tests = tests(&mut config, &loaded, &mut found);
-        config.diagnostics.extend(found);
         let known = self.known.entry(folder.to_owned()).or_default();
+        let tests = tests(&mut config, &loaded, known, &mut found);
+        config.diagnostics.extend(found);
         remember(known, &config, loaded, tests);
         diagnostics::by_file(config.root.folder(), &config.sources, &config.diagnostics.clone().sorted())
     }
 }
 
 /// The tests of a project that can be read; what is wrong with them is added to `found`.
-fn tests(config: &mut Config, loaded: &Loaded, found: &mut Diagnostics) -> Vec<(FileId, Node)> {
+fn tests(
+    config: &mut Config,
+    loaded: &Loaded,
+    known: &Known,
+    found: &mut Diagnostics,
+) -> Vec<(FileId, Node)> {
     let mut tests = Vec::new();
     for path in config.test_files() {
         let Some(file) = config.add_file(&path, None) else { continue };
@@ -72,12 +77,14 @@ fn tests(config: &mut Config, loaded: &Loaded, found: &mut Diagnostics) -> Vec<(
         let tested = node.get("test").and_then(Node::as_text).map(|text| text.value.as_str());
         // Where the pathway itself is wrong, what is wrong with its test follows from that.
         let is_broken = tested.is_some_and(|name| {
+            let now = loaded.files.iter().map(|file| &file.node);
+            let before = known.files.iter().map(|file| &file.node);
             !loaded.program.pathways.contains_key(name)
-                && loaded.files.iter().any(|file| is_pathway(&file.node, name))
+                && now.chain(before).any(|node| is_pathway(node, name))
         });
         if !is_broken {
             let setting = Setting { program: &loaded.program, project: &config.project };
-            Suite::parse(&node, setting, found);
+            drop(Suite::parse(&node, setting, found));
         }
         tests.push((file, node));
     }
