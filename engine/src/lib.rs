@@ -6,6 +6,7 @@
 //! environment or the clock, draws a random number or starts a thread, so that a run can be
 //! simulated, replayed and tested in virtual time.
 
+pub mod analysis;
 pub mod compile;
 pub mod diagnostic;
 pub mod document;

@@ -15,6 +15,7 @@ pub mod facts;
 pub mod gateway;
 pub mod identity;
 pub mod loading;
+pub mod lsp;
 pub mod operations;
 pub mod piece;
 pub mod runner;

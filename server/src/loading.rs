@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pathway_engine::compile::{File, Program, Surroundings, compile};
+use pathway_engine::compile::{File, Notes, Program, Surroundings, examine};
 use pathway_engine::diagnostic::{Code, Diagnostic, Diagnostics};
 use pathway_engine::document::Schemas;
 use pathway_engine::schema::Schema;
@@ -16,6 +16,22 @@ const OUTSIDE: Code = Code("PW0629");
 /// Compiles the pathways and feeds in `paths`, relative to the project's folder. All that is wrong is added
 /// to the configuration's diagnostics.
 pub fn load(config: &mut Config, paths: &[String]) -> Program {
+    load_noting(config, paths).program
+}
+
+/// What was loaded, for those who ask more than to run it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The program.
+    pub program: Program,
+    /// The files that could be read.
+    pub files: Vec<File>,
+    /// What the compiler found out of the pathways.
+    pub notes: Vec<Notes>,
+}
+
+/// As [`load`], with what was read.
+pub fn load_noting(config: &mut Config, paths: &[String]) -> Loaded {
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
         let Some(id) = config.add_file(path, None) else { continue };
@@ -27,9 +43,9 @@ pub fn load(config: &mut Config, paths: &[String]) -> Program {
     let mut diagnostics = Diagnostics::new();
     let surroundings = Surroundings { project: &project, variables: &variables };
     let mut schemas = SchemaFiles { config, compiled: HashMap::new() };
-    let program = compile(&files, surroundings, &mut schemas, &mut diagnostics);
+    let (program, notes) = examine(&files, surroundings, &mut schemas, &mut diagnostics);
     config.diagnostics.extend(diagnostics);
-    program
+    Loaded { program, files, notes }
 }
 
 /// The schemas of a project, each read and compiled once.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::compensate::Keeping;
 use super::complaint::{missing, no_such_property};
 use super::guards::Guards;
+use super::notes::Notes;
 use super::order;
 use super::scope::{Binds, ErrorBind, Level, Names};
 use super::ticks;
@@ -35,8 +36,8 @@ pub(super) struct World<'a> {
     pub(super) pathways: HashMap<String, Option<Arc<Schema>>>,
 }
 
-/// Checks and binds everything in `pathway`.
-pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut Diagnostics) {
+/// Checks and binds everything in `pathway`; tells what its values look like.
+pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut Diagnostics) -> Notes {
     let input = pathway.input.as_ref().map_or(Shape::Any, |schema| schema.shape().clone());
     let constants = world.project.vars.iter().map(|(name, var)| {
         let shape = Shape::of(&var.value);
@@ -67,6 +68,8 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
         checker.block(block);
         checker.names.levels.pop();
     }
+    let Checker { names, outputs, items, .. } = checker;
+    Notes { file: pathway.name.span.file, input: names.input, vars: names.vars, outputs, items }
 }
 
 /// Checks one file.
@@ -79,12 +82,24 @@ pub(super) struct Checker<'a> {
     guards: Vec<Guards>,
     /// Of the compensation that is being checked: what it reads from around it.
     pub(super) keeping: Option<Keeping>,
+    /// For [`Notes`].
+    outputs: HashMap<Span, Shape>,
+    items: HashMap<Span, (String, Shape)>,
     pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn new(world: &'a World<'a>, names: Names, diagnostics: &'a mut Diagnostics) -> Self {
-        Self { world, names, facts: Vec::new(), guards: Vec::new(), keeping: None, diagnostics }
+        Self {
+            world,
+            names,
+            facts: Vec::new(),
+            guards: Vec::new(),
+            keeping: None,
+            outputs: HashMap::new(),
+            items: HashMap::new(),
+            diagnostics,
+        }
     }
 
     /// Checks something that sees these names only.
@@ -187,7 +202,9 @@ impl<'a> Checker<'a> {
         self.guards_before(u32::MAX);
         let end = block.returns.as_mut().map(|tree| self.tree(tree, Place::Open("a return")));
         self.guards.pop();
-        self.names.levels.pop();
+        let level = self.names.levels.pop().unwrap_or_default();
+        let outputs = block.steps.iter().map(|step| step.name.span).zip(level.outputs);
+        self.outputs.extend(outputs.filter_map(|(span, shape)| Some((span, shape?))));
         let never_falls_through = end.is_some() || ends_always(block);
         if block.has_broken_return {
             return Some(Shape::Any);
@@ -281,7 +298,8 @@ impl<'a> Checker<'a> {
             None => {}
         }
         if let Some(level) = self.names.levels.last_mut() {
-            level.binds = Binds::default();
+            let item = std::mem::take(&mut level.binds).item;
+            self.items.extend(item.map(|item| (step.name.span, item)));
         }
         if step.once.is_some() {
             shape = shape.optional();

@@ -10,6 +10,7 @@ mod durability;
 mod feed;
 mod guards;
 mod lint;
+mod notes;
 mod once;
 mod order;
 mod plan;
@@ -26,6 +27,7 @@ use routes::Route;
 
 pub(crate) use address::{Address, Place};
 pub use lint::unused;
+pub use notes::Notes;
 pub(crate) use order::Order;
 pub use plan::{Block, BlockId, Plan, Step, step_path};
 pub(crate) use plan::{Edge, OnError, Reason};
@@ -76,6 +78,16 @@ pub fn compile(
     schemas: &mut dyn Schemas,
     diagnostics: &mut Diagnostics,
 ) -> Program {
+    examine(files, surroundings, schemas, diagnostics).0
+}
+
+/// As [`compile`], with what was found out of the values in each pathway, also in one with errors.
+pub fn examine(
+    files: &[File],
+    surroundings: Surroundings<'_>,
+    schemas: &mut dyn Schemas,
+    diagnostics: &mut Diagnostics,
+) -> (Program, Vec<Notes>) {
     let Surroundings { project, variables } = surroundings;
     let mut pathways: Vec<Parsed<'_>> = Vec::new();
     let mut feeds: Vec<(Feed, Arc<str>, bool)> = Vec::new();
@@ -109,9 +121,10 @@ pub fn compile(
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
     let mut program = Program::default();
+    let mut notes = Vec::with_capacity(pathways.len());
     for Parsed { text, mut pathway, schemas, mut found } in pathways {
         let mut checked = Diagnostics::new();
-        check::check(&mut pathway, &world, &mut checked);
+        notes.push(check::check(&mut pathway, &world, &mut checked));
         found.extend(checked);
         lint::lint(&mut pathway, text, project, &mut program.used, &mut found);
         if !found.has_errors() {
@@ -133,7 +146,7 @@ pub fn compile(
     }
     durability::check(&program, project, diagnostics);
     once::check(&program, diagnostics);
-    program
+    (program, notes)
 }
 
 /// What the file is says its first key; one that has both is a pathway with a key too many.

@@ -31,6 +31,16 @@ impl Field {
     }
 }
 
+impl Field {
+    /// What it is and takes, as Markdown.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        let example = self.takes.example().map_or_else(String::new, |text| format!(": {text}"));
+        let needed = if self.is_required { ", required" } else { "" };
+        format!("**{}** — {}\n\n*{}{needed}*{example}", self.name, self.summary, self.takes)
+    }
+}
+
 /// A map whose keys are given.
 #[derive(Debug)]
 pub struct Object {

@@ -278,9 +278,7 @@ fn exclude<'a>(dependencies: &mut Map<String, Json>, name: &str, others: impl It
 fn documentation(field: &Field) -> (String, String) {
     let about = field.summary.replace('`', "");
     let takes = field.takes.to_string();
-    let example = field.takes.example().map_or_else(String::new, |text| format!(": {text}"));
     let needed = if field.is_required { ", required" } else { "" };
     let plain = format!("{about} ({}{needed})", takes.replace('`', ""));
-    let marked = format!("**{}** — {}\n\n*{takes}{needed}*{example}", field.name, field.summary);
-    (plain, marked)
+    (plain, field.documentation())
 }

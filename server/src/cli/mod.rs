@@ -14,6 +14,7 @@ mod gateway;
 mod graph;
 mod init;
 mod limits;
+mod lsp;
 mod openapi;
 mod operator;
 mod reload;
@@ -104,6 +105,7 @@ enum Command {
     Config(config::Config),
     Explain(explain::Explain),
     Schema(schema::Schema),
+    Lsp(lsp::Lsp),
     Completions(completions::Completions),
 }
 
@@ -140,6 +142,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => command.run(&session),
         Command::Explain(command) => command.run(&session),
         Command::Schema(command) => command.run(&session),
+        Command::Lsp(command) => command.run(&session),
         Command::Completions(command) => command.run(&session),
     };
     match outcome {

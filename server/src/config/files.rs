@@ -1,9 +1,10 @@
 //! The folder of a project: nothing outside it is read in its name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::pattern::Pattern;
 
@@ -18,7 +19,11 @@ const VISITS: usize = 200_000;
 #[derive(Debug, Clone)]
 pub struct Root {
     folder: PathBuf,
+    open: Open,
 }
+
+/// Texts that stand for those of files, by their absolute paths without symbolic links: an editor has them open.
+pub type Open = Arc<BTreeMap<PathBuf, String>>;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +59,22 @@ impl Root {
     /// # Errors
     /// If there is no such folder.
     pub fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { folder: path.canonicalize()? })
+        Ok(Self { folder: path.canonicalize()?, open: Open::default() })
+    }
+
+    /// The same folder, where these texts stand for those of files.
+    #[must_use]
+    pub fn with(self, open: Open) -> Self {
+        Self { open, ..self }
+    }
+
+    /// The text of the file at `path`, wherever it is.
+    ///
+    /// # Errors
+    /// As [`read_text`].
+    pub(super) fn text(&self, path: &Path) -> Result<String, FileError> {
+        let open = path.canonicalize().ok().and_then(|real| self.open.get(&real));
+        open.map_or_else(|| read_text(path), |text| Ok(text.clone()))
     }
 
     /// The folder, absolute and without symbolic links.
@@ -81,7 +101,7 @@ impl Root {
         if !real.starts_with(&self.folder) {
             return Err(FileError::Outside);
         }
-        read_text(&real)
+        self.text(&real)
     }
 
     /// The files that one of `patterns` means, sorted.

@@ -169,6 +169,14 @@ impl Definition {
         }
     }
 
+    /// What it does, with its examples, as Markdown.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        let examples: String =
+            self.examples.iter().map(|(source, value)| format!("{source}\n  → {value}\n")).collect();
+        format!("**`{}`**\n\n{}\n\n```text\n{examples}```", self.signature(), self.about)
+    }
+
     pub(super) fn accepts_undefined(&self, has_arguments: bool) -> bool {
         match self.undefined {
             Undefined::Refused => false,

@@ -76,10 +76,10 @@ fn load(stand_ins: &StandIns, folder: &Folder) -> Result<(Config, Program), Fail
     let environment = stand_ins.environment().into_iter().map(|(name, value)| (name.to_owned(), value));
     let request = Request {
         project: Some(folder.path().to_owned()),
-        near: None,
         directory: folder.path().to_owned(),
         environment: environment.collect(),
         flags: vec!["auth.mode=unverified".to_owned()],
+        ..Request::default()
     };
     let mut config = Config::load(&request).map_err(internal)?;
     let files = config.pathway_files();
