@@ -15,6 +15,7 @@ mod init;
 mod limits;
 mod openapi;
 mod operator;
+mod patch;
 mod replay;
 mod run;
 mod runs;

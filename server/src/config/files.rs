@@ -1,9 +1,10 @@
 //! The folder of a project: nothing outside it is read in its name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::pattern::Pattern;
 
@@ -18,7 +19,12 @@ const VISITS: usize = 200_000;
 #[derive(Debug, Clone)]
 pub struct Root {
     folder: PathBuf,
+    /// What counts for files that are not written yet.
+    drafts: Drafts,
 }
+
+/// Texts that count instead of those of files, by their real path.
+pub type Drafts = Arc<BTreeMap<PathBuf, String>>;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +60,12 @@ impl Root {
     /// # Errors
     /// If there is no such folder.
     pub fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { folder: path.canonicalize()? })
+        Ok(Self { folder: path.canonicalize()?, drafts: Drafts::default() })
+    }
+
+    /// With drafts of some of its files.
+    pub(super) fn with_drafts(self, drafts: Drafts) -> Self {
+        Self { drafts, ..self }
     }
 
     /// The folder, absolute and without symbolic links.
@@ -81,7 +92,13 @@ impl Root {
         if !real.starts_with(&self.folder) {
             return Err(FileError::Outside);
         }
-        read_text(&real)
+        self.text_at(&real)
+    }
+
+    /// The draft of the file at `path`, or what it holds.
+    pub(super) fn text_at(&self, path: &Path) -> Result<String, FileError> {
+        let draft = path.canonicalize().ok().and_then(|real| self.drafts.get(&real));
+        draft.map_or_else(|| read_text(path), |draft| Ok(draft.clone()))
     }
 
     /// The files that one of `patterns` means, sorted.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{FILE, Root};
+use super::{Drafts, FILE, Root};
 
 /// What to load.
 #[derive(Clone, Default)]
@@ -19,6 +19,8 @@ pub struct Request {
     pub environment: Vec<(String, String)>,
     /// `key.path=value`, the topmost layer.
     pub flags: Vec<String>,
+    /// What counts for files that are not written yet.
+    pub drafts: Drafts,
 }
 
 impl std::fmt::Debug for Request {
@@ -57,7 +59,7 @@ impl Request {
             (None, Some(near)) if !near.starts_with(&self.directory) => near,
             (None, _) => &self.directory,
         };
-        let root = Root::new(folder)?;
+        let root = Root::new(folder)?.with_drafts(self.drafts.clone());
         Ok((file, root))
     }
 }

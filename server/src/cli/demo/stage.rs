@@ -80,6 +80,7 @@ fn load(stand_ins: &StandIns, folder: &Folder) -> Result<(Config, Program), Fail
         directory: folder.path().to_owned(),
         environment: environment.collect(),
         flags: vec!["auth.mode=unverified".to_owned()],
+        ..Request::default()
     };
     let mut config = Config::load(&request).map_err(internal)?;
     let files = config.pathway_files();
