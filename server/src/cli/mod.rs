@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
+mod fmt;
 mod gateway;
 mod graph;
 mod init;
@@ -83,6 +84,7 @@ pub struct Global {
 enum Command {
     Init(init::Init),
     Check(check::Check),
+    Fmt(fmt::Fmt),
     Run(run::Run),
     Test(test::Test),
     Graph(graph::Graph),
@@ -116,6 +118,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match command {
         Command::Init(command) => command.run(&session),
         Command::Check(command) => command.run(&session),
+        Command::Fmt(command) => command.run(&session),
         Command::Run(command) => command.run(&session),
         Command::Test(command) => command.run(&session),
         Command::Graph(command) => command.run(&session),
