@@ -24,6 +24,7 @@ lint:
 docs:
     UPDATE_DOCS=1 cargo test --locked -p pathway-engine --test docs
     UPDATE_DOCS=1 cargo test --locked -p pathway-engine --lib expression::filters
+    UPDATE_DOCS=1 cargo test --locked -p pathway-engine --test reference
     cargo test --locked -p pathway-engine --test docs
     cargo test --locked -p pathway-server --test docs
 

@@ -14,6 +14,7 @@ pub mod graph;
 pub mod journal;
 pub mod limits;
 pub mod project;
+pub mod reference;
 pub mod schedule;
 pub mod schema;
 pub mod source;

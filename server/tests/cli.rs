@@ -149,6 +149,19 @@ fn a_new_project_is_complete_and_never_overwrites() {
     ] {
         assert!(made.join(path).is_file(), "{path}");
     }
+    for path in ["pathway.yaml", "pathways/hello.pathway.yaml", "pathways/hello.test.yaml"] {
+        let text = fs::read_to_string(made.join(path)).unwrap();
+        let (kind, schema) = text.lines().next().unwrap().split_once(" $schema=").unwrap();
+        assert_eq!(kind, "# yaml-language-server:");
+        let schema = made.join(path).parent().unwrap().join(schema);
+        let name = schema.file_name().unwrap().to_str().unwrap().split('.').next().unwrap().to_owned();
+        let (_, printed, _) = run(&made, &["schema", &name]);
+        assert_eq!(fs::read_to_string(&schema).unwrap(), printed, "{path}");
+    }
+    let settings = fs::read_to_string(made.join(".vscode/settings.json")).unwrap();
+    let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
+    let schemas = settings["yaml.schemas"].as_object().unwrap();
+    assert!(schemas.len() == 4 && schemas.keys().all(|path| made.join(path).is_file()), "{settings}");
     let (code, _, error) = run(&made, &["config", "check", "--deny-warnings"]);
     assert_eq!(code, 0, "{error}");
     assert!(error.contains("1 pathway file"), "{error}");

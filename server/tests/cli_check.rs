@@ -202,8 +202,10 @@ fn of_all_fixtures_fewer_problems_are_left_and_no_new_errors() {
 fn problems(folder: &Path) -> Vec<(String, String)> {
     let (_, output, _) = check(folder, &["--format", "json"]);
     let problems = output.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let text = |problem: &serde_json::Value, key: &str| {
+        problem.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
     problems
-        .map(|it| (text(&it["severity"]), format!("{} {}", text(&it["code"]), text(&it["message"]))))
+        .map(|it| (text(&it, "severity"), format!("{} {}", text(&it, "code"), text(&it, "message"))))
         .collect()
 }

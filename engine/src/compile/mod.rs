@@ -78,7 +78,7 @@ pub fn compile(
 ) -> Program {
     let Surroundings { project, variables } = surroundings;
     let mut pathways: Vec<Parsed<'_>> = Vec::new();
-    let mut feeds: Vec<(Feed, bool)> = Vec::new();
+    let mut feeds: Vec<(Feed, Arc<str>, bool)> = Vec::new();
     let mut declared: HashMap<String, _> = HashMap::new();
     for File { text, node } in files {
         // A pathway that does not parse is still there to be called.
@@ -90,7 +90,8 @@ pub fn compile(
         let reader = &mut Reader { variables, project, schemas: &mut recorder, diagnostics: &mut found };
         if is_feed(node) {
             let feed = Feed::parse(node, reader);
-            feeds.extend(feed.map(|feed| (feed, !found.has_errors())));
+            let digest = digest::of_feed(text, &recorder.loaded, surroundings);
+            feeds.extend(feed.map(|feed| (feed, digest, !found.has_errors())));
         } else if let Some(pathway) = Pathway::parse(node, reader) {
             pathways.push(Parsed { text, pathway, schemas: recorder.loaded, found });
             continue;
@@ -101,9 +102,9 @@ pub fn compile(
         declared.insert(pathway.name.value.clone(), pathway.output.clone());
     }
     report_same_names("pathways", pathways.iter().map(|parsed| &parsed.pathway.name), diagnostics);
-    report_same_names("feeds", feeds.iter().map(|(feed, _)| &feed.name), diagnostics);
+    report_same_names("feeds", feeds.iter().map(|(feed, ..)| &feed.name), diagnostics);
     let routes = pathways.iter().flat_map(|parsed| Route::of_pathway(&parsed.pathway));
-    routes::check(routes.chain(feeds.iter().map(|(feed, _)| Route::of_feed(feed))), diagnostics);
+    routes::check(routes.chain(feeds.iter().map(|(feed, ..)| Route::of_feed(feed))), diagnostics);
 
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
@@ -120,11 +121,12 @@ pub fn compile(
         }
         diagnostics.extend(found);
     }
-    for (mut feed, is_whole) in feeds {
+    for (mut feed, digest, is_whole) in feeds {
         let mut found = Diagnostics::new();
         feed::check(&mut feed, &world, &mut found);
         program.used.topic(&feed.topic.value);
         if is_whole && !found.has_errors() {
+            feed.digest = digest;
             program.feeds.insert(feed.name.value.as_str().into(), Arc::new(feed));
         }
         diagnostics.extend(found);

@@ -3,9 +3,17 @@
 use super::fields::whole;
 use super::scalar;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, pages};
+use crate::reference::{Field, Takes};
 use crate::source::{Node, Spanned};
 
 const UNKNOWN_CODE: Code = Code("PW0230");
+
+/// The key.
+pub(super) const FIELD: Field = Field::new(
+    "allow",
+    Takes::OneOf(&[Takes::Plain, Takes::List(&Takes::Plain)]),
+    "codes of warnings that are meant here",
+);
 
 /// Reads a code, or a list of them.
 pub(super) fn parse(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Spanned<String>>> {

@@ -3,7 +3,17 @@
 use super::{Fields, Reader, Step};
 use crate::compile::Order;
 use crate::expression::Tree;
+use crate::reference::{Field, Object, Takes};
 use crate::source::Node;
+
+/// Its fields.
+pub(crate) static BLOCK: Object = Object::new(
+    "block",
+    &[
+        Field::new("steps", Takes::Steps, "steps by name: each runs as soon as what it reads is there"),
+        Field::new("return", Takes::Template, "its value, computed when all steps are finished or skipped"),
+    ],
+);
 
 /// Steps that see each other, and the value they amount to.
 #[derive(Debug, Default)]

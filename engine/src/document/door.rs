@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::schedule::SCHEDULE;
 use super::{Fields, Overlap, Reader, Schedule, scalar};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expression::{Expression, Tree};
+use crate::reference::{Field, Object, Of, Rule, Takes, Word};
 use crate::source::{Node, Spanned};
 use crate::vm::Method;
 
@@ -14,6 +16,83 @@ const NO_STREAM: Code = Code("PW0225");
 const TWO_LANES: Code = Code("PW0275");
 const NOBODY_VOUCHES: Code = Code("PW0276");
 const NOTHING_TO_SHOW: Code = Code("PW0250");
+
+/// Its fields.
+pub(crate) static DOOR: Object = Object::new(
+    "door",
+    &[
+        Field::new(
+            "topic",
+            Takes::Name(Of::Topic),
+            "each record of it begins a run; `pathway.NAME` where nothing is said",
+        ),
+        Field::new("key", Takes::Expression, "the lane: one run at a time per key, in order"),
+        Field::new("id", Takes::Expression, "one run per id, however often it is delivered"),
+        Field::new("subject", Takes::Expression, "who the run is about: the caller must be it"),
+        Field::new("token", Takes::Plain, "the field that may carry the caller's bearer token"),
+        Field::new("trust", Takes::Words(TRUST_WORDS), "who is believed without a token"),
+        Field::new("correlation", Takes::Plain, "the field that carries the correlation id"),
+        Field::new("park", Takes::Words(PARK_WORDS), "what becomes of the lane of a parked run"),
+        Field::new("reply", Takes::Object(&REPLY), "where the outcome is published"),
+        Field::new("http", Takes::Object(&HTTP_DOOR), "the HTTP route"),
+        Field::new(
+            "schedule",
+            Takes::OneOf(&[Takes::Object(&SCHEDULE), Takes::List(&Takes::Object(&SCHEDULE))]),
+            "when runs begin by themselves",
+        ),
+    ],
+);
+
+const EMIT: Field = Field::new("emit", Takes::Template, "what is said per emitted value, `emitted`");
+const DONE: Field = Field::new("done", Takes::Template, "what is said at the end; else the return value");
+const ERROR: Field =
+    Field::new("error", Takes::Template, "what is said of a failure, `error`; else a problem");
+
+static REPLY: Object = Object::new(
+    "reply",
+    &[Field::required("topic", Takes::Name(Of::Topic), "where it is published"), EMIT, DONE, ERROR],
+);
+
+static HTTP_DOOR: Object = Object::with(
+    "route",
+    &[
+        Field::new("post", Takes::Plain, "POST; the path"),
+        Field::new("get", Takes::Plain, "GET; the path. The input is the query"),
+        Field::new("put", Takes::Plain, "PUT; the path"),
+        Field::new("patch", Takes::Plain, "PATCH; the path"),
+        Field::new("delete", Takes::Plain, "DELETE; the path"),
+        Field::new("mode", Takes::Words(MODE_WORDS), "what the caller gets; `wait` where nothing is said"),
+        Field::new("auth", Takes::Words(AUTH_WORDS), "who may call; `user` where nothing is said"),
+        Field::new("timeout", Takes::Duration, "how long the caller waits"),
+        EMIT,
+        DONE,
+        ERROR,
+        Field::new(
+            "attach",
+            Takes::Plain,
+            "path of a GET route that joins the stream of a run by its correlation id",
+        ),
+    ],
+    &[Rule::AtMostOne(METHOD_NAMES), Rule::AtLeastOne(METHOD_NAMES)],
+);
+
+const METHOD_NAMES: &[&str] = &["post", "get", "put", "patch", "delete"];
+const MODE_WORDS: &[Word] = &[
+    Word("wait", "the outcome, when it is there"),
+    Word("accept", "202, and where to ask for the outcome"),
+    Word("stream", "what the run emits, as it is emitted"),
+];
+/// Who may call.
+pub(super) const AUTH_WORDS: &[Word] = &[
+    Word("user", "a user with a token"),
+    Word("optional", "a user with a token, or anyone"),
+    Word("none", "anyone; a token is not looked at"),
+    Word("service", "a service with the admin token"),
+];
+const TRUST_WORDS: &[Word] =
+    &[Word("producers", "what comes without a token is served as the service, in the name of its subject")];
+const PARK_WORDS: &[Word] =
+    &[Word("go_on", "the lane goes on"), Word("hold", "it waits until the run is redriven or dropped")];
 
 /// The ways into a pathway.
 #[derive(Debug, Default)]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::door::{auth, check_path};
+use super::door::{AUTH_WORDS, auth, check_path};
 use super::{Auth, Fields, Reader, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::{Expression, Tree};
+use crate::reference::{Field, Object, Of, Takes};
 use crate::schema::Schema;
 use crate::source::{Node, Spanned};
 
@@ -16,6 +17,33 @@ const LONG_REPLAY: Code = Code("PW0251");
 const REPLAY: Duration = Duration::from_secs(5 * 60);
 /// The longest that it may say: every start reads so much of the topic.
 const LONGEST_REPLAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Its fields.
+pub(crate) static FEED: Object = Object::new(
+    "feed",
+    &[
+        Field::required("feed", Takes::Name(Of::New), "its name"),
+        Field::new("summary", Takes::Plain, "one line for people"),
+        Field::required("topic", Takes::Name(Of::Topic), "the topic whose records it passes on"),
+        Field::required("get", Takes::Plain, "path of its GET route"),
+        Field::new("auth", Takes::Words(AUTH_WORDS), "who may call; `user` where nothing is said"),
+        Field::new("query", Takes::Schema, "what the query must look like"),
+        Field::new(
+            "require",
+            Takes::Condition,
+            "whether a caller may read at all, by `query` and `auth`; else 403",
+        ),
+        Field::required("key", Takes::Expression, "whom a record is for, by `record`; none: nobody"),
+        Field::required(
+            "for",
+            Takes::Expression,
+            "the key whose records a caller gets, by `query` and `auth`",
+        ),
+        Field::new("data", Takes::Template, "what is said of a `record`; else its value"),
+        Field::new("until", Takes::Condition, "whether a `record` is the last one that its readers get"),
+        Field::new("replay", Takes::Duration, "how long events are kept for readers that come back"),
+    ],
+);
 
 /// A feed as written, every part typed. A record goes to the callers whose `reader` is its `key`.
 #[derive(Debug)]
@@ -44,6 +72,8 @@ pub struct Feed {
     pub until: Option<Expression>,
     /// How long events are kept for readers that come back.
     pub replay: Duration,
+    /// The hash of all that it says, once it is compiled.
+    pub digest: Arc<str>,
 }
 
 impl Feed {
@@ -85,6 +115,7 @@ impl Feed {
             data: data.flatten(),
             until: until.flatten(),
             replay: replay.flatten().unwrap_or(REPLAY),
+            digest: "".into(),
         })
     }
 }

@@ -5,7 +5,18 @@ use std::time::Duration;
 
 use super::{Fields, scalar};
 use crate::diagnostic::Diagnostics;
+use crate::reference::{Field, Object, Takes};
 use crate::source::{Kind, Node};
+
+/// Its fields.
+pub(crate) static KEEP: Object = Object::new(
+    "keep",
+    &[
+        Field::new("succeeded", Takes::Duration, "runs that returned"),
+        Field::new("failed", Takes::Duration, "runs that failed for good"),
+        Field::new("cancelled", Takes::Duration, "runs that were called off"),
+    ],
+);
 
 /// See above; none: as is said elsewhere.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

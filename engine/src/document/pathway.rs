@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::block::BLOCK;
+use super::door::DOOR;
+use super::keep::KEEP;
 use super::{Block, Door, Fields, Keep, Reader, allow, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Tree;
+use crate::reference::{Field, Object, Of, Rule, Takes, Word};
 use crate::schema::Schema;
 use crate::source::{Node, Span, Spanned};
 
@@ -14,6 +18,51 @@ const NO_STEPS: Code = Code("PW0227");
 
 /// Whether runs have no journal.
 const DURABILITY: [(&str, bool); 2] = [("journal", false), ("none", true)];
+
+/// Its fields.
+pub(crate) static PATHWAY: Object = Object::with(
+    "pathway",
+    &[
+        Field::required("pathway", Takes::Name(Of::New), "its name"),
+        Field::new("summary", Takes::Plain, "one line for people"),
+        Field::new("on", Takes::Object(&DOOR), "how it is triggered: a topic, a route, a schedule"),
+        Field::new("input", Takes::Schema, "what its input must look like"),
+        Field::new("output", Takes::Schema, "what it returns"),
+        Field::new("max_parallel", Takes::Count(1, 100_000), "steps in flight in one run"),
+        Field::new("max_runs", Takes::Count(1, 100_000), "runs at once"),
+        Field::new(
+            "max_queue",
+            Takes::Count(1, 100_000),
+            "runs that may wait to begin before its door takes no more",
+        ),
+        Field::new("timeout", Takes::Duration, "of a run"),
+        Field::new(
+            "keep",
+            Takes::OneOf(&[Takes::Duration, Takes::Object(&KEEP)]),
+            "how long runs are kept that are over",
+        ),
+        Field::new("durability", Takes::Words(DURABILITIES), "whether its runs have a journal"),
+        allow::FIELD,
+        Field::new(
+            "vars",
+            Takes::Map(&Takes::Template),
+            "values computed once per run, in order: `vars.NAME`",
+        ),
+        Field::new("steps", Takes::Steps, "steps by name: each runs as soon as what it reads is there"),
+        Field::new("return", Takes::Template, "what the run returns"),
+        Field::new(
+            "on_error",
+            Takes::Object(&BLOCK),
+            "runs when the run fails, sees `error`, and may return instead",
+        ),
+    ],
+    &[Rule::AtLeastOne(&["steps", "return"])],
+);
+
+const DURABILITIES: &[Word] = &[
+    Word("journal", "a run goes on after a crash"),
+    Word("none", "nothing of a run is stored: what was not finished when the process ended begins anew"),
+];
 
 /// A pathway as written, every part typed.
 #[derive(Debug)]

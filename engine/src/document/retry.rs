@@ -5,10 +5,38 @@ use std::time::Duration;
 use super::fields::{Fields, list, whole, wrong_type};
 use super::scalar;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::reference::{Field, Object, Takes};
 use crate::source::{Kind, Node, Span};
 use crate::vm::{Class, Failure};
 
 const UNKNOWN_CLASS: Code = Code("PW0208");
+
+/// Its fields.
+pub(crate) static RETRY: Object = Object::new(
+    "retry",
+    &[
+        Field::new("attempts", Takes::Count(1, 1000), "attempts in all, the first included"),
+        Field::new("delay", Takes::Duration, "before the second attempt"),
+        Field::new("factor", Takes::Number(1, 100), "by which the delay grows from attempt to attempt"),
+        Field::new("max_delay", Takes::Duration, "the longest delay"),
+        Field::new("jitter", Takes::Number(0, 1), "the part of the delay that is random"),
+        Field::new(
+            "on",
+            Takes::List(&Takes::OneOf(&[Takes::Class, Takes::Status])),
+            "classes and HTTP statuses that are attempted again",
+        ),
+        Field::new(
+            "total",
+            Takes::Duration,
+            "from the first attempt on, after which no further one is begun",
+        ),
+        Field::new(
+            "restart",
+            Takes::Flag,
+            "whether a step that has emitted may be attempted again, after a `reset`",
+        ),
+    ],
+);
 
 /// When and how often a failed attempt is made again.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use super::{Fields, Reader, list, scalar, whole};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expression::{EvalError, Tree};
+use crate::reference::{Field, Object, Of, Takes, Word};
 use crate::schedule::{Calendar, Mistake, zone, zones};
 use crate::source::{Kind, Node, Span, Spanned};
 use crate::vm::{Extra, Outside};
@@ -19,6 +20,33 @@ const SAME: Code = Code("PW0274");
 /// Missed ticks that may be made up for; more than a few deserve a second look.
 const MOST: u32 = 10_000;
 const FEW: u32 = 100;
+
+/// Its fields.
+pub(crate) static SCHEDULE: Object = Object::new(
+    "schedule",
+    &[
+        Field::new("name", Takes::Name(Of::New), "by which it is known when its times are changed"),
+        Field::required(
+            "cron",
+            Takes::Plain,
+            "minute, hour, day of the month, month and day of the week; or `@daily` and the like",
+        ),
+        Field::new("zone", Takes::Plain, "the time zone, such as `Europe/Berlin`; UTC where nothing is said"),
+        Field::new(
+            "catch_up",
+            Takes::Count(0, MOST),
+            "how many missed ticks are made up for; 1 where nothing is said",
+        ),
+        Field::new("overlap", Takes::Words(OVERLAP_WORDS), "what a tick does while the run before goes on"),
+        Field::new("input", Takes::Template, "what its runs are given; else `{scheduled_at}`"),
+    ],
+);
+
+const OVERLAP_WORDS: &[Word] = &[
+    Word("skip", "nothing: the tick is left out"),
+    Word("queue", "its run waits"),
+    Word("allow", "its run begins all the same"),
+];
 
 /// A schedule.
 #[derive(Debug)]

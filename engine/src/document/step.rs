@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use super::block::BLOCK;
 use super::fields::{list, whole};
+use super::retry::RETRY;
 use super::{Block, Compensate, Fields, Reader, Retry};
 use super::{allow, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Expression;
+use crate::reference::{Field, Object, Of, Rule, Takes, Word};
 use crate::source::{Entry, Kind, Node, Span, Spanned};
 use crate::steps::{self, Action};
 
@@ -86,25 +89,64 @@ pub enum OnError {
     Block(Block),
 }
 
-const MODIFIERS: [&str; 17] = [
-    "needs",
-    "when",
-    "each",
-    "as",
-    "where",
-    "max_parallel",
-    "keep_going",
-    "once",
-    "on_error",
-    "while",
-    "limit",
-    "retry",
-    "timeout",
-    "at_most_once",
-    "secret",
-    "compensate",
-    "allow",
-];
+/// The modifiers.
+pub(crate) static MODIFIERS: Object = Object::with(
+    "modifiers",
+    &[
+        Field::new(
+            "needs",
+            Takes::OneOf(&[Takes::Name(Of::Step), Takes::List(&Takes::Name(Of::Step))]),
+            "waits for steps that are not read",
+        ),
+        Field::new("when", Takes::Condition, "skips the step where it is false"),
+        Field::new("each", Takes::Expression, "a list: runs once per item, and puts out the list of outputs"),
+        Field::new("as", Takes::Name(Of::New), "what an item of `each` is called; else `item`"),
+        Field::new("where", Takes::Condition, "leaves items of `each` out"),
+        Field::new("max_parallel", Takes::Count(1, 100_000), "items of `each` at once; else the pathway's"),
+        Field::new(
+            "keep_going",
+            Takes::Flag,
+            "an item of `each` that fails is none; otherwise the first failure ends the step",
+        ),
+        Field::new("once", Takes::Expression, "of all runs of the pathway with that key, one does it"),
+        Field::new(
+            "on_error",
+            Takes::OneOf(&[Takes::Words(CONTINUE), Takes::Object(&BLOCK)]),
+            "what catches its failure: `continue`, or a block that sees `error`",
+        ),
+        Field::new("while", Takes::Condition, "runs, then tests, with `last`, whether to run again"),
+        Field::new("limit", Takes::Count(1, 1_000_000), "how often `while` may run it at most"),
+        Field::new("retry", Takes::Object(&RETRY), "attempts a failed step again"),
+        Field::new("timeout", Takes::Duration, "of one attempt"),
+        Field::new(
+            "at_most_once",
+            Takes::Flag,
+            "a call whose outcome is not known, as after a crash, is an error and not a second call",
+        ),
+        Field::new("secret", Takes::Flag, "the output is secret"),
+        Field::new("compensate", Takes::Compensation, "undoes the step, if what it is a part of fails later"),
+        allow::FIELD,
+    ],
+    &[
+        Rule::With("as", "each"),
+        Rule::With("where", "each"),
+        Rule::With("max_parallel", "each"),
+        Rule::With("keep_going", "each"),
+        Rule::With("while", "limit"),
+        Rule::With("limit", "while"),
+    ],
+);
+const CONTINUE: &[Word] = &[Word("continue", "the output of a failed step is none")];
+
+/// The modifiers that mean something on a step that ends its block.
+pub(crate) const OF_GUARDS: [&str; 4] = ["needs", "when", "at_most_once", "secret"];
+
+/// Names that no step can have: paths have them for what belongs to a step.
+pub(crate) const RESERVED: [&str; 2] = ["on_error", Compensate::NAME];
+
+fn is_modifier(name: &str) -> bool {
+    MODIFIERS.fields.iter().any(|field| field.name == name)
+}
 
 impl Step {
     /// Reads a step from an entry of `steps`.
@@ -180,7 +222,8 @@ fn parse_verb(
         verbs.into_iter().filter(|(entry, _)| !(is_block && entry.key.value == "return")).collect();
     match verbs.as_slice() {
         [(_, spec)] => {
-            for name in steps::VERBS.iter().map(|spec| spec.name).chain(MODIFIERS) {
+            let modifiers = MODIFIERS.fields.iter().map(|field| field.name);
+            for name in steps::VERBS.iter().map(|spec| spec.name).chain(modifiers) {
                 fields.knows(name);
             }
             (spec.parse)(node, what, reader).map(|action| (spec.name, action))
@@ -190,7 +233,7 @@ fn parse_verb(
             let mut diagnostic = Diagnostic::error(NO_VERB, format!("{what} has no verb"))
                 .at(span, "does nothing")
                 .help(format!("give it one of {}", list(&names)));
-            let unknown = entries.iter().find(|entry| !MODIFIERS.contains(&entry.key.value.as_str()));
+            let unknown = entries.iter().find(|entry| !is_modifier(&entry.key.value));
             if let Some(entry) = unknown {
                 diagnostic = diagnostic
                     .at(entry.key.span, "not a verb")

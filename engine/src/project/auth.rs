@@ -4,12 +4,35 @@ use super::reader::Reader;
 use super::secret::Secret;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Fields;
+use crate::reference::{Field, Object, Takes, Word};
 use crate::source::Node;
 
 const NOTHING_VERIFIES: Code = Code("PW0616");
 const SHORT_SECRET: Code = Code("PW0640");
 /// Bytes of a shared secret: as many as the hash that is signed with it (RFC 7518).
 const SECRET_BYTES: usize = 32;
+
+/// Its fields.
+pub(super) static AUTH: Object = Object::new(
+    "auth",
+    &[
+        Field::new("mode", Takes::Words(MODES), "whether tokens are verified"),
+        Field::new("issuer", Takes::Plain, "`iss` that a token must have"),
+        Field::new("jwks", Takes::Plain, "where the issuer's public keys are"),
+        Field::new("secret", Takes::Plain, "the issuer's shared secret, from a variable"),
+        Field::new("introspect", Takes::Plain, "a URL that knows whether a token is good"),
+        Field::new("apikey", Takes::Plain, "what is sent to `introspect` beside the token"),
+        Field::new("audience", Takes::Plain, "`aud` that a token must have"),
+        Field::new("role", Takes::Plain, "`role` that a token must have"),
+        Field::new("query_token", Takes::Words(PLACES), "where `access_token` may stand in the query"),
+    ],
+);
+
+const MODES: &[Word] = &[
+    Word("verified", "they are"),
+    Word("unverified", "they are read and believed: for trials on your own machine"),
+];
+const PLACES: &[Word] = &[Word("never", "nowhere"), Word("streams", "in a GET of a stream")];
 
 /// How the tokens of callers are verified.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use super::reader::Reader;
 use super::secret::Resolved;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Fields;
+use crate::reference::{Field, Object, Takes, Word};
 use crate::source::{Kind, Node, Span, Spanned};
 
 const BAD_TOPIC: Code = Code("PW0614");
@@ -43,6 +44,42 @@ const COMMITS: &str =
     "leave it out: an offset is committed when the store has the runs of all records before it";
 const PRODUCER: &str =
     "leave it out: every record is acknowledged by all replicas, and sent once and in order";
+
+/// Its fields.
+pub(super) static BUS: Object = Object::new(
+    "bus",
+    &[Field::new("kafka", Takes::Object(&KAFKA), "Apache Kafka; without `servers`: embedded")],
+);
+
+static KAFKA: Object = Object {
+    title: "kafka",
+    fields: &[
+        Field::new("servers", Takes::Plain, "servers to begin with: `HOST:PORT`, separated by commas"),
+        Field::new("client_id", Takes::Plain, "under which name a process appears there"),
+        Field::new("group", Takes::Plain, "the consumer group"),
+        Field::new("start", Takes::Words(STARTS), "where a new group begins"),
+        Field::new(
+            "on_gap",
+            Takes::Words(GAPS),
+            "what to do where records were deleted before they were read",
+        ),
+        Field::new(
+            "take_over",
+            Takes::Flag,
+            "whether to go on from offsets that another store has committed",
+        ),
+    ],
+    rules: &[],
+    // Options of the Kafka client, with `_` for their dots.
+    others: Some(Takes::Scalar),
+};
+
+const STARTS: &[Word] =
+    &[Word("earliest", "at the oldest record"), Word("latest", "after the newest record")];
+const GAPS: &[Word] = &[
+    Word("continue", "goes on at the oldest that is kept, and says so"),
+    Word("halt", "leaves the partition alone until somebody has looked at it"),
+];
 
 /// Where topics live.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

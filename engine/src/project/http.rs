@@ -4,7 +4,19 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use crate::document::Fields;
+use crate::reference::{Field, Object, Takes};
 use crate::source::Node;
+
+/// Its fields.
+pub(super) static HTTP: Object = Object::new(
+    "http",
+    &[
+        Field::new("max_body", Takes::Size, "the largest body of a request"),
+        Field::new("timeout", Takes::Duration, "for the head of a request, and then for its body"),
+        Field::new("keep_alive", Takes::Duration, "between comments that keep a stream open"),
+        Field::new("max_connections", Takes::Count(1, 1_000_000), "connections at once"),
+    ],
+);
 
 /// `http:`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,31 @@
 
 use super::reader::Reader;
 use crate::document::Fields;
+use crate::reference::{Field, Object, Takes, Word};
 use crate::source::Node;
+
+/// Its fields.
+pub(super) static LOG: Object = Object::new(
+    "log",
+    &[
+        Field::new("format", Takes::Words(FORMATS), "the form of a line"),
+        Field::new("level", Takes::Words(LEVELS), "the least important that is logged"),
+    ],
+);
+
+const FORMATS: &[Word] = &[
+    Word("pretty", "several lines, with colours"),
+    Word("compact", "one line"),
+    Word("json", "one JSON object a line"),
+    Word("classic", "`2024-01-01 12:00:00 - pathway-processor - INFO - message`"),
+];
+const LEVELS: &[Word] = &[
+    Word("error", "what failed for good"),
+    Word("warn", "what is not as it should be"),
+    Word("info", "what happens"),
+    Word("debug", "how it happens"),
+    Word("trace", "everything"),
+];
 
 /// `log:`
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -40,13 +40,111 @@ pub use store::Store;
 pub use vars::Var;
 
 use crate::diagnostic::Diagnostics;
-use crate::document::{Fields, Retry};
+use crate::document::{Fields, RETRY, Retry};
 use crate::expression::Variables;
+use crate::reference::{Field, Object, Rule, Takes, Word};
 use crate::source::{Node, Spanned};
 use reader::Reader;
 
 /// What `store.max_run` can be: all of a run is in memory while it goes on.
 const MAX_RUN: RangeInclusive<u64> = 1 << 10..=1 << 30;
+
+/// Its keys.
+pub(crate) static PROJECT: Object = Object::new(
+    "project",
+    &[
+        Field::new(
+            "pathways",
+            Takes::OneOf(&[Takes::List(&Takes::Plain), Takes::Plain]),
+            "patterns of its files, with `*`, `?` and `**`, relative to this folder",
+        ),
+        Field::new("listen", Takes::Plain, "address and port of the gateway, such as `127.0.0.1:8000`"),
+        Field::new("admin", Takes::Plain, "address and port for operators"),
+        Field::new("max_runs", Takes::Count(1, 100_000), "runs at once in a process"),
+        Field::new("max_parallel", Takes::Count(1, 100_000), "steps in flight in a process"),
+        Field::new(
+            "defaults",
+            Takes::Object(&DEFAULTS),
+            "of pathways and services that do not say it themselves",
+        ),
+        Field::new(
+            "bus",
+            Takes::OneOf(&[Takes::Object(&bus::BUS), Takes::Words(EMBEDDED)]),
+            "where topics live: in the store, or in Apache Kafka",
+        ),
+        Field::new("store", Takes::Object(&STORE), "where runs are kept, and for how long"),
+        Field::new(
+            "topics",
+            Takes::Map(&Takes::Plain),
+            "what topics are called on the bus, by the name that pathways use",
+        ),
+        Field::new("auth", Takes::Object(&auth::AUTH), "how the tokens of callers are verified"),
+        Field::new("cors", Takes::Object(&CORS), "browsers that may call"),
+        Field::new("http", Takes::Object(&http::HTTP), "what one client of the gateway can take"),
+        Field::new("log", Takes::Object(&log::LOG), "what is logged, and in which form"),
+        Field::new(
+            "services",
+            Takes::Map(&Takes::Object(&service::SERVICE)),
+            "upstreams that `http` steps call by name",
+        ),
+        Field::new("vars", Takes::Map(&Takes::Data), "constants: `vars.NAME` in pathways"),
+    ],
+);
+
+const EMBEDDED: &[Word] = &[Word("embedded", "in the store of the process")];
+
+static DEFAULTS: Object = Object::new(
+    "defaults",
+    &[
+        Field::new("pathway", Takes::Object(&PATHWAY_DEFAULTS), "of pathways"),
+        Field::new("service", Takes::Object(&SERVICE_DEFAULTS), "of services"),
+    ],
+);
+
+static PATHWAY_DEFAULTS: Object = Object::new(
+    "pathway",
+    &[
+        Field::new("max_parallel", Takes::Count(1, 10_000), "steps in flight in one run"),
+        Field::new(
+            "max_queue",
+            Takes::Count(1, 100_000),
+            "runs that may wait to begin before doors take no more",
+        ),
+        Field::new("timeout", Takes::Duration, "of a run"),
+    ],
+);
+
+static SERVICE_DEFAULTS: Object = Object::new(
+    "service",
+    &[
+        Field::new("timeout", Takes::Duration, "of one attempt"),
+        Field::new("retry", Takes::Object(&RETRY), "where neither step nor service has one"),
+    ],
+);
+
+static STORE: Object = Object::with(
+    "store",
+    &[
+        Field::new("path", Takes::Plain, "a folder, relative to this one"),
+        Field::new("postgres", Takes::Plain, "the URL of a PostgreSQL database, from a variable"),
+        Field::new(
+            "keep",
+            Takes::OneOf(&[Takes::Duration, Takes::Object(&retention::RETENTION)]),
+            "how long what is over is kept",
+        ),
+        Field::new("max_run", Takes::Size, "how much is kept of one run; more parks it"),
+    ],
+    &[Rule::AtMostOne(&["path", "postgres"])],
+);
+
+static CORS: Object = Object::new(
+    "cors",
+    &[Field::new(
+        "origins",
+        Takes::OneOf(&[Takes::List(&Takes::Plain), Takes::Plain]),
+        "origins, exactly as browsers send them, such as `https://app.example.com`; or `*`",
+    )],
+);
 
 /// What the project file says.
 #[derive(Debug, Clone)]
@@ -136,23 +234,9 @@ impl Default for Project {
 
 impl Project {
     /// The keys of the project file.
-    pub const KEYS: [&'static str; 15] = [
-        "pathways",
-        "listen",
-        "admin",
-        "max_runs",
-        "max_parallel",
-        "defaults",
-        "bus",
-        "store",
-        "topics",
-        "auth",
-        "cors",
-        "http",
-        "log",
-        "services",
-        "vars",
-    ];
+    pub fn keys() -> impl Iterator<Item = &'static str> {
+        PROJECT.fields.iter().map(|field| field.name)
+    }
 
     /// Reads the project from its tree.
     pub fn read(node: &Node, variables: &Variables, diagnostics: &mut Diagnostics) -> Self {

@@ -4,7 +4,19 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use crate::document::{Fields, Keep, scalar};
+use crate::reference::{Field, Object, Takes};
 use crate::source::{Kind, Node};
+
+/// Its fields.
+pub(super) static RETENTION: Object = Object::new(
+    "keep",
+    &[
+        Field::new("succeeded", Takes::Duration, "runs that returned"),
+        Field::new("failed", Takes::Duration, "runs that failed for good"),
+        Field::new("cancelled", Takes::Duration, "runs that were called off"),
+        Field::new("records", Takes::Duration, "records of the embedded bus"),
+    ],
+);
 
 /// Of what says nothing else.
 const USUAL: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -8,14 +8,49 @@ use super::secret::Resolved;
 use super::{ServiceDefaults, inherit, interpolate};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Fields, Retry, scalar};
+use crate::document::{Fields, RETRY, Retry, scalar};
 use crate::expression::{Bound, Expression, Segment, Slot};
+use crate::reference::{Field, Object, Of, Takes};
 use crate::source::{Kind, Node, Spanned};
 use indexmap::IndexMap;
 
 const NO_URL: Code = Code("PW0606");
 const HEADER_READS: Code = Code("PW0612");
 const BAD_HEADER: Code = Code("PW0613");
+
+/// Its fields.
+pub(super) static SERVICE: Object = Object::new(
+    "service",
+    &[
+        Field::new("url", Takes::Plain, "where its calls begin; empty: they fail"),
+        Field::new("headers", Takes::Texts, "sent with every call; they may read `auth.token`"),
+        Field::new("timeout", Takes::Duration, "of one attempt"),
+        Field::new("retry", Takes::Object(&RETRY), "where the step has none"),
+        Field::new("circuit", Takes::Object(&CIRCUIT), "when calls are held back because they fail"),
+        Field::new("max_parallel", Takes::Count(1, 100_000), "calls in flight"),
+        Field::new("rate", Takes::Rate, "calls begun in a period"),
+        Field::new("http", Takes::Call, "fields of its calls, unless the step says otherwise"),
+        Field::new(
+            "like",
+            Takes::Name(Of::Service),
+            "the service that has what this one does not say; circuit, slots and rate are then the same",
+        ),
+        Field::new(
+            "without_token",
+            Takes::Name(Of::Service),
+            "the service that is called instead without a token",
+        ),
+    ],
+);
+
+static CIRCUIT: Object = Object::new(
+    "circuit",
+    &[
+        Field::new("failures", Takes::Count(1, 1_000_000), "failures in a row that open it"),
+        Field::new("open", Takes::Duration, "how long it stays open"),
+        Field::new("half_open", Takes::Count(1, 1_000_000), "successes in a row that close it again"),
+    ],
+);
 
 /// A named upstream, with all that it takes from another filled in.
 #[derive(Debug, Clone)]

@@ -164,6 +164,13 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("extends", "write `allOf`"),
 ];
 
+/// The names of all keywords, of whatever draft.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let is_first = |n: usize, name: &str| KEYWORDS.iter().take(n).all(|before| before.name != name);
+    let all = KEYWORDS.iter().map(|keyword| keyword.name).enumerate();
+    all.filter(move |(n, name)| is_first(*n, name)).map(|(_, name)| name)
+}
+
 /// The keyword of that name in `draft`.
 pub(super) fn find(name: &str, draft: Draft) -> Option<&'static Keyword> {
     of(draft).find(|keyword| keyword.name == name)

@@ -17,6 +17,7 @@ mod tree;
 mod violation;
 mod wording;
 
+pub(crate) use keyword::names as keywords;
 pub use shape::{Lookup, Shape};
 pub use violation::Violation;
 

@@ -1,8 +1,9 @@
 //! `steps`: a block inside a pathway.
 
-use super::{Action, Begun, Field, Kind, Spec, Visitor};
+use super::{Action, Begun, Kind, Spec, Visitor};
 use crate::document::{Block, Fields, Reader};
 use crate::expression::Scope;
+use crate::reference::{Field, Takes};
 use crate::schema::Shape;
 use crate::source::Node;
 use crate::vm::Failure;
@@ -12,7 +13,8 @@ pub(super) static SPEC: Spec = Spec {
     name: "steps",
     summary: "a block of steps with its own `return`",
     output: "what the block returns",
-    fields: &[Field { name: "return", kind: "template", summary: "the block's value, beside `steps`" }],
+    takes: Takes::Steps,
+    beside: &[Field::new("return", Takes::Template, "the block's value, beside `steps`")],
     parse,
 };
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
+use super::{Action, Begun, Kind, Place, Request, Spec, Visitor};
 use crate::Value;
 use crate::document::{Fields, Reader, scalar};
 use crate::expression::{Scope, Tree};
+use crate::reference::{Field, Object, Of, Takes};
 use crate::schema::Shape;
 use crate::source::{Node, Spanned};
 use crate::vm::Failure;
@@ -15,12 +16,18 @@ pub(super) static SPEC: Spec = Spec {
     name: "call",
     summary: "runs another pathway and waits for it",
     output: "what that pathway returns",
-    fields: &[
-        Field { name: "pathway", kind: "name", summary: "which" },
-        Field { name: "input", kind: "template", summary: "its input" },
-    ],
+    takes: Takes::Object(&CALL),
+    beside: &[],
     parse,
 };
+
+static CALL: Object = Object::new(
+    "call",
+    &[
+        Field::required("pathway", Takes::Name(Of::Pathway), "which"),
+        Field::new("input", Takes::Template, "its input"),
+    ],
+);
 
 #[derive(Debug)]
 struct Call {

@@ -3,6 +3,7 @@
 use super::{Action, Begun, Kind, Place, Request, Spec, Visitor};
 use crate::document::Reader;
 use crate::expression::{Scope, Tree};
+use crate::reference::Takes;
 use crate::schema::Shape;
 use crate::source::Node;
 use crate::vm::Failure;
@@ -12,7 +13,8 @@ pub(super) static SPEC: Spec = Spec {
     name: "emit",
     summary: "tells a value to whoever listens to this run",
     output: "the value",
-    fields: &[],
+    takes: Takes::Template,
+    beside: &[],
     parse,
 };
 

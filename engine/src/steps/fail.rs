@@ -1,9 +1,10 @@
 //! `fail`: raises an error.
 
-use super::{Action, Begun, Field, Kind, Place, Spec, Visitor};
+use super::{Action, Begun, Kind, Place, Spec, Visitor};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{self, Fields, Reader};
 use crate::expression::{Expression, Scope, Tree};
+use crate::reference::{Field, Object, Takes};
 use crate::schema::Shape;
 use crate::source::Node;
 use crate::vm::{Class, Failure};
@@ -15,19 +16,21 @@ pub(super) static SPEC: Spec = Spec {
     name: "fail",
     summary: "raises an error; nothing written after it runs",
     output: "none",
-    fields: &[
-        Field { name: "message", kind: "template", summary: "one sentence, shown to the caller" },
-        Field { name: "class", kind: "template", summary: "an error class; `invalid` where nothing is said" },
-        Field { name: "code", kind: "template", summary: "your own code, for programs" },
-        Field {
-            name: "status",
-            kind: "template",
-            summary: "the HTTP status of the reply, instead of the class's",
-        },
-        Field { name: "details", kind: "template", summary: "more, for operators" },
-    ],
+    takes: Takes::Object(&FAIL),
+    beside: &[],
     parse,
 };
+
+static FAIL: Object = Object::new(
+    "fail",
+    &[
+        Field::required("message", Takes::Text, "one sentence, shown to the caller"),
+        Field::new("class", Takes::ClassText, "an error class; `invalid` where nothing is said"),
+        Field::new("code", Takes::Text, "your own code, for programs"),
+        Field::new("status", Takes::Text, "the HTTP status of the reply, instead of the class's"),
+        Field::new("details", Takes::Template, "more, for operators"),
+    ],
+);
 
 #[derive(Debug)]
 struct Fail {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use crate::Value;
 use crate::document::{Block, Reader};
 use crate::expression::{EvalError, Expression, Now, Scope, Tree};
+use crate::reference::{Field, Object, Rule, Takes};
 use crate::schema::Shape;
 use crate::source::{Node, Span, Spanned};
 use crate::vm::{Class, Failure, HttpRequest, Method};
@@ -56,21 +57,39 @@ pub struct Spec {
     pub summary: &'static str,
     /// What a step's output is.
     pub output: &'static str,
-    /// Its fields; empty where the value itself is what the verb takes.
-    pub fields: &'static [Field],
+    /// What stands under it.
+    pub takes: Takes,
+    /// What may stand beside it and belongs to it.
+    pub beside: &'static [Field],
     /// Reads the verb of a step, given the whole step and what messages call it.
     pub parse: fn(&Node, &str, &mut Reader<'_>) -> Option<Box<dyn Action>>,
 }
 
-/// A field of a verb.
-#[derive(Debug)]
-pub struct Field {
-    /// Its key.
-    pub name: &'static str,
-    /// What kind of value it takes: `template`, `expression`, `name`, `duration`, …
-    pub kind: &'static str,
-    /// One line.
-    pub summary: &'static str,
+impl Spec {
+    /// Its fields; none where the value itself is what the verb takes.
+    #[must_use]
+    pub fn fields(&self) -> &'static [Field] {
+        self.object().map_or(&[], |object| object.fields)
+    }
+
+    /// What of its fields goes together.
+    #[must_use]
+    pub fn rules(&self) -> &'static [Rule] {
+        self.object().map_or(&[], |object| object.rules)
+    }
+
+    fn object(&self) -> Option<&'static Object> {
+        match self.takes {
+            Takes::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// What it does and puts out, as Markdown.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        format!("**`{}`** {}.\n\nOutput: {}.", self.name, self.summary, self.output)
+    }
 }
 
 /// A verb with its fields, of one step.

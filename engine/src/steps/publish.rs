@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
+use super::{Action, Begun, Kind, Place, Request, Spec, Visitor};
 use crate::document::{Fields, Reader, scalar};
 use crate::expression::{Expression, Scope, Tree};
+use crate::reference::{Field, Object, Of, Takes};
 use crate::schema::Shape;
 use crate::source::{Node, Spanned};
 use crate::vm::Failure;
@@ -14,14 +15,20 @@ pub(super) static SPEC: Spec = Spec {
     name: "publish",
     summary: "puts a record on a topic, once, with the run's other changes",
     output: "`{id}`, the record's message id",
-    fields: &[
-        Field { name: "topic", kind: "name", summary: "a topic of the project" },
-        Field { name: "key", kind: "expression", summary: "records of one key stay in order" },
-        Field { name: "value", kind: "template", summary: "the record" },
-        Field { name: "headers", kind: "map of templates", summary: "record headers" },
-    ],
+    takes: Takes::Object(&PUBLISH),
+    beside: &[],
     parse,
 };
+
+static PUBLISH: Object = Object::new(
+    "publish",
+    &[
+        Field::required("topic", Takes::Name(Of::Topic), "a topic of the project"),
+        Field::new("key", Takes::Expression, "records of one key stay in order"),
+        Field::required("value", Takes::Template, "the record"),
+        Field::new("headers", Takes::Texts, "record headers"),
+    ],
+);
 
 #[derive(Debug)]
 struct Publish {

@@ -3,6 +3,7 @@
 use super::{Action, Begun, Kind, Place, Spec, Visitor};
 use crate::document::Reader;
 use crate::expression::{Scope, Tree};
+use crate::reference::Takes;
 use crate::schema::Shape;
 use crate::source::Node;
 use crate::vm::Failure;
@@ -12,7 +13,8 @@ pub(super) static SPEC: Spec = Spec {
     name: "return",
     summary: "ends its block with a value; nothing written after it runs",
     output: "none",
-    fields: &[],
+    takes: Takes::Template,
+    beside: &[],
     parse,
 };
 

@@ -4,6 +4,7 @@ use super::{Action, Begun, Place, Spec, Visitor};
 use crate::Value;
 use crate::document::{Reader, scalar};
 use crate::expression::{Now, Scope, Slot, Tree};
+use crate::reference::Takes;
 use crate::schema::Shape;
 use crate::source::{Kind, Node, Spanned};
 use crate::value::{MapBuilder, too_deep};
@@ -14,7 +15,8 @@ pub(super) static SPEC: Spec = Spec {
     name: "set",
     summary: "computes values in order; each sees those above it by bare name",
     output: "the values, as a map; of `set: \"{{ … }}\"` the value itself",
-    fields: &[],
+    takes: Takes::Template,
+    beside: &[],
     parse,
 };
 

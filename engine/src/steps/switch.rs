@@ -1,10 +1,11 @@
 //! `switch`: one of several blocks, by a value.
 
-use super::{Action, Begun, Field, Kind, Place, Spec, Visitor};
+use super::{Action, Begun, Kind, Place, Spec, Visitor};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Block, Fields, Reader, wrong_type};
+use crate::document::{BLOCK, Block, Fields, Reader, wrong_type};
 use crate::expression::{Expression, Scope, text_of};
+use crate::reference::{Field, Object, Takes};
 use crate::schema::Shape;
 use crate::source::Node;
 use crate::vm::{Class, Failure};
@@ -16,13 +17,19 @@ pub(super) static SPEC: Spec = Spec {
     name: "switch",
     summary: "runs the block of the case that the value equals",
     output: "what the chosen block returns; none where no case matches and there is no default",
-    fields: &[
-        Field { name: "of", kind: "expression", summary: "the value" },
-        Field { name: "cases", kind: "map of blocks", summary: "by value; `a, b` stands for either" },
-        Field { name: "default", kind: "block", summary: "for every other value" },
-    ],
+    takes: Takes::Object(&SWITCH),
+    beside: &[],
     parse,
 };
+
+static SWITCH: Object = Object::new(
+    "switch",
+    &[
+        Field::required("of", Takes::Expression, "the value"),
+        Field::required("cases", Takes::Map(&Takes::Object(&BLOCK)), "by value; `a, b` stands for either"),
+        Field::new("default", Takes::Object(&BLOCK), "for every other value"),
+    ],
+);
 
 #[derive(Debug)]
 struct Switch {

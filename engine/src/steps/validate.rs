@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Action, Begun, Field, Place, Spec, Visitor};
+use super::{Action, Begun, Place, Spec, Visitor};
 use crate::document::{self, Fields, Reader, scalar};
 use crate::expression::{Expression, Scope};
+use crate::reference::{Field, Object, Takes};
 use crate::schema::{Schema, Shape};
 use crate::source::Node;
 use crate::vm::{Class, Failure};
@@ -14,13 +15,19 @@ pub(super) static SPEC: Spec = Spec {
     name: "validate",
     summary: "checks a value against a schema and fills in the schema's defaults",
     output: "the value",
-    fields: &[
-        Field { name: "value", kind: "expression", summary: "what is checked" },
-        Field { name: "schema", kind: "schema", summary: "a path, or a schema written in place" },
-        Field { name: "class", kind: "class", summary: "of the failure; `invalid` where nothing is said" },
-    ],
+    takes: Takes::Object(&VALIDATE),
+    beside: &[],
     parse,
 };
+
+static VALIDATE: Object = Object::new(
+    "validate",
+    &[
+        Field::required("value", Takes::Expression, "what is checked"),
+        Field::required("schema", Takes::Schema, "a path, or a schema written in place"),
+        Field::new("class", Takes::Class, "of the failure; `invalid` where nothing is said"),
+    ],
+);
 
 #[derive(Debug)]
 struct Validate {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Action, Begun, Field, Kind, Place, Request, Spec, Visitor};
+use super::{Action, Begun, Kind, Place, Request, Spec, Visitor};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Fields, Reader, scalar, without};
 use crate::expression::{Expression, Now, Scope};
+use crate::reference::{Field, Object, Rule, Takes};
 use crate::schema::Shape;
 use crate::source::Node;
 use crate::vm::{Class, Failure};
@@ -18,15 +19,27 @@ pub(super) static SPEC: Spec = Spec {
     name: "wait",
     summary: "lets time pass, or waits for a signal, without holding a slot",
     output: "the signal's payload; none after a time",
-    fields: &[
-        Field { name: "for", kind: "duration", summary: "how long; may be a template" },
-        Field { name: "until", kind: "time", summary: "until when (RFC 3339); may be a template" },
-        Field { name: "signal", kind: "name", summary: "which signal" },
-        Field { name: "from", kind: "template", summary: "the subject who may send it" },
-        Field { name: "timeout", kind: "duration", summary: "how long to wait for a signal" },
-    ],
+    takes: Takes::Object(&WAIT),
+    beside: &[],
     parse,
 };
+
+static WAIT: Object = Object::with(
+    "wait",
+    &[
+        Field::new("for", Takes::DurationText, "how long"),
+        Field::new("until", Takes::TimeText, "until when"),
+        Field::new("signal", Takes::Text, "which signal"),
+        Field::new("from", Takes::Text, "the subject who may send it"),
+        Field::new("timeout", Takes::Duration, "how long to wait for a signal"),
+    ],
+    &[
+        Rule::AtMostOne(&["for", "until", "signal"]),
+        Rule::AtLeastOne(&["for", "until", "signal"]),
+        Rule::With("from", "signal"),
+        Rule::With("timeout", "signal"),
+    ],
+);
 
 #[derive(Debug)]
 enum Wait {

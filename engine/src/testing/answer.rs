@@ -8,6 +8,7 @@ use super::mock::Verb;
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Fields, class, scalar, wrong_type};
+use crate::reference::{Field, Object, Takes};
 use crate::schema::{Schema, Violation};
 use crate::source::{Kind, Node, Span};
 use crate::value::from_serde;
@@ -15,6 +16,53 @@ use crate::vm::{Class, Failure};
 
 const CLASHES: Code = Code("PW0824");
 const BREAKS_SCHEMA: Code = Code("PW0825");
+
+/// What stands for one.
+pub(super) const MOCK: Takes = Takes::OneOf(&[Takes::Object(&ANSWER), Takes::Object(&OUTPUT)]);
+
+/// Of a call.
+static ANSWER: Object = Object::new(
+    "answer",
+    &[
+        Field::new("status", Takes::Status, "of a call of a service; 200 where nothing is said"),
+        Field::new("headers", Takes::Map(&Takes::Data), "of the answer"),
+        Field::new("body", Takes::Data, "of the answer"),
+        Field::new(
+            "text",
+            Takes::Data,
+            "of a stream: what is picked of it, as one piece or as a list of pieces",
+        ),
+        Field::new("chunks", Takes::List(&Takes::Data), "of a stream: what arrives, piece by piece"),
+        Field::new("timeout", Takes::Flag, "there is no answer, until the attempt fails"),
+        Field::new("return", Takes::Data, "of a `call`: what the pathway returns"),
+        Field::new("error", Takes::OneOf(&[Takes::Class, Takes::Object(&FAILURE)]), "the call fails so"),
+        DELAY,
+        OPTIONAL,
+    ],
+);
+
+/// Of a step that does not run.
+static OUTPUT: Object = Object::new(
+    "output",
+    &[
+        Field::required("output", Takes::Data, "the step does not run, and this is what it puts out"),
+        OPTIONAL,
+    ],
+);
+
+static FAILURE: Object = Object::new(
+    "failure",
+    &[
+        Field::required("class", Takes::Class, "its class"),
+        Field::new("message", Takes::Plain, "its message"),
+        Field::new("code", Takes::Plain, "your own code"),
+        Field::new("status", Takes::Status, "the HTTP status"),
+        Field::new("details", Takes::Data, "more, for operators"),
+    ],
+);
+
+const DELAY: Field = Field::new("delay", Takes::Duration, "how long the answer takes");
+const OPTIONAL: Field = Field::new("optional", Takes::Flag, "whether it need not be asked");
 
 /// One answer.
 #[derive(Debug, Clone, Default)]

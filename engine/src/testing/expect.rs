@@ -5,15 +5,120 @@ use std::time::Duration;
 
 use super::Setting;
 use super::names::Names;
-use super::pattern::Pattern;
+use super::pattern::{MATCHERS, Pattern};
 use super::record::State;
 use crate::compile::Plan;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Fields, class, list, scalar, wrong_type};
+use crate::reference::{Field, Object, Of, Rule, Takes, Word};
 use crate::source::{Entry, Kind, Node, Span, Spanned};
 
 const NO_TOPIC: Code = Code("PW0827");
 const BOTH_ENDS: Code = Code("PW0828");
+
+/// Its fields.
+pub(super) static EXPECT: Object = Object::with(
+    "expectation",
+    &[
+        Field::new("return", Takes::Pattern, "what the run returns"),
+        Field::new("error", FAILURE, "how it fails: its class, or a map of what `error` is in expressions"),
+        Field::new("skipped", Takes::List(&Takes::Name(Of::TestedStep)), "steps that did not run"),
+        Field::new(
+            "steps",
+            Takes::Map(&Takes::OneOf(&[Takes::Words(STATES), Takes::Object(&STEP)])),
+            "by step, how it ended, or more of it",
+        ),
+        Field::new(
+            "published",
+            Takes::Map(&Takes::List(&Takes::Object(&RECORD))),
+            "by topic, all records in order; `{}`: none at all",
+        ),
+        Field::new("emitted", Takes::Pattern, "all that was emitted"),
+        Field::new(
+            "calls",
+            Takes::OneOf(&[
+                Takes::Count(0, 1_000_000),
+                Takes::List(&Takes::OneOf(&[
+                    Takes::Name(Of::TestedStep),
+                    Takes::Object(&SENT),
+                    Takes::Object(&MATCHERS),
+                ])),
+            ]),
+            "all calls of services, in order: a step, `SERVICE METHOD PATH`, or a map; or how many",
+        ),
+        Field::new("took", Takes::OneOf(&[Takes::Duration, Takes::Object(&TOOK)]), "virtual time"),
+    ],
+    &[Rule::AtMostOne(&["return", "error"])],
+);
+
+const FAILURE: Takes = Takes::OneOf(&[Takes::Class, Takes::Pattern]);
+
+static STEP: Object = Object::new(
+    "step",
+    &[
+        Field::new("status", Takes::Words(STATES), "how it ended"),
+        Field::new("attempts", Takes::Count(0, 1_000_000), "how often it was attempted"),
+        Field::new("calls", Takes::Count(0, 1_000_000), "how often it asked the outside"),
+        Field::new("output", Takes::Pattern, "what it put out"),
+        Field::new("error", FAILURE, "how it failed"),
+        Field::new(
+            "sent",
+            Takes::OneOf(&[
+                Takes::Object(&SENT),
+                Takes::Object(&MATCHERS),
+                Takes::List(&Takes::OneOf(&[Takes::Object(&SENT), Takes::Object(&MATCHERS)])),
+            ]),
+            "what it asked for; a list has one per attempt",
+        ),
+    ],
+);
+
+const STATES: &[Word] = &[
+    Word("finished", "it has an output"),
+    Word("skipped", "it did not run"),
+    Word("failed", "nothing caught its failure"),
+    Word("cancelled", "it was called off"),
+];
+
+/// What steps ask for, whatever their verbs.
+static SENT: Object = Object::new(
+    "request",
+    &[
+        Field::new("service", Takes::Pattern, "of `http`: which service"),
+        Field::new("method", Takes::Pattern, "of `http`: `GET`, `POST`, …"),
+        Field::new("path", Takes::Pattern, "of `http`: the path"),
+        Field::new("query", Takes::Pattern, "of `http`: parameters"),
+        Field::new("headers", Takes::Pattern, "of `http` and `publish`"),
+        Field::new("json", Takes::Pattern, "of `http`: a JSON body"),
+        Field::new("form", Takes::Pattern, "of `http`: a form"),
+        Field::new("multipart", Takes::Pattern, "of `http`: a multipart form"),
+        Field::new("body", Takes::Pattern, "of `http`: text"),
+        Field::new("topic", Takes::Pattern, "of `publish`: which topic"),
+        Field::new("key", Takes::Pattern, "of `publish`: the record's key"),
+        Field::new("value", Takes::Pattern, "of `publish` and `emit`: the value"),
+        Field::new("pathway", Takes::Pattern, "of `call`: which pathway"),
+        Field::new("input", Takes::Pattern, "of `call`: its input"),
+        Field::new("signal", Takes::Pattern, "of `wait`: which signal"),
+        Field::new("from", Takes::Pattern, "of `wait`: who may send it"),
+    ],
+);
+
+static RECORD: Object = Object::new(
+    "record",
+    &[
+        Field::new("key", Takes::Pattern, "its key"),
+        Field::new("value", Takes::Pattern, "its value"),
+        Field::new("headers", Takes::Pattern, "its headers"),
+    ],
+);
+
+static TOOK: Object = Object::new(
+    "time",
+    &[
+        Field::new("at_least", Takes::Duration, "not less than that"),
+        Field::new("at_most", Takes::Duration, "not more than that"),
+    ],
+);
 
 /// What is expected of a case; what it does not say is not looked at.
 #[derive(Debug, Default)]

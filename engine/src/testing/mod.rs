@@ -30,9 +30,11 @@ pub use case::Case;
 pub use coverage::{Coverage, Gap, Reached};
 pub use export::{Exported, export};
 pub use judge::{Difference, Played, Problem};
+pub(crate) use pattern::MATCHERS;
 pub use record::{State, Step};
 pub use request::sent;
 pub use suite::Suite;
+pub(crate) use suite::TEST;
 
 /// What a test is read and played with.
 #[derive(Debug, Clone, Copy)]

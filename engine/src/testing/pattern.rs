@@ -9,7 +9,8 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value as Json};
 
-use self::rule::{MATCHERS, Rule};
+pub(crate) use self::rule::MATCHERS;
+use self::rule::Rule;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::list;
 use crate::source::{Kind, Node, Span};
@@ -60,9 +61,9 @@ impl Pattern {
                             .at(entry.key.span, "unknown matcher")
                             .help(format!(
                                 "use {}, or `$exactly` for a map that has such keys",
-                                list(&MATCHERS)
+                                list(&matchers())
                             ))
-                            .suggest(&entry.key.value, MATCHERS),
+                            .suggest(&entry.key.value, matchers()),
                         );
                         return None;
                     };
@@ -175,6 +176,10 @@ impl Pattern {
             }
         }
     }
+}
+
+fn matchers() -> Vec<&'static str> {
+    MATCHERS.fields.iter().map(|field| field.name).collect()
 }
 
 /// Whether two scalars are equal; numbers are so by value.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Setting;
+use super::answer::MOCK;
 use super::case::{Case, Coming, Done};
-use super::expect::Expect;
+use super::expect::{EXPECT, Expect};
 use super::judge::Problem;
 use super::merge::deep;
 use super::mock::Mock;
@@ -16,6 +17,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Fields, list, scalar, wrong_type};
 use crate::expression::Now;
 use crate::journal::{Principal, Signal};
+use crate::reference::{Field, Object, Of, Takes};
 use crate::source::{Entry, Kind, Node, Spanned};
 use crate::value::from_serde;
 
@@ -27,8 +29,93 @@ const NO_ONCE: Code = Code("PW0831");
 /// When cases happen that do not say it.
 const NOW: &str = "2024-05-20T12:00:00Z";
 
+/// Its fields.
+pub(crate) static TEST: Object = Object::new(
+    "test",
+    &[
+        Field::required("test", Takes::Name(Of::Pathway), "the pathway that it tests"),
+        INPUT,
+        VARS,
+        AUTH,
+        NOW_IS,
+        MOCKS,
+        SIGNALS,
+        DONE,
+        Field::required(
+            "cases",
+            Takes::Map(&Takes::OrNothing(&Takes::Object(&CASE))),
+            "by name, what a run is given and what is to come of it",
+        ),
+    ],
+);
+
+static CASE: Object = Object::new(
+    "case",
+    &[
+        INPUT,
+        VARS,
+        AUTH,
+        NOW_IS,
+        MOCKS,
+        SIGNALS,
+        DONE,
+        Field::new(
+            "runs",
+            Takes::Count(1, 100),
+            "how often the pathway runs for this input, one after another",
+        ),
+        Field::new(
+            "expect",
+            Takes::Object(&EXPECT),
+            "what is to come of it; else that it ends without a failure",
+        ),
+    ],
+);
+
+const INPUT: Field = Field::new("input", Takes::Data, "the input; where there is none, `{}`");
+const VARS: Field =
+    Field::new("vars", Takes::OrNothing(&Takes::Map(&Takes::Data)), "values of the project's `vars`");
+const AUTH: Field = Field::new("auth", Takes::OrNothing(&WHO), "who asks; where there is none, nobody");
+const NOW_IS: Field = Field::new("now", Takes::OrNothing(&Takes::Time), "when it begins");
+const MOCKS: Field = Field::new(
+    "mocks",
+    Takes::Map(&Takes::OrNothing(&Takes::OneOf(&[MOCK, Takes::List(&MOCK)]))),
+    "what answers, by step or by `SERVICE METHOD PATH`; a list has one answer per attempt",
+);
+const SIGNALS: Field = Field::new("signals", Takes::OrNothing(&COMING), "signals that come");
+const DONE: Field = Field::new(
+    "done",
+    Takes::OrNothing(&Takes::Map(&Takes::OneOf(&[Takes::Scalar, Takes::List(&Takes::Scalar)]))),
+    "steps with `once` that other runs have done: the key, a list of keys, or `true` for all",
+);
+
+static WHO: Takes = Takes::Object(&PRINCIPAL);
+static COMING: Takes = Takes::List(&Takes::Object(&SIGNAL));
+
+static PRINCIPAL: Object = Object::new(
+    "auth",
+    &[
+        Field::new("sub", Takes::Plain, "the subject"),
+        Field::new("role", Takes::Plain, "the role; `authenticated` where nothing is said"),
+        Field::new("claims", Takes::Data, "the claims of the token"),
+        Field::new("has_token", Takes::Flag, "whether the run has the caller's token"),
+    ],
+);
+
+static SIGNAL: Object = Object::new(
+    "signal",
+    &[
+        Field::required("name", Takes::Plain, "its name"),
+        Field::new("payload", Takes::Data, "what it carries"),
+        Field::new("from", Takes::Plain, "who sends it"),
+        Field::new("after", Takes::Duration, "when it comes, from the beginning of the run on"),
+        Field::new("optional", Takes::Flag, "whether it may find nobody who waits for it"),
+    ],
+);
+
 /// What both a file and a case may say.
-const SHARED: [&str; 7] = ["input", "vars", "auth", "now", "mocks", "signals", "done"];
+const SHARED: [&str; 7] =
+    [INPUT.name, VARS.name, AUTH.name, NOW_IS.name, MOCKS.name, SIGNALS.name, DONE.name];
 
 /// A test file.
 #[derive(Debug)]

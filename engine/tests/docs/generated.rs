@@ -39,12 +39,14 @@ fn verbs() -> String {
     let mut text = String::new();
     for verb in VERBS {
         writeln!(text, "**`{}`** {}. Output: {}.\n", verb.name, verb.summary, verb.output).unwrap();
-        if verb.fields.is_empty() {
+        let fields: Vec<_> = verb.fields().iter().chain(verb.beside).collect();
+        if fields.is_empty() {
             continue;
         }
         text.push_str("| field | takes | what it is |\n| --- | --- | --- |\n");
-        for field in verb.fields {
-            writeln!(text, "| `{}` | {} | {} |", field.name, field.kind, field.summary).unwrap();
+        for field in fields {
+            let needed = if field.is_required { ", required" } else { "" };
+            writeln!(text, "| `{}` | {}{needed} | {} |", field.name, field.takes, field.summary).unwrap();
         }
         text.push('\n');
     }
@@ -81,7 +83,7 @@ fn classes() -> String {
 #[test]
 fn every_key_of_the_project_file_is_described() {
     let page = pages().into_iter().find(|page| page.path == "docs/operations.md").unwrap();
-    for key in Project::KEYS {
+    for key in Project::keys() {
         assert!(page.text.contains(&format!("\n{key}:")), "the example lacks `{key}`");
         assert!(page.text.lines().any(|line| line.starts_with("| `") && line.contains(&format!("`{key}`"))));
     }

@@ -17,9 +17,11 @@ mod limits;
 mod openapi;
 mod operator;
 mod patch;
+mod reload;
 mod replay;
 mod run;
 mod runs;
+mod schema;
 mod serve;
 mod session;
 mod table;
@@ -27,6 +29,7 @@ mod target;
 mod terminal;
 mod test;
 mod topics;
+mod watch;
 mod worker;
 
 use std::ffi::OsString;
@@ -92,6 +95,7 @@ enum Command {
     Serve(serve::Serve),
     Gateway(gateway::Gateway),
     Worker(worker::Worker),
+    Reload(reload::Reload),
     Runs(runs::Runs),
     Replay(replay::Replay),
     Dlq(dlq::Dlq),
@@ -100,6 +104,7 @@ enum Command {
     Demo(demo::Demo),
     Config(config::Config),
     Explain(explain::Explain),
+    Schema(schema::Schema),
     Completions(completions::Completions),
 }
 
@@ -126,6 +131,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(command) => command.run(&session),
         Command::Gateway(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),
+        Command::Reload(command) => command.run(&session),
         Command::Runs(command) => command.run(&session),
         Command::Replay(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),
@@ -134,6 +140,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),
         Command::Explain(command) => command.run(&session),
+        Command::Schema(command) => command.run(&session),
         Command::Completions(command) => command.run(&session),
     };
     match outcome {

@@ -84,10 +84,10 @@ impl Overlay<'_> {
         let path: Vec<String> =
             name.strip_prefix(PREFIX)?.to_lowercase().split("__").map(str::to_owned).collect();
         let first = path.first()?.as_str();
-        if Project::KEYS.contains(&first) {
+        if Project::keys().any(|key| key == first) {
             return path.iter().all(|segment| !segment.is_empty()).then_some(path);
         }
-        if let Some(close) = did_you_mean(first, Project::KEYS) {
+        if let Some(close) = did_you_mean(first, Project::keys()) {
             let meant = name.to_lowercase().replacen(first, close, 1).to_uppercase();
             self.diagnostics.push(
                 Diagnostic::warning(NO_SETTING, format!("the variable `{name}` sets nothing"))

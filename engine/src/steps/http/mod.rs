@@ -5,9 +5,10 @@ mod parse;
 
 use std::sync::Arc;
 
-use super::{Action, Begun, Call, Field, Kind, Place, Request, Spec, Visitor};
+use super::{Action, Begun, Call, Kind, Place, Request, Spec, Visitor};
 use crate::Value;
 use crate::expression::{Expression, Scope, Tree, text_of};
+use crate::reference::{Field, Object, Of, Rule, Takes, Word};
 use crate::schema::Shape;
 use crate::source::{Span, Spanned};
 use crate::vm::{Body, Class, Failure, HttpRequest, Method, Parse, Stream};
@@ -17,30 +18,45 @@ pub(super) static SPEC: Spec = Spec {
     name: "http",
     summary: "calls a service",
     output: "`{status, headers, body}`; of a stream also `text` and `chunks`",
-    fields: &[
-        Field { name: "service", kind: "name", summary: "a service of the project" },
-        Field { name: "get", kind: "template", summary: "GET; the path, appended to the service's URL" },
-        Field { name: "post", kind: "template", summary: "POST; the path" },
-        Field { name: "put", kind: "template", summary: "PUT; the path" },
-        Field { name: "patch", kind: "template", summary: "PATCH; the path" },
-        Field { name: "delete", kind: "template", summary: "DELETE; the path" },
-        Field {
-            name: "query",
-            kind: "map of templates",
-            summary: "appended to the query of the service's URL",
-        },
-        Field { name: "headers", kind: "map of templates", summary: "beside the service's" },
-        Field { name: "json", kind: "template", summary: "a JSON body" },
-        Field { name: "form", kind: "map of templates", summary: "a form as body" },
-        Field { name: "multipart", kind: "map of templates", summary: "a multipart form as body" },
-        Field { name: "body", kind: "template", summary: "text as body" },
-        Field { name: "accept", kind: "list of statuses", summary: "answers although they are not 2xx" },
-        Field { name: "parse", kind: "word", summary: "auto, json, text, sse, lines or bytes" },
-        Field { name: "pick", kind: "expression", summary: "selects from each `chunk` of a stream" },
-        Field { name: "emit", kind: "flag", summary: "passes what was picked to the caller as it arrives" },
-    ],
+    takes: Takes::Object(&HTTP),
+    beside: &[],
     parse: parse::parse,
 };
+
+static HTTP: Object = Object::with(
+    "http",
+    &[
+        Field::required("service", Takes::Name(Of::Service), "a service of the project"),
+        Field::new("get", Takes::Text, "GET; the path, appended to the service's URL"),
+        Field::new("post", Takes::Text, "POST; the path"),
+        Field::new("put", Takes::Text, "PUT; the path"),
+        Field::new("patch", Takes::Text, "PATCH; the path"),
+        Field::new("delete", Takes::Text, "DELETE; the path"),
+        Field::new("query", Takes::TextsOrTemplate, "appended to the query of the service's URL"),
+        Field::new("headers", Takes::Texts, "beside the service's"),
+        Field::new("json", Takes::Template, "a JSON body"),
+        Field::new("form", Takes::TextsOrTemplate, "a form as body"),
+        Field::new("multipart", Takes::TextsOrTemplate, "a multipart form as body"),
+        Field::new("body", Takes::Text, "text as body"),
+        Field::new("accept", Takes::List(&Takes::Status), "answers although they are not 2xx"),
+        Field::new("parse", Takes::Words(PARSES), "how the answer is read; `auto` where nothing is said"),
+        Field::new("pick", Takes::Expression, "selects from each `chunk` of a stream"),
+        Field::new("emit", Takes::Flag, "passes what was picked to the caller as it arrives"),
+    ],
+    &[
+        Rule::AtMostOne(&["get", "post", "put", "patch", "delete"]),
+        Rule::AtMostOne(&["json", "form", "multipart", "body"]),
+    ],
+);
+
+const PARSES: &[Word] = &[
+    Word("auto", "as its type says: JSON, else text"),
+    Word("json", "as JSON, whatever its type"),
+    Word("text", "as text"),
+    Word("sse", "as a stream of server-sent events"),
+    Word("lines", "as a stream of lines"),
+    Word("bytes", "as bytes, in base64"),
+];
 
 /// A call, as its step and its service say.
 #[derive(Debug)]

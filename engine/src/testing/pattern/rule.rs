@@ -8,11 +8,23 @@ use serde_json::{Number, Value as Json};
 use super::{BAD_MATCHER, Pattern, equal, order};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::wrong_type;
+use crate::reference::{Field, Object, Takes};
 use crate::source::{Kind, Node};
 
-/// The matchers, for messages.
-pub(super) const MATCHERS: [&str; 8] =
-    ["$any", "$absent", "$contains", "$matches", "$length", "$at_least", "$at_most", "$exactly"];
+/// The matchers.
+pub(crate) static MATCHERS: Object = Object::new(
+    "matchers",
+    &[
+        Field::new("$any", Takes::True, "there is something, whatever it is"),
+        Field::new("$absent", Takes::True, "there is nothing of that name"),
+        Field::new("$contains", Takes::Pattern, "a text with this in it, or a list with such an item"),
+        Field::new("$matches", Takes::Plain, "a text that this regular expression finds something in"),
+        Field::new("$length", Takes::Count(0, u32::MAX), "how long a text, list or map is"),
+        Field::new("$at_least", Takes::AnyNumber, "a number that is not less"),
+        Field::new("$at_most", Takes::AnyNumber, "a number that is not more"),
+        Field::new("$exactly", Takes::Data, "this, and nothing beside it"),
+    ],
+);
 
 /// What must hold.
 #[derive(Debug, Clone)]
