@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pathway_engine::compile::{File, Notes, Program, Surroundings, examine};
-use pathway_engine::diagnostic::{Code, Diagnostic, Diagnostics};
+use pathway_engine::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use pathway_engine::document::Schemas;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Spanned};
@@ -33,10 +33,14 @@ pub struct Loaded {
 /// As [`load`], with what was read.
 pub fn load_noting(config: &mut Config, paths: &[String]) -> Loaded {
     let mut files = Vec::with_capacity(paths.len());
+    let mut broken = Vec::new();
     for path in paths {
         let Some(id) = config.add_file(path, None) else { continue };
         let text: Arc<str> = config.sources.text(id).into();
-        let node = source::parse(&config.sources, id, source::Limits::default(), &mut config.diagnostics);
+        let mut found = Diagnostics::new();
+        let node = source::parse(&config.sources, id, source::Limits::default(), &mut found);
+        broken.extend(found.has_errors().then_some(id));
+        config.diagnostics.extend(found);
         files.extend(node.map(|node| File { text, node }));
     }
     let (project, variables) = (config.project.clone(), config.variables.clone());
@@ -44,6 +48,11 @@ pub fn load_noting(config: &mut Config, paths: &[String]) -> Loaded {
     let surroundings = Surroundings { project: &project, variables: &variables };
     let mut schemas = SchemaFiles { config, compiled: HashMap::new() };
     let (program, notes) = examine(&files, surroundings, &mut schemas, &mut diagnostics);
+    // Of a file that is not read whole, nobody knows what is not as meant.
+    diagnostics.retain(|diagnostic| {
+        let is_in = |file: FileId| diagnostic.labels.first().is_some_and(|label| label.span.file == file);
+        diagnostic.severity == Severity::Error || !broken.iter().any(|file| is_in(*file))
+    });
     config.diagnostics.extend(diagnostics);
     Loaded { program, files, notes }
 }

@@ -25,7 +25,7 @@ fn project(files: &[(&str, &str)]) -> TempDir {
 }
 
 const GOOD: &str = "pathway: good\nreturn: 1\n";
-const WARNS: &str = "pathway: warns\nsteps: { a: { http: { service: none, get: / } } }\n";
+const WARNS: &str = "pathway: warns\nsteps: { a: { http: { service: none, post: / } } }\n";
 
 /// Each has one mistake, under which there is a line.
 const BROKEN: [(&str, &str); 6] = [
@@ -99,4 +99,113 @@ fn problems_are_told_to_programs() {
     assert_eq!(places, expected);
     let (_, output, _) = check(folder.path(), &["--format", "github"]);
     assert_eq!(output.lines().filter(|line| line.starts_with("::error file=")).count(), 5, "{output}");
+}
+
+/// What each is mended to; the rest is not certain, or needs a person.
+const MENDED: [(&str, &str); 3] = [
+    (
+        "pathways/a.yaml",
+        "pathway: a\nsteps:\n  one: { set: { x: \"{{ input.a }}\" } } # kept\nreturn: \"{{ steps.one }}\"\n",
+    ),
+    (
+        "pathways/b.yaml",
+        "pathway: b\nsteps:\n  one:   { emit: 1 }\n  two:\n    needs: one\n    set: '\"x\" ~ ''y'''\nreturn: \"{{ steps.two }}\"\n",
+    ),
+    (
+        "pathways/c.yaml",
+        "pathway: c\nsteps:\n  three: { set: 1 }\nreturn: \"{{ steps.three + vars.rate }}\"\n",
+    ),
+];
+
+#[test]
+fn what_is_certain_is_mended_and_nothing_else_is_touched() {
+    let folder = project(&[
+        ("pathway.yaml", "vars: { rate: 2 }\n"),
+        (
+            "pathways/a.yaml",
+            "pathway: a\nsteps:\n  one: { set: { x: {{ inptu.a }} } } # kept\nreturn: \"{{ steps.one }}\"\n",
+        ),
+        (
+            "pathways/b.yaml",
+            "pathway: b\nallow: PW0801\nsteps:\n  one:   { allow: [PW0805], emit: 1 }\n  two:\n    needs: one\n    sett: \"x\" ~ 'y'\nreturn: \"{{ steps.two }}\"\n",
+        ),
+        (
+            "pathways/c.yaml",
+            "pathway: c\nsteps:\n  three: { set: 1 }\nreturn: \"{{ steps.thre + vars.raet }}\"\n",
+        ),
+    ]);
+    let files = || MENDED.map(|(path, _)| fs::read_to_string(folder.path().join(path)).unwrap());
+    let before = files();
+    let (_, output, error) = check(folder.path(), &["--fix", "--dry-run"]);
+    assert!(error.contains("would mend 8 problems in 3 files"), "{error}");
+    insta::assert_snapshot!(output);
+    assert_eq!(files(), before);
+
+    let (_, _, error) = check(folder.path(), &["--fix"]);
+    assert!(error.contains("mended 8 problems in 3 files"), "{error}");
+    assert_eq!(files(), MENDED.map(|(_, text)| text.to_owned()));
+    let (_, _, error) = check(folder.path(), &["--fix"]);
+    assert!(error.contains("mended 0 problems in 0 files"), "{error}");
+    assert_eq!(files(), MENDED.map(|(_, text)| text.to_owned()));
+}
+
+#[test]
+fn programs_are_told_the_edits() {
+    let folder = project(&[("pathways/a.yaml", "pathway: a\nstps: { b: { emit: 1 } }\nreturn: 1\n")]);
+    let (_, output, _) = check(folder.path(), &["--format", "json"]);
+    let problem: serde_json::Value = serde_json::from_str(output.lines().next().unwrap()).unwrap();
+    let edit = serde_json::json!({
+        "file": "pathways/a.yaml", "line": 2, "column": 1, "end_line": 2, "end_column": 5, "text": "steps",
+    });
+    assert_eq!(problem["edits"], serde_json::json!([edit]));
+}
+
+#[test]
+fn of_all_fixtures_fewer_problems_are_left_and_no_new_errors() {
+    let mut count = 0;
+    for kind in ["err", "lint"] {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/compile").join(kind);
+        for entry in fs::read_dir(fixtures).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            let mut files = vec![("pathways/main.yaml".to_owned(), String::new())];
+            for line in text.lines() {
+                match line.strip_prefix("#=== ").map(str::trim) {
+                    Some(name) if name.ends_with(".yaml") && name != "pathway.yaml" => {
+                        files.push((format!("pathways/{name}"), String::new()));
+                    }
+                    Some(name) => files.push((name.to_owned(), String::new())),
+                    None => files.last_mut().unwrap().1 += &format!("{line}\n"),
+                }
+            }
+            let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+            let folder = project(&files);
+            let before = problems(folder.path());
+            let (_, _, said) = check(folder.path(), &["--fix"]);
+            let after = problems(folder.path());
+            let is_new = |it: &&(String, String)| it.0 == "error" && !before.contains(it);
+            let hidden = before.iter().any(|(_, name)| name.starts_with("PW01"));
+            assert!(hidden || after.iter().find(is_new).is_none(), "{files:?}\n{said}\n{after:?}");
+            let nothing = said.contains("mended 0 problems");
+            assert!(hidden || nothing == (after == before), "{said}");
+            let weight =
+                |all: &[(String, String)]| (all.iter().filter(|it| it.0 == "error").count(), all.len());
+            assert!(hidden || nothing || weight(&after) < weight(&before), "{said}");
+            let (_, _, again) = check(folder.path(), &["--fix"]);
+            assert!(again.contains("mended 0 problems"), "{files:?}\n{said}\n{again}");
+            count += usize::from(!nothing);
+        }
+    }
+    assert!(count > 5, "only {count} were mended");
+}
+
+/// Severity, and code with message, of each problem.
+fn problems(folder: &Path) -> Vec<(String, String)> {
+    let (_, output, _) = check(folder, &["--format", "json"]);
+    let problems = output.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let text = |problem: &serde_json::Value, key: &str| {
+        problem.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    problems
+        .map(|it| (text(&it, "severity"), format!("{} {}", text(&it, "code"), text(&it, "message"))))
+        .collect()
 }

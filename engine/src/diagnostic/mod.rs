@@ -4,10 +4,12 @@
 //! has a stable [`Code`], declared as a constant beside the check that raises it, and a page
 //! in `docs/errors/CODE.md`.
 
+mod edit;
 mod pages;
 mod render;
 mod suggestion;
 
+pub use edit::{Edit, Fix, apply};
 pub use pages::{page, pages};
 pub use render::{Format, render};
 pub use suggestion::did_you_mean;
@@ -49,12 +51,21 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// One imperative sentence.
     pub help: Option<String>,
+    /// How it is mended, where that is certain.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
     /// An error.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, message: message.into(), labels: Vec::new(), help: None }
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            labels: Vec::new(),
+            help: None,
+            fix: None,
+        }
     }
 
     /// A warning.
@@ -76,13 +87,25 @@ impl Diagnostic {
         self
     }
 
-    /// Says `did you mean …` where a name of `known` is close to `written`.
+    /// Says how it is mended.
     #[must_use]
-    pub fn suggest<'a>(self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        match did_you_mean(written, known) {
-            Some(name) => self.help(format!("did you mean `{name}`?")),
-            None => self,
+    pub fn fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
+    /// Says `did you mean …` where a name of `known` is close to `written`, which stands at the place
+    /// added last. Where no other is, it is what is meant.
+    #[must_use]
+    pub fn suggest<'a>(mut self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let near = suggestion::near(written, known);
+        let Some(name) = near.first() else { return self };
+        if let (1, Some(label)) = (near.len(), self.labels.last()) {
+            let (written, meant) = (written.to_owned(), (*name).to_owned());
+            self.fix = Some(Fix::Word { span: label.span, written, meant });
         }
+        let help = format!("did you mean `{name}`?");
+        self.help(help)
     }
 }
 

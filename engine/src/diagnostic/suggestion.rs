@@ -6,12 +6,17 @@ const LONGEST: usize = 100;
 /// The name of `known` that `written` most likely stood for: no further away than a third of
 /// the longer of the two, where case does not count. Of equally near ones, the first.
 pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(written, known).into_iter().next()
+}
+
+/// All names of `known` that are near enough, each once, the nearest first.
+pub(super) fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let letters = |text: &str| -> Vec<char> { text.chars().flat_map(char::to_lowercase).collect() };
     let wrong = letters(written);
     if wrong.len() < 2 || wrong.len() > LONGEST {
-        return None;
+        return Vec::new();
     }
-    known
+    let mut found: Vec<(usize, &str)> = known
         .into_iter()
         .filter(|name| *name != written)
         .filter_map(|name| {
@@ -23,8 +28,15 @@ pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>)
             let distance = distance(&wrong, &right);
             (right.len() > 1 && distance <= limit).then_some((distance, name))
         })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .collect();
+    found.sort_by_key(|(distance, _)| *distance);
+    let mut names: Vec<&str> = Vec::new();
+    for (_, name) in found {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours.

@@ -6,6 +6,7 @@
 
 mod anchors;
 mod decode;
+mod format;
 mod merge;
 mod node;
 mod pieces;
@@ -21,6 +22,7 @@ mod tree;
 mod value;
 mod yaml;
 
+pub use format::format;
 pub use node::{Entry, Kind, Node, Spanned};
 pub use span::{FileId, Location, Sources, Span};
 #[cfg(test)]

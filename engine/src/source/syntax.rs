@@ -8,7 +8,7 @@ use granit_parser::ErrorKind;
 
 use super::raw::Raw;
 use super::{tabs, tags, template};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Fix};
 
 const SYNTAX: Code = Code("PW0101");
 const TEXT_AFTER_QUOTES: Code = Code("PW0103");
@@ -54,8 +54,8 @@ fn by_kind(kind: &ErrorKind, at: usize, known: &Whereabouts<'_>) -> Diagnostic {
     use ErrorKind as E;
     let raw = known.raw;
     match kind {
-        E::InvalidTrailingDoubleQuotedScalar => after_quotes(raw, at, '"'),
-        E::InvalidTrailingSingleQuotedScalar => after_quotes(raw, at, '\''),
+        E::InvalidTrailingDoubleQuotedScalar => after_quotes(raw, at, '"', known.open.is_some()),
+        E::InvalidTrailingSingleQuotedScalar => after_quotes(raw, at, '\'', known.open.is_some()),
         E::MappingValueNotAllowed | E::InvalidMappingValueWhitespace => colon(at, known),
         E::TabNotAllowed
         | E::TabInBlockIndentation
@@ -82,22 +82,23 @@ fn by_kind(kind: &ErrorKind, at: usize, known: &Whereabouts<'_>) -> Diagnostic {
     }
 }
 
-fn after_quotes(raw: Raw<'_>, at: usize, quote: char) -> Diagnostic {
+fn after_quotes(raw: Raw<'_>, at: usize, quote: char, in_flow: bool) -> Diagnostic {
     let end = raw.value_end(at).max(character(raw, at).end);
     let line_start = raw.line_start(at);
     let opening = raw.slice(line_start..at).match_indices(quote).map(|(n, _)| line_start + n).find(|n| {
         let before = raw.slice(line_start..*n);
         before.is_empty() || before.ends_with([' ', '\t', ',', '[', '{'])
     });
-    let help = match opening {
-        Some(start) => {
-            format!("put quotes around the whole value: {}", template::quoted(raw.slice(start..end)))
-        }
-        None => "put quotes around the whole value".to_owned(),
-    };
-    Diagnostic::error(TEXT_AFTER_QUOTES, "text follows a quoted text")
-        .at(raw.span(&(at..end)), "the value ended before this")
-        .help(help)
+    let problem = Diagnostic::error(TEXT_AFTER_QUOTES, "text follows a quoted text")
+        .at(raw.span(&(at..end)), "the value ended before this");
+    let Some(start) = opening else { return problem.help("put quotes around the whole value") };
+    let value = raw.slice(start..end);
+    let problem = problem.help(format!("put quotes around the whole value: {}", template::quoted(value)));
+    // In a flow collection, where the value ends is not certain.
+    match in_flow {
+        true => problem,
+        false => problem.fix(Fix::Text(raw.span(&(start..end)), template::in_quotes(value))),
+    }
 }
 
 fn colon(at: usize, known: &Whereabouts<'_>) -> Diagnostic {
@@ -119,10 +120,15 @@ fn colon(at: usize, known: &Whereabouts<'_>) -> Diagnostic {
             .help(help);
     }
     let start = last.unwrap_or(at);
-    let value = raw.slice(start..raw.value_end(at));
-    Diagnostic::error(COLON, "`: ` cannot stand inside text without quotes")
+    let end = raw.value_end(at);
+    let value = raw.slice(start..end);
+    let problem = Diagnostic::error(COLON, "`: ` cannot stand inside text without quotes")
         .at(here, "YAML reads a key and a value here")
-        .help(format!("put the whole text in quotes: {}", template::quoted(value)))
+        .help(format!("put the whole text in quotes: {}", template::quoted(value)));
+    match known.open {
+        Some(_) => problem,
+        None => problem.fix(Fix::Text(raw.span(&(start..end)), template::in_quotes(value))),
+    }
 }
 
 fn not_closed(raw: Raw<'_>, at: usize, what: &str) -> Diagnostic {

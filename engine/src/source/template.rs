@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::raw::Raw;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Fix};
 
 const UNQUOTED: Code = Code("PW0102");
 const CUT: Code = Code("PW0106");
@@ -36,7 +36,8 @@ pub(super) fn unquoted(raw: Raw<'_>, at: usize, flow: bool) -> (Diagnostic, usiz
     let written = line.get(..length).unwrap_or(line);
     let problem = Diagnostic::error(UNQUOTED, "a template that begins a value must be in quotes")
         .at(raw.span(&(at..at + length)), "YAML reads `{` as the beginning of a map")
-        .help(format!("quote the template: {}", quoted(written)));
+        .help(format!("quote the template: {}", quoted(written)))
+        .fix(Fix::Text(raw.span(&(at..at + length)), in_quotes(written)));
     (problem, at + length)
 }
 
@@ -63,7 +64,8 @@ pub(super) fn variable(raw: Raw<'_>, at: usize) -> Option<Diagnostic> {
             format!("`{}` inside `{{ }}` or `[ ]` must be in quotes", shorten(written)),
         )
         .at(raw.span(&(start..end)), "YAML ends the text at the brace")
-        .help(format!("quote it: {}", quoted(written))),
+        .help(format!("quote it: {}", quoted(written)))
+        .fix(Fix::Text(raw.span(&(start..end)), in_quotes(written))),
     )
 }
 
@@ -106,11 +108,15 @@ fn is_unfinished(value: &str) -> bool {
 
 /// `text` in YAML quotes, between backticks.
 pub(super) fn quoted(text: &str) -> String {
-    let text = shorten(text);
+    format!("`{}`", in_quotes(&shorten(text)))
+}
+
+/// `text`, which is one line, in YAML quotes.
+pub(super) fn in_quotes(text: &str) -> String {
     match (text.contains(['"', '\\']), text.contains('\'')) {
-        (false, _) => format!("`\"{text}\"`"),
-        (true, false) => format!("`'{text}'`"),
-        (true, true) => format!("`'{}'`", text.replace('\'', "''")),
+        (false, _) => format!("\"{text}\""),
+        (true, false) => format!("'{text}'"),
+        (true, true) => format!("'{}'", text.replace('\'', "''")),
     }
 }
 

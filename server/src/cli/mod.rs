@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
+mod fmt;
 mod gateway;
 mod graph;
 mod init;
@@ -17,6 +18,7 @@ mod limits;
 mod lsp;
 mod openapi;
 mod operator;
+mod patch;
 mod reload;
 mod replay;
 mod run;
@@ -87,6 +89,7 @@ pub struct Global {
 enum Command {
     Init(init::Init),
     Check(check::Check),
+    Fmt(fmt::Fmt),
     Run(run::Run),
     Test(test::Test),
     Graph(graph::Graph),
@@ -124,6 +127,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match command {
         Command::Init(command) => command.run(&session),
         Command::Check(command) => command.run(&session),
+        Command::Fmt(command) => command.run(&session),
         Command::Run(command) => command.run(&session),
         Command::Test(command) => command.run(&session),
         Command::Graph(command) => command.run(&session),

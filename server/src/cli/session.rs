@@ -9,7 +9,7 @@ use super::Global;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{Form, Terminal};
-use crate::config::{Config, Request};
+use crate::config::{Config, Drafts, Request};
 use crate::loading;
 use crate::telemetry::{self, Filter};
 
@@ -41,6 +41,14 @@ impl Session {
     /// # Errors
     /// As [`Session::load`], and if `file` is not there.
     pub fn load_near(&self, file: Option<&Path>) -> Result<Config, Failure> {
+        self.load_with(file, Drafts::default())
+    }
+
+    /// As [`Session::load_near`], with drafts of some files.
+    ///
+    /// # Errors
+    /// As [`Session::load_near`].
+    pub(super) fn load_with(&self, file: Option<&Path>, drafts: Drafts) -> Result<Config, Failure> {
         let near = match file.map(Path::canonicalize).transpose() {
             Ok(path) => path.map(|path| if path.is_dir() { path } else { folder_of(&path) }),
             Err(error) => {
@@ -51,7 +59,7 @@ impl Session {
         let request = Request::of_process()
             .map_err(|error| Failure::new(Exit::Config, format!("there is no working directory: {error}")))?;
         let (project, flags) = (self.global.project.clone(), self.global.settings.clone());
-        let request = Request { project, near, flags, ..request };
+        let request = Request { project, near, flags, drafts, ..request };
         Config::load(&request).map_err(|error| {
             let asked = self.global.project.as_ref().map(|path| path.display().to_string());
             let what = asked.unwrap_or_else(|| request.directory.display().to_string());

@@ -19,11 +19,13 @@ const VISITS: usize = 200_000;
 #[derive(Debug, Clone)]
 pub struct Root {
     folder: PathBuf,
-    open: Open,
+    /// What counts for some files instead of what they hold.
+    drafts: Drafts,
 }
 
-/// Texts that stand for those of files, by their absolute paths without symbolic links: an editor has them open.
-pub type Open = Arc<BTreeMap<PathBuf, String>>;
+/// Texts that count instead of those of files, by their real path: an editor has them open, or they are
+/// not written yet.
+pub type Drafts = Arc<BTreeMap<PathBuf, String>>;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -59,22 +61,13 @@ impl Root {
     /// # Errors
     /// If there is no such folder.
     pub fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { folder: path.canonicalize()?, open: Open::default() })
+        Ok(Self { folder: path.canonicalize()?, drafts: Drafts::default() })
     }
 
-    /// The same folder, where these texts stand for those of files.
+    /// The same folder, with drafts of some of its files.
     #[must_use]
-    pub fn with(self, open: Open) -> Self {
-        Self { open, ..self }
-    }
-
-    /// The text of the file at `path`, wherever it is.
-    ///
-    /// # Errors
-    /// As [`read_text`].
-    pub(super) fn text(&self, path: &Path) -> Result<String, FileError> {
-        let open = path.canonicalize().ok().and_then(|real| self.open.get(&real));
-        open.map_or_else(|| read_text(path), |text| Ok(text.clone()))
+    pub fn with_drafts(self, drafts: Drafts) -> Self {
+        Self { drafts, ..self }
     }
 
     /// The folder, absolute and without symbolic links.
@@ -101,7 +94,13 @@ impl Root {
         if !real.starts_with(&self.folder) {
             return Err(FileError::Outside);
         }
-        self.text(&real)
+        self.text_at(&real)
+    }
+
+    /// The draft of the file at `path`, or what it holds.
+    pub(super) fn text_at(&self, path: &Path) -> Result<String, FileError> {
+        let draft = path.canonicalize().ok().and_then(|real| self.drafts.get(&real));
+        draft.map_or_else(|| read_text(path), |draft| Ok(draft.clone()))
     }
 
     /// The files that one of `patterns` means, sorted.

@@ -22,7 +22,7 @@ use pathway_engine::expression::Variables;
 use pathway_engine::project::{Project, Store};
 use pathway_engine::source::{self, FileId, Kind, Node, Sources, Span};
 
-pub use files::{FileError, Open, Root, read_text, resolve};
+pub use files::{Drafts, FileError, Root, read_text, resolve};
 pub use origin::Origin;
 pub use request::Request;
 pub use show::Setting;
@@ -97,7 +97,7 @@ impl Config {
         table.add_layer(environment, &request.directory, &mut diagnostics);
 
         if let Some(path) = &file
-            && let Some(id) = add(&mut sources, &name_of(path), root.text(path), None, &mut diagnostics)
+            && let Some(id) = add(&mut sources, &name_of(path), root.text_at(path), None, &mut diagnostics)
         {
             table.mention(sources.text(id), &mut diagnostics);
             if let Some(over) = source::parse(&sources, id, limits, &mut diagnostics)

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{FILE, Open, Root};
+use super::{Drafts, FILE, Root};
 
 /// What to load.
 #[derive(Clone, Default)]
@@ -19,8 +19,8 @@ pub struct Request {
     pub environment: Vec<(String, String)>,
     /// `key.path=value`, the topmost layer.
     pub flags: Vec<String>,
-    /// Texts that stand for those of files.
-    pub open: Open,
+    /// What counts for files that are not written yet.
+    pub drafts: Drafts,
 }
 
 impl std::fmt::Debug for Request {
@@ -59,7 +59,7 @@ impl Request {
             (None, Some(near)) if !near.starts_with(&self.directory) => near,
             (None, _) => &self.directory,
         };
-        let root = Root::new(folder)?.with(self.open.clone());
+        let root = Root::new(folder)?.with_drafts(self.drafts.clone());
         Ok((file, root))
     }
 }

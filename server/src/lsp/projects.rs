@@ -11,7 +11,7 @@ use pathway_engine::source::{self, FileId, Node};
 use pathway_engine::testing::{Setting, Suite};
 
 use super::diagnostics;
-use crate::config::{self, Config, FILE, Open, Request};
+use crate::config::{self, Config, Drafts, FILE, Request};
 use crate::loading::{self, Loaded};
 
 /// See above.
@@ -41,12 +41,12 @@ impl Projects {
         Some((self.known.get(&folder)?, parts?.join("/")))
     }
 
-    /// Checks the project in `folder`, where `open` are the texts of open files; tells by file what is wrong.
-    pub(super) fn check(&mut self, folder: &Path, open: Open) -> BTreeMap<PathBuf, Vec<Shown>> {
+    /// Checks the project in `folder`, where `drafts` are the texts of open files; tells by file what is wrong.
+    pub(super) fn check(&mut self, folder: &Path, drafts: Drafts) -> BTreeMap<PathBuf, Vec<Shown>> {
         let request = Request {
             near: Some(folder.to_owned()),
             directory: folder.to_owned(),
-            open,
+            drafts,
             ..self.request.clone()
         };
         // Where even that cannot be read, what was known is all there is.

@@ -1,7 +1,7 @@
 //! `allow:` of a step or a pathway: warnings that are meant there.
 
 use super::survey::Survey;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Fix, Severity};
 use crate::document::Pathway;
 use crate::source::Span;
 
@@ -30,7 +30,8 @@ pub(super) fn apply(pathway: &Pathway, survey: &Survey, is_whole: bool, found: &
         found.push(
             Diagnostic::warning(NOTHING_TO_ALLOW, format!("there is no `{}` here to allow", code.value))
                 .at(code.span, "allows nothing")
-                .help("leave it out"),
+                .help("leave it out")
+                .fix(Fix::Remove(code.span)),
         );
     }
 }

@@ -14,6 +14,15 @@ struct Report<'a> {
     place: Option<Place<'a>>,
     labels: Vec<Label<'a>>,
     help: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edits: Vec<Edit<'a>>,
+}
+
+#[derive(Serialize)]
+struct Edit<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -47,6 +56,11 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
             .map(|label| Label { place: place(sources, label.span), text: &label.text })
             .collect(),
         help: diagnostic.help.as_deref(),
+        edits: diagnostic
+            .edit(sources)
+            .map(|edit| Edit { place: place(sources, edit.span), text: edit.text })
+            .into_iter()
+            .collect(),
     };
     let mut out = String::new();
     for c in serde_json::to_string(&report).unwrap_or_default().chars() {

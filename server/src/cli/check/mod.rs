@@ -1,15 +1,19 @@
 //! `pathway check`
 
+mod fix;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use pathway_engine::compile;
 use pathway_engine::diagnostic::{Diagnostic, Severity};
 
+use fix::Mended;
+
 use super::files::{self, Document};
 use super::terminal::counted;
-use super::{Exit, Form, Outcome, Session};
-use crate::config::Config;
+use super::{Exit, Failure, Form, Outcome, Session};
+use crate::config::{Config, Drafts};
 use crate::loading;
 
 /// Compiles pathways and tells all that is wrong with them
@@ -23,11 +27,48 @@ pub(super) struct Check {
     /// Takes warnings for errors
     #[arg(long)]
     deny_warnings: bool,
+    /// Mends what can be mended for certain
+    #[arg(long)]
+    fix: bool,
+    /// With --fix: shows what would be mended, and writes nothing
+    #[arg(long, requires = "fix")]
+    dry_run: bool,
+}
+
+/// What was looked at, and what was found.
+struct Looked {
+    config: Config,
+    checked: Vec<String>,
+    found: Vec<Diagnostic>,
 }
 
 impl Check {
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        let mut config = session.load_near(self.paths.first().map(PathBuf::as_path))?;
+        let mut looked = self.look(session, Drafts::default())?;
+        if self.fix {
+            let (mended, left) = Mended::of(self, session, looked)?;
+            looked = left;
+            let what = format!("{} in {}", counted(mended.count, "problem"), counted(mended.files(), "file"));
+            if !self.dry_run {
+                mended.write()?;
+                session.terminal.note(&format!("mended {what}"))?;
+            } else {
+                if mended.files() > 0 && self.format == Form::Human {
+                    session.terminal.result(mended.diff(&looked.config).trim_end())?;
+                }
+                session.terminal.note(&format!("would mend {what}"))?;
+            }
+        }
+        let Looked { config, checked, found } = &looked;
+        session.terminal.diagnostics(found, &config.sources, self.format)?;
+        session.terminal.note(&summary(config, checked, found))?;
+        let counts = |severity| found.iter().any(|diagnostic| diagnostic.severity == severity);
+        let is_bad = counts(Severity::Error) || (self.deny_warnings && counts(Severity::Warning));
+        Ok(if is_bad { Exit::Failure } else { Exit::Success })
+    }
+
+    fn look(&self, session: &Session, drafts: Drafts) -> Result<Looked, Failure> {
+        let mut config = session.load_with(self.paths.first().map(PathBuf::as_path), drafts)?;
         // Pathways that were not asked for are there to be called.
         let project = config.pathway_files();
         let checked =
@@ -45,11 +86,7 @@ impl Check {
         if !self.paths.is_empty() {
             found = files::concerning(&config, &checked, &loaded, found);
         }
-        session.terminal.diagnostics(&found, &config.sources, self.format)?;
-        session.terminal.note(&summary(&config, &checked, &found))?;
-        let counts = |severity| found.iter().any(|diagnostic| diagnostic.severity == severity);
-        let is_bad = counts(Severity::Error) || (self.deny_warnings && counts(Severity::Warning));
-        Ok(if is_bad { Exit::Failure } else { Exit::Success })
+        Ok(Looked { config, checked, found })
     }
 }
 
