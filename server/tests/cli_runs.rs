@@ -120,6 +120,13 @@ async fn parked_runs_are_redriven_and_dropped_beside_a_server() {
     assert_eq!((&shown["steps"][0]["path"], &shown["steps"][0]["attempts"]), (&json!("a"), &json!(2)));
     let (_, text, _) = run(folder, &["runs", "show", &id]).await;
     assert!(text.contains("\nstatus    parked\n") && text.contains("\na     failed"), "{text}");
+    let bars = text.lines().find(|line| line.starts_with("a  ") && line.contains('▒')).unwrap();
+    assert!(bars.ends_with(", 2×") && !text.contains('\u{1b}'), "both attempts: {text}");
+    let (_, trace, _) = run(folder, &["runs", "export", &id, "--perfetto"]).await;
+    let trace: Value = serde_json::from_str(&trace).unwrap();
+    let slices = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["args"]["step"] == "a");
+    let attempts: Vec<_> = slices.filter(|slice| slice["name"] != "waits for its turn").collect();
+    assert_eq!((&attempts[0]["name"], &attempts[1]["name"]), (&json!("a"), &json!("a, attempt 2")));
 
     assert_eq!(run(folder, &["dlq", "drop", &id]).await.0, 0);
     let (code, _, error) = run(folder, &["dlq", "redrive", &id, "unknown"]).await;

@@ -156,3 +156,53 @@ async fn gateways_and_workers_need_what_they_share() {
         assert!(!folder.path().join("data").exists(), "nothing was begun");
     }
 }
+
+#[tokio::test]
+async fn lines_about_a_run_name_it_and_its_step_in_every_form() {
+    let away = "services: { away: { url: \"http://127.0.0.1:9\", retry: { attempts: 1 } } }\n";
+    let breaks = "pathway: breaks\non: { http: { post: /breaks, auth: none } }\nsteps:\n  a: { steps: { b: { http: { service: away, get: / } } } }\n";
+    for form in ["auto", "json", "pretty", "compact", "classic"] {
+        let folder = folder();
+        fs::write(folder.path().join("pathway.yaml"), format!("{PROJECT}{away}")).unwrap();
+        fs::write(folder.path().join("pathways/breaks.yaml"), breaks).unwrap();
+        let said = [("PATHWAY_LOG__FORMAT", form), ("PATHWAY_LOG", "info,pathway_server::runner=debug")];
+        let mut child = command(folder.path(), &said).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let told = async {
+            let (mut run, mut told) = (String::new(), Vec::new());
+            // Whoever asked may be answered before the log says how the run ended.
+            let mut missing = vec!["request_id", "parked: it can"];
+            while !missing.is_empty() {
+                let line = lines.next_line().await.unwrap().unwrap();
+                if let Some(url) = line.trim().strip_prefix("listening") {
+                    let client = Client::builder().no_proxy().build().unwrap();
+                    let answer = client.post(format!("{}/breaks", url.trim())).send().await.unwrap();
+                    run = answer.headers()["pathway-run"].to_str().unwrap().to_owned();
+                    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+                }
+                missing.retain(|part| !line.contains(part));
+                told.push(line);
+            }
+            (run, told)
+        };
+        let (run, told) = tokio::time::timeout(PATIENCE, told).await.unwrap();
+        for (what, names) in [
+            ("an attempt failed", &["attempt", "class", "outage"][..]),
+            ("parked: it can be redriven", &["class", "outage"]),
+        ] {
+            let line =
+                told.iter().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{form}: {told:#?}"));
+            let names = names.iter().chain(&["run", "step", "a.b", "why", "pathway", "breaks"]);
+            for part in names.copied().chain([run.as_str()]) {
+                assert!(line.contains(part), "{form}: {part} in {line}");
+            }
+            if matches!(form, "auto" | "json") {
+                let line: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!((&line["run"], &line["step"]), (&run.as_str().into(), &"a.b".into()), "{line}");
+                assert!(line["message"].as_str().unwrap().starts_with(what), "{line}");
+            }
+        }
+        let request = told.iter().find(|line| line.contains("request_id")).unwrap();
+        assert!(request.contains(&run), "{form}: {request}");
+    }
+}

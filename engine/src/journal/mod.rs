@@ -181,6 +181,10 @@ pub struct Performed {
     /// Whether the caller was already told a part of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emitted: bool,
+    /// For how many milliseconds it was performed, once it had its turn; none: that was not measured.
+    /// Nothing that a run does depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<u64>,
 }
 
 /// What came of an effect.

@@ -15,6 +15,7 @@ pub(super) static LOG: Object = Object::new(
 );
 
 const FORMATS: &[Word] = &[
+    Word("auto", "`pretty` on a terminal, else `json`"),
     Word("pretty", "several lines, with colours"),
     Word("compact", "one line"),
     Word("json", "one JSON object a line"),
@@ -40,10 +41,12 @@ pub struct Log {
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
+    /// [`LogFormat::Pretty`] on a terminal, else [`LogFormat::Json`].
+    #[default]
+    Auto,
     /// For people at a terminal: several lines, colours.
     Pretty,
     /// One line each.
-    #[default]
     Compact,
     /// One JSON object a line.
     Json,
@@ -69,7 +72,8 @@ pub enum LogLevel {
 
 impl LogFormat {
     /// Names and values.
-    pub const WORDS: [(&'static str, Self); 4] = [
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("auto", Self::Auto),
         ("pretty", Self::Pretty),
         ("compact", Self::Compact),
         ("json", Self::Json),

@@ -194,7 +194,14 @@ impl World {
             Err(Failed::Otherwise) => Outcome::Failure(Failure::new(Class::Invalid, "refused")),
         };
         let request = effect.hash().unwrap();
-        self.tell(Kind::Performed(Performed { instance, attempt, request, outcome, emitted: false }));
+        self.tell(Kind::Performed(Performed {
+            instance,
+            attempt,
+            request,
+            outcome,
+            emitted: false,
+            took: None,
+        }));
     }
 
     fn answer_claim(&mut self, effect: &Effect) {
@@ -211,7 +218,14 @@ impl World {
         }
         let (attempt, request) = (effect.attempt().unwrap(), effect.hash().unwrap());
         let outcome = Outcome::Answer(answer.to_value());
-        self.tell(Kind::Performed(Performed { instance, attempt, request, outcome, emitted: false }));
+        self.tell(Kind::Performed(Performed {
+            instance,
+            attempt,
+            request,
+            outcome,
+            emitted: false,
+            took: None,
+        }));
     }
 
     /// Lets everything come back.

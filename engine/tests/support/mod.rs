@@ -211,6 +211,7 @@ impl Run {
             request: effect.hash().unwrap(),
             outcome,
             emitted: false,
+            took: None,
         };
         self.tell(Kind::Performed(performed));
     }

@@ -95,6 +95,15 @@ pub(super) fn routes() -> Vec<Route> {
             ],
         ),
         route(
+            "/runs/{id}/timeline",
+            get(runs::timeline),
+            vec![
+                Operation::new("get", "showTimeline", "When its steps were at work, attempt by attempt")
+                    .gives("Timeline")
+                    .fails(&["404"]),
+            ],
+        ),
+        route(
             "/runs/{id}/journal",
             get(runs::journal),
             vec![

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::Admin;
 use crate::gateway::{Problem, body};
-use crate::operations::{Again, Detail, Error, Journal, Listing, Rerun};
+use crate::operations::{Again, Detail, Error, Journal, Listing, Rerun, Timeline};
 use crate::store::Status;
 
 /// Runs that are listed unless more are asked for.
@@ -59,6 +59,14 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Detail>, Problem> {
     Ok(Json(admin.operations.show(&id).await?))
+}
+
+/// `GET /runs/ID/timeline`
+pub(super) async fn timeline(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Json<Timeline>, Problem> {
+    Ok(Json(admin.operations.timeline(&id).await?))
 }
 
 /// `GET /runs/ID/journal`

@@ -13,7 +13,7 @@ use super::{Exit, Failure, Session};
 use crate::app::{ADMIN_ADDRESS, data_folder};
 use crate::config::Config;
 use crate::identity::AdminToken;
-use crate::operations::{self, Detail, Error, Journal, Listing, Summary};
+use crate::operations::{self, Detail, Error, Journal, Listing, Summary, Timeline};
 use crate::runner::Story;
 use crate::store::{SqliteStore, Status, Store, StoreError};
 
@@ -148,6 +148,16 @@ impl Operator {
                 Ok(Detail::of(&run, &story).with_reruns(&reruns))
             }
             Self::Server { .. } => self.ask(Method::GET, &format!("/runs/{}", url::encoded(id)), None).await,
+        }
+    }
+
+    /// When the steps of a run were at work; none where no server can read its journal.
+    pub(super) async fn timeline(&self, id: &str) -> Result<Option<Timeline>, Failure> {
+        match self {
+            Self::Store(_) => Ok(None),
+            Self::Server { .. } => {
+                self.ask(Method::GET, &format!("/runs/{}/timeline", url::encoded(id)), None).await.map(Some)
+            }
         }
     }
 

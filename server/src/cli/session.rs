@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pathway_engine::compile::Program;
+use pathway_engine::project::LogFormat;
 
 use super::Global;
 use super::exit::Exit;
@@ -67,7 +68,7 @@ impl Session {
     pub fn open(&self) -> Result<(Config, Program), Failure> {
         let (config, program) = self.compile()?;
         let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX);
-        self.log(&config, if self.global.quiet { -2 } else { more })?;
+        self.log(&config, config.project.log.format, if self.global.quiet { -2 } else { more })?;
         Ok((config, program))
     }
 
@@ -127,14 +128,18 @@ impl Session {
     pub(super) fn log_little(&self, config: &Config) -> Result<(), Failure> {
         let asked = telemetry::VARIABLES.iter().any(|name| config.variables.get(name).is_some());
         let more = i8::try_from(self.global.verbose).unwrap_or(i8::MAX).saturating_mul(2);
-        self.log(config, if asked { 0 } else { more.saturating_sub(2) })
+        // Between its own words on a pipe there shall be lines for people, too.
+        let format = match config.project.log.format {
+            LogFormat::Auto => LogFormat::Compact,
+            format => format,
+        };
+        self.log(config, format, if asked { 0 } else { more.saturating_sub(2) })
     }
 
-    fn log(&self, config: &Config, verbosity: i8) -> Result<(), Failure> {
+    fn log(&self, config: &Config, format: LogFormat, verbosity: i8) -> Result<(), Failure> {
         let variable = |name: &str| config.variables.get(name).map(|variable| variable.value.clone());
         let filter = Filter::choose(&config.project.log, verbosity, variable);
-        telemetry::init(config.project.log.format, &filter)
-            .map_err(|error| Failure::new(Exit::Config, error.to_string()))
+        telemetry::init(format, &filter).map_err(|error| Failure::new(Exit::Config, error.to_string()))
     }
 }
 

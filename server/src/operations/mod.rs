@@ -7,6 +7,7 @@ mod journal;
 mod limits;
 mod selection;
 mod shown;
+mod timeline;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use journal::{Entry, Journal};
 pub use limits::{Limit, Limits, Permits, Source};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
+pub use timeline::{Bar, Row, Timeline};
 
 use crate::runner::{RedriveError, Runner, Version};
 use crate::store::{Filter, Run, Status, Store};
@@ -77,6 +79,16 @@ impl Operations {
         let story = self.runner.story(&run).await?;
         let reruns = self.store.reruns(id, RERUNS).await?;
         Ok(Detail::of(&run, &story).with_reruns(&reruns))
+    }
+
+    /// When the steps of a run were at work.
+    ///
+    /// # Errors
+    /// There is no such run.
+    pub async fn timeline(&self, id: &str) -> Result<Timeline, Error> {
+        let run = find(&*self.store, id).await?;
+        let story = self.runner.story(&run).await?;
+        Ok(Timeline::of(&run, &story, self.runner.now()))
     }
 
     /// A run's journal.

@@ -411,7 +411,8 @@ impl Actor {
             match self.lost(&effect, sent) {
                 None => effects.push(effect),
                 Some((performed, message)) => {
-                    tracing::warn!(run = self.run.public_id, message, "cut off by a restart");
+                    let (run, step) = (&self.run.public_id, &*performed.instance);
+                    tracing::warn!(run, step, why = message, "cut off by a restart");
                     self.tell(Kind::Performed(performed), effects);
                 }
             }
@@ -436,6 +437,7 @@ impl Actor {
             request: effect.hash()?,
             outcome: Outcome::Failure(failure),
             emitted: has_emitted,
+            took: None,
         };
         Some((performed, message))
     }

@@ -112,6 +112,6 @@ impl Collected {
             }
             _ => return None,
         };
-        Some(Performed { instance, attempt, request: RequestHash::NONE, outcome, emitted: false })
+        Some(Performed { instance, attempt, request: RequestHash::NONE, outcome, emitted: false, took: None })
     }
 }

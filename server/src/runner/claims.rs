@@ -71,7 +71,7 @@ impl Actor {
                 }
             };
             let outcome = Outcome::Answer(answer.to_value());
-            let performed = Performed { instance, attempt, request, outcome, emitted: false };
+            let performed = Performed { instance, attempt, request, outcome, emitted: false, took: None };
             self.tell(Kind::Performed(performed), &mut effects);
         }
         effects

@@ -76,7 +76,7 @@ impl Actor {
             }
             _ => return None,
         };
-        Some(Performed { instance, attempt, request, outcome, emitted: false })
+        Some(Performed { instance, attempt, request, outcome, emitted: false, took: None })
     }
 
     fn publish(
@@ -114,6 +114,7 @@ impl Actor {
         let work = Work {
             inner: self.inner.clone(),
             mailbox: self.mailbox.clone(),
+            run_id: self.run.public_id.clone(),
             asked: Instant::now(),
             sent: OnceLock::new(),
             plan: self.plan().clone(),
@@ -207,7 +208,8 @@ impl Actor {
         let child = public_id.clone();
         let task = self.tasks.spawn(async move {
             let outcome = super::resume::outcome_of(&*store, watch, &child).await;
-            let performed = Performed { instance, attempt, request: hash, outcome, emitted: false };
+            let performed =
+                Performed { instance, attempt, request: hash, outcome, emitted: false, took: None };
             // A run that is over listens no more.
             let _over = mailbox.send(Message::Performed(Box::new(performed))).await;
         });
@@ -236,6 +238,7 @@ impl Actor {
 struct Work {
     inner: Arc<Inner>,
     mailbox: mpsc::Sender<Message>,
+    run_id: String,
     asked: Instant,
     /// When it had its turn.
     sent: OnceLock<Instant>,
@@ -275,6 +278,8 @@ impl Work {
             idempotency_key: &self.key,
             token: self.token.as_deref(),
             trace: self.trace,
+            run_id: &self.run_id,
+            step: &self.instance,
             run: &self.slots,
             label: self.label.clone(),
             sent: &self.sent,
@@ -320,7 +325,14 @@ impl Work {
         self.inner.metrics.runs.called(&self.plan.name, &self.instance, times, failure);
         let outcome = match answer {
             Ok(value) => Outcome::Answer(value),
-            Err(failure) => Outcome::Failure(failure),
+            Err(failure) => {
+                tracing::debug!(
+                    pathway = %self.plan.name, run = self.run_id, step = &*self.instance, attempt = self.attempt,
+                    class = failure.class.name(), why = failure.message,
+                    "an attempt failed"
+                );
+                Outcome::Failure(failure)
+            }
         };
         let performed = Performed {
             instance: self.instance.clone(),
@@ -328,6 +340,7 @@ impl Work {
             request: self.hash,
             outcome,
             emitted,
+            took: u64::try_from(times.1.as_millis()).ok(),
         };
         let _over = self.mailbox.send(Message::Performed(Box::new(performed))).await;
     }

@@ -58,26 +58,26 @@ impl Ending<'_> {
         let compensation = self.outcome.as_ref().err().and_then(|failure| failure.compensation.as_deref());
         for left in compensation.into_iter().flat_map(|told| &told.not_undone) {
             tracing::warn!(
-                %pathway, run, step = left.step, class = left.class.name(), message = left.message,
+                %pathway, run, step = left.step, class = left.class.name(), why = left.message,
                 "a finished step could not be undone"
             );
         }
         match self.outcome {
             Ok(_) => tracing::info!(%pathway, run, "succeeded"),
             Err(failure) if unkept::is_lost(self.run, status) => tracing::warn!(
-                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                %pathway, run, class = failure.class.name(), step = failure.step, why = failure.message,
                 "failed: its record is on the dead-letter topic"
             ),
             Err(failure) if status == Status::Parked => tracing::warn!(
-                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                %pathway, run, class = failure.class.name(), step = failure.step, why = failure.message,
                 "parked: it can be redriven from the failing step"
             ),
             Err(failure) if self.dead_letter().is_some() => tracing::warn!(
-                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                %pathway, run, class = failure.class.name(), step = failure.step, why = failure.message,
                 "failed and undone: its record is on the dead-letter topic"
             ),
             Err(failure) => tracing::info!(
-                %pathway, run, class = failure.class.name(), step = failure.step, message = failure.message,
+                %pathway, run, class = failure.class.name(), step = failure.step, why = failure.message,
                 "failed"
             ),
         }

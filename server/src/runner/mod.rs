@@ -50,6 +50,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
@@ -346,6 +347,12 @@ impl Runner {
     #[must_use]
     pub fn topics(&self) -> Vec<String> {
         self.inner.current().topics()
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
     }
 
     /// How busy it is.

@@ -79,7 +79,11 @@ impl Outgoing<'_> {
         match outside.eval(tree) {
             Ok(value) => Some(value),
             Err(error) => {
-                tracing::warn!(message = error.message, "a reply could not be put into its form");
+                tracing::warn!(
+                    run = self.run.public_id,
+                    why = error.message,
+                    "a reply could not be put into its form"
+                );
                 None
             }
         }

@@ -1,6 +1,9 @@
 //! What happened in a run, step by step, and what it waits for: told from its journal.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
+use pathway_engine::journal::{Event, Kind};
 use pathway_engine::limits::State;
 use pathway_engine::vm::{Effect, Trace, Vm};
 
@@ -12,6 +15,8 @@ use crate::store::{Claim, Home, Run, Status, StoreError};
 pub struct Story {
     /// What happened to its steps, in order.
     pub happened: Vec<Trace>,
+    /// For how many milliseconds attempts of calls ran, where its journal says so.
+    pub took: HashMap<(String, u32), u64>,
     /// What it waits for.
     pub waits: Vec<Waiting>,
     /// Why there is no more to tell.
@@ -96,7 +101,7 @@ impl Runner {
             Status::Ready => self.waits(run, &vm).await?,
             _ => Vec::new(),
         };
-        Ok(Story { happened: vm.take_trace(), waits, untold })
+        Ok(Story { happened: vm.take_trace(), took: events.iter().filter_map(took).collect(), waits, untold })
     }
 
     async fn waits(&self, run: &Run, vm: &Vm) -> Result<Vec<Waiting>, StoreError> {
@@ -159,6 +164,12 @@ impl Runner {
         }
         Ok(waits)
     }
+}
+
+/// How long an attempt ran.
+fn took(event: &Event) -> Option<((String, u32), u64)> {
+    let Kind::Performed(performed) = &event.kind else { return None };
+    Some(((performed.instance.to_string(), performed.attempt), performed.took?))
 }
 
 /// The execution of a step whose claim it is.

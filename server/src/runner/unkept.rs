@@ -232,7 +232,8 @@ impl Inner {
         let Some((topic, partition, offset)) = &run.source else { return Ok(None) };
         let read = self.bus.record(topic, *partition, *offset).await;
         if let Err(error) = &read {
-            tracing::warn!(topic, partition, offset, %error, "the record of a run cannot be read again");
+            let run = &run.public_id;
+            tracing::warn!(run, topic, partition, offset, %error, "the record of a run cannot be read again");
         }
         read
     }

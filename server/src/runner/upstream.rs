@@ -85,6 +85,10 @@ pub struct Call<'a> {
     pub trace: Option<TraceContext>,
     /// The caller's token.
     pub token: Option<&'a Secret>,
+    /// The run, by its public id.
+    pub run_id: &'a str,
+    /// Which execution of which step.
+    pub step: &'a str,
     /// The run's slots, given back while the service's circuit is open.
     pub run: &'a RunSlots,
     /// Who holds the slots.
@@ -203,7 +207,8 @@ impl Upstreams {
         loop {
             while let Some(wait) = gate.opens_after() {
                 share = None;
-                tracing::debug!(service = service.name.value, ?wait, "circuit is open");
+                let (run, step) = (call.run_id, call.step);
+                tracing::debug!(run, step, service = service.name.value, ?wait, "circuit is open");
                 tokio::time::sleep(wait).await;
             }
             let holding = match share.take() {

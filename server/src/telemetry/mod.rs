@@ -60,12 +60,19 @@ impl Filter {
     }
 }
 
-/// Begins to log to standard error.
+/// Begins to log to standard error: where nothing is said of the form, for people on a terminal and else for
+/// programs.
 ///
 /// # Errors
 /// If the filter cannot be read, or something logs already.
 pub fn init(format: LogFormat, filter: &Filter) -> Result<(), TelemetryError> {
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let is_terminal = std::io::stderr().is_terminal();
+    let format = match format {
+        LogFormat::Auto if is_terminal => LogFormat::Pretty,
+        LogFormat::Auto => LogFormat::Json,
+        format => format,
+    };
+    let color = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let subscriber = subscriber(format, filter, color, std::io::stderr)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Twice)
 }
@@ -94,7 +101,7 @@ where
     Ok(match format {
         LogFormat::Pretty => Box::new(builder.pretty().finish()),
         LogFormat::Compact => Box::new(builder.compact().finish()),
-        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
+        LogFormat::Json | LogFormat::Auto => Box::new(builder.json().flatten_event(true).finish()),
         LogFormat::Classic => {
             let builder = builder.with_ansi(false).fmt_fields(classic::Fields).event_format(classic::Lines);
             Box::new(builder.finish())

@@ -22,4 +22,6 @@ mod reload;
 mod rerun;
 #[cfg(test)]
 mod runs;
+#[cfg(test)]
+mod timeline;
 mod world;

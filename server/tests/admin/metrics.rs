@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::world::{World, client, told};
+use crate::world::{DEADLINE, World, client, told};
 
 const PROJECT: &str = concat!(
     "  flaky: { url: \"http://127.0.0.1:9\", retry: { attempts: 1 }, circuit: { failures: 1, open: 1h } }\n",
@@ -39,6 +39,19 @@ impl Page {
         let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
         assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
         Self::parse(&response.text().await.unwrap())
+    }
+
+    /// The first page that says so: nobody is told when something has been counted.
+    async fn until(world: &World, says: impl Fn(&Self) -> bool) -> Self {
+        let wait = async {
+            loop {
+                let page = Self::scrape(world).await;
+                if says(&page) {
+                    return page;
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.expect("in time")
     }
 
     /// Reads a page; it has to be one.
@@ -145,7 +158,7 @@ async fn what_is_documented_is_there_and_adds_up() {
     let run = client().get(format!("http://{}/api/runs/alice", world.app.address)).send().await.unwrap();
     let of_a_run = run.status().as_u16().to_string();
 
-    let page = Page::scrape(&world).await;
+    let page = Page::until(&world, |page| page.sum("pathway_runs_total", &[]) >= 5.0).await;
     let found = page.0.iter().map(|(name, family)| {
         let labels: Vec<&str> = family.labels.iter().map(String::as_str).collect();
         (name, labels)
@@ -183,11 +196,12 @@ async fn what_is_documented_is_there_and_adds_up() {
     assert_eq!(page.sum("pathway_http_requests_total", &labels), 1.0);
     // Of histograms every bucket holds those before it, and the last one all.
     for (name, family) in page.0.iter().filter(|(_, family)| family.kind == "histogram") {
-        let mut last: BTreeMap<Vec<(String, String)>, Vec<(f64, f64)>> = BTreeMap::new();
+        let mut last = BTreeMap::<_, Vec<(f64, f64)>>::new();
         for (labels, value) in &family.values {
             let Some((_, le)) = labels.iter().find(|(name, _)| name == "le") else { continue };
             let bound = if le == "+Inf" { f64::INFINITY } else { le.parse().unwrap() };
-            let own = labels.iter().filter(|(name, _)| name != "le" && !name.is_empty()).cloned().collect();
+            let own = labels.iter().filter(|(name, _)| name != "le" && !name.is_empty());
+            let own: Vec<(String, String)> = own.cloned().collect();
             last.entry(own).or_default().push((bound, *value));
         }
         for (labels, mut buckets) in last {
@@ -230,14 +244,7 @@ async fn a_limit_that_is_set_is_seen_with_who_has_a_place_and_who_waits() {
         world.publish("t", "{}").await;
     }
     world.called().await;
-    // Those behind it come to wait without anybody being told.
-    let page = loop {
-        let page = Page::scrape(&world).await;
-        if page.sum("pathway_limit_waiting", &service) >= 2.0 {
-            break page;
-        }
-        tokio::task::yield_now().await;
-    };
+    let page = Page::until(&world, |page| page.sum("pathway_limit_waiting", &service) >= 2.0).await;
     assert_eq!(page.sum("pathway_limit_permits", &service), 1.0);
     assert_eq!(page.sum("pathway_limit_in_use", &service), 1.0);
     assert_eq!(page.sum("pathway_runs_active", &[]), 3.0);

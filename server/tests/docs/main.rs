@@ -4,6 +4,7 @@
 //! Which blocks are tested how is told in CONTRIBUTING.md, "The documentation is tested".
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+mod dashboard;
 mod links;
 #[path = "../../../engine/tests/docs/markdown.rs"]
 mod markdown;

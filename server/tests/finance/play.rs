@@ -164,7 +164,7 @@ impl Play {
             other => panic!("not expected: {other:?}"),
         };
         let attempt = effect.attempt().unwrap();
-        Performed { instance, attempt, request: effect.hash().unwrap(), outcome, emitted: false }
+        Performed { instance, attempt, request: effect.hash().unwrap(), outcome, emitted: false, took: None }
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Seen {
     pub(super) is_undone: bool,
     /// Whether it says itself that it is done once.
     pub(super) is_once: bool,
+    /// Whether it runs again until its `while`, which reads it, is content.
+    pub(super) repeats: bool,
     /// Whether it is attempted again by a `retry` of its own.
     pub(super) retries: bool,
     /// The list of its `each`, where that is nothing but a path.
@@ -264,6 +266,7 @@ impl Seen {
             emits: step.action.emits(),
             is_undone: step.compensate.is_some(),
             is_once: step.once.is_some() || step.at_most_once,
+            repeats: step.repeat.is_some(),
             retries: step.retry.as_ref().is_some_and(|retry| retry.attempts > 1),
             list: None,
             service: step.action.service().map(str::to_owned),

@@ -31,7 +31,7 @@ pub(super) fn check(survey: &Survey, found: &mut Diagnostics) {
         survey.steps.iter().flat_map(|seen| seen.needs.iter().map(|need| (seen.block, need.as_str())));
     let needed: HashSet<_> = needs.collect();
     let idle = survey.steps.iter().zip(steps).filter(|(_, is_read)| !is_read).map(|(step, _)| step);
-    for step in idle.filter(|step| !step.is_once && !step.is_undone) {
+    for step in idle.filter(|step| !step.is_once && !step.is_undone && !step.repeats) {
         let what = match (step.verb, &step.call) {
             ("set", _) => "computes",
             ("http", Some(call)) if call.method == Method::Get && !step.emits => "fetches",

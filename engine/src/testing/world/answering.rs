@@ -139,7 +139,7 @@ impl World<'_> {
         pieces: Vec<Value>,
     ) {
         let emitted = !pieces.is_empty();
-        let performed = Performed { instance, attempt, request, outcome, emitted };
+        let performed = Performed { instance, attempt, request, outcome, emitted, took: None };
         self.push(at, Happening::Performed { run, performed, pieces });
     }
 

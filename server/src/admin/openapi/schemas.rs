@@ -27,6 +27,8 @@ pub(super) fn all() -> Map<String, Json> {
         ("Detail", detail()),
         ("Step", step()),
         ("Waits", waits()),
+        ("Timeline", timeline()),
+        ("Row", row()),
         ("Journal", journal()),
         ("Again", optional(json!({ "from": text(), "only": text(), "definition": version() }))),
         ("Rerun", rerun()),
@@ -172,6 +174,26 @@ fn waits() -> Json {
         "holders": texts(),
     });
     object(&["for"], properties)
+}
+
+fn timeline() -> Json {
+    let properties = json!({
+        "id": text(),
+        "pathway": text(),
+        "from": time(),
+        "to": time(),
+        "rows": list(reference("schemas", "Row")),
+        "rows_omitted": count(),
+    });
+    object(&["id", "pathway", "from", "to", "rows"], properties)
+}
+
+/// An execution of a step, with its attempts.
+fn row() -> Json {
+    let attempt =
+        json!({ "attempt": count(), "from": time(), "to": time(), "took": count(), "result": text() });
+    let properties = json!({ "path": text(), "bars": list(object(&["attempt", "from"], attempt)) });
+    object(&["path", "bars"], properties)
 }
 
 fn journal() -> Json {

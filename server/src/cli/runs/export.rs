@@ -1,8 +1,9 @@
-//! `pathway runs export`: a run as a test, or its journal.
+//! `pathway runs export`: a run as a test, as a trace, or its journal.
 
 use pathway_engine::testing::{Exported, export};
 use serde_json::{Value as Json, json};
 
+use super::perfetto;
 use crate::app::data_folder;
 use crate::cli::operator::Operator;
 use crate::cli::replay::mask_of;
@@ -19,10 +20,21 @@ pub(super) struct Export {
     /// Secrets are masked. Without this: its journal as JSON, in which they are sealed.
     #[arg(long)]
     test: bool,
+    /// As a trace, to be opened at ui.perfetto.dev or chrome://tracing
+    #[arg(long, conflicts_with = "test")]
+    perfetto: bool,
 }
 
 impl Export {
     pub(super) async fn run(&self, session: &Session, operator: &Operator) -> Outcome {
+        if self.perfetto {
+            let timeline = operator.timeline(&self.id).await?.ok_or_else(|| {
+                Failure::new(Exit::Temporary, "no server is at work, which could read the journal")
+                    .help("start one with `pathway serve`")
+            })?;
+            session.terminal.json(&perfetto::trace(&timeline))?;
+            return Ok(Exit::Success);
+        }
         let journal = operator.journal(&self.id).await?;
         if !self.test {
             session.terminal.json(&journal)?;

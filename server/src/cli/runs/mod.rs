@@ -1,10 +1,13 @@
 //! `pathway runs`
 
 mod export;
+mod perfetto;
 mod rerun;
 pub(super) mod shown;
+mod timeline;
 
 use super::operator::{Operator, block_on, url};
+use super::run::Style;
 use super::{Exit, Failure, Outcome, Session};
 use crate::operations::Listing;
 use crate::store::Status;
@@ -26,7 +29,7 @@ enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Shows a run, its steps and what it waits for
+    /// Shows a run, its steps, when they were at work, and what it waits for
     Show {
         /// Its id
         id: String,
@@ -44,7 +47,7 @@ enum Command {
     },
     /// Runs a run again that is over or parked, as a new run
     Rerun(rerun::Rerun),
-    /// Writes a run out, as a test or as its journal
+    /// Writes a run out, as a test, as a trace or as its journal
     Export(export::Export),
     /// Calls a run off
     Cancel {
@@ -132,8 +135,13 @@ pub(super) async fn show(session: &Session, operator: &Operator, id: &str, json:
     let run = operator.show(id).await?;
     if json {
         session.terminal.json(&run)?;
-    } else {
-        session.terminal.result(&shown::run(&run))?;
+        return Ok(Exit::Success);
+    }
+    session.terminal.result(&shown::run(&run))?;
+    let style = Style { color: session.terminal.colors_results() };
+    let timeline = operator.timeline(id).await?;
+    if let Some(drawn) = timeline.and_then(|timeline| timeline::drawn(&timeline, style, timeline::width())) {
+        session.terminal.result(&format!("\n{drawn}"))?;
     }
     Ok(Exit::Success)
 }

@@ -1,0 +1,146 @@
+//! When the steps of a run were at work: each attempt from when it was asked for, which its journal tells
+//! by its events, to its outcome.
+//!
+//! How long an attempt of a call ran, once it had its turn, is in the journal since attempts are measured.
+//! All before is waiting: for a slot, a circuit, a rate, or for the run's own turn.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use pathway_engine::vm::{Change, Trace};
+use serde::{Deserialize, Serialize};
+
+use crate::runner::Story;
+use crate::store::Run;
+
+/// Executions of steps that are told of a run.
+const ROWS: usize = 1_000;
+
+/// When what was at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// The run.
+    pub id: String,
+    /// Its pathway.
+    pub pathway: String,
+    /// When it was admitted.
+    pub from: Timestamp,
+    /// When it ended, or when this was asked.
+    pub to: Timestamp,
+    /// The executions of its steps, in the order in which they began.
+    pub rows: Vec<Row>,
+    /// Those that are left out, since they are too many.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_omitted: usize,
+}
+
+/// An execution of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Which: the step's path, with items and iterations.
+    pub path: String,
+    /// Its attempts; none of one that was skipped, or kept.
+    pub bars: Vec<Bar>,
+}
+
+/// An attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bar {
+    /// 1, 2, …
+    pub attempt: u32,
+    /// When it was asked for.
+    pub from: Timestamp,
+    /// When it was over; none: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// For how many milliseconds of that it ran, and did not wait; none: its journal does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<u64>,
+    /// `ok`, `cancelled`, or the class of its failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+}
+
+impl Timeline {
+    /// That of a run, as its journal tells it.
+    #[must_use]
+    pub fn of(run: &Run, story: &Story, now: Timestamp) -> Self {
+        let from = Timestamp::from_millisecond(run.created_at).unwrap_or(now);
+        let ended = run.finished_at.and_then(|at| Timestamp::from_millisecond(at).ok());
+        let mut rows = rows(&story.happened);
+        for row in &mut rows {
+            for bar in &mut row.bars {
+                bar.took = story.took.get(&(row.path.clone(), bar.attempt)).copied();
+            }
+        }
+        let last = story.happened.iter().map(|trace| trace.at).max();
+        let is_at_work = rows.iter().flat_map(|row| &row.bars).any(|bar| bar.to.is_none());
+        let to = ended.or(last.filter(|_| !is_at_work)).unwrap_or(now).max(last.unwrap_or(from)).max(from);
+        let rows_omitted = rows.len().saturating_sub(ROWS);
+        rows.truncate(ROWS);
+        Self { id: run.public_id.clone(), pathway: run.pathway.clone(), from, to, rows, rows_omitted }
+    }
+
+    /// Rows whose executions hold no others: those that do something themselves.
+    pub fn leaves(&self) -> impl Iterator<Item = &Row> {
+        let paths: std::collections::BTreeSet<&str> = self.rows.iter().map(|row| row.path.as_str()).collect();
+        self.rows.iter().filter(move |row| {
+            !['.', '[', '~', '#', '!'].iter().any(|mark| {
+                let inside = format!("{}{mark}", row.path);
+                paths.range(inside.as_str()..).next().is_some_and(|path| path.starts_with(&inside))
+            })
+        })
+    }
+}
+
+fn rows(happened: &[Trace]) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for Trace { at, instance, change } in happened {
+        let place = *places.entry(instance).or_insert(rows.len());
+        if place == rows.len() {
+            rows.push(Row { path: instance.clone(), bars: Vec::new() });
+        }
+        let Some(row) = rows.get_mut(place) else { continue };
+        let result = match change {
+            Change::Begun { attempt } => {
+                // What went on with another attempt without a word was begun anew by a redrive.
+                if let Some(open) = row.bars.last_mut().filter(|bar| bar.to.is_none()) {
+                    open.to = Some(*at);
+                }
+                row.bars.push(Bar { attempt: *attempt, from: *at, to: None, took: None, result: None });
+                continue;
+            }
+            Change::Chose { .. } | Change::Kept { .. } | Change::Skipped => continue,
+            Change::Retrying { failure, .. } | Change::Failed { failure } => failure.class.name(),
+            Change::Finished { .. } => "ok",
+            Change::Cancelled => "cancelled",
+        };
+        if let Some(open) = row.bars.last_mut().filter(|bar| bar.to.is_none()) {
+            (open.to, open.result) = (Some(*at), Some(result.to_owned()));
+        }
+    }
+    rows
+}
+
+impl Bar {
+    /// When it ended, or when `now` is, and when it had its turn.
+    #[must_use]
+    pub fn times(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let to = self.to.unwrap_or(now).max(self.from);
+        let ran = self.took.and_then(|took| i64::try_from(took).ok());
+        let turn = ran.and_then(|ran| to.checked_sub(jiff::SignedDuration::from_millis(ran)).ok());
+        (to, turn.unwrap_or(self.from).clamp(self.from, to))
+    }
+
+    /// Whether it failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.result.as_deref().is_some_and(|result| result != "ok" && result != "cancelled")
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
