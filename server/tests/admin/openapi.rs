@@ -164,6 +164,8 @@ async fn every_route_is_in_it_and_is_answered_as_it_says() {
         ("/runs/{id}", "get", format!("/runs/{one}"), None),
         ("/runs/{id}", "get", format!("/runs/{waits}"), None),
         ("/runs/{id}/journal", "get", format!("/runs/{one}/journal"), None),
+        ("/runs/{id}/timeline", "get", format!("/runs/{one}/timeline"), None),
+        ("/runs/{id}/timeline", "get", format!("/runs/{waits}/timeline"), None),
         ("/runs/{id}/rerun", "post", format!("/runs/{one}/rerun"), Some(json!({ "definition": "current" }))),
         ("/runs/{id}/rerun", "post", format!("/runs/{one}/rerun"), Some(json!({ "from": "a", "only": "a" }))),
         ("/runs/{id}/redrive", "post", format!("/runs/{waits}/redrive"), None),

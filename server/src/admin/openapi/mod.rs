@@ -63,20 +63,19 @@ fn describe(path: &str, operation: &Operation) -> Json {
     }
     let (status, answer) = &operation.answer;
     responses.insert((*status).to_owned(), answered(answer));
-    let mut described = json!({
-        "operationId": operation.id,
-        "summary": operation.summary,
-        "responses": responses,
-    });
+    let mut described = Map::new();
+    described.insert("operationId".to_owned(), operation.id.into());
+    described.insert("summary".to_owned(), operation.summary.into());
     if !parameters.is_empty() {
-        described["parameters"] = parameters.into();
+        described.insert("parameters".to_owned(), parameters.into());
     }
     if let Some((schema, is_required)) = operation.body {
         let schema = if schema.is_empty() { json!({}) } else { reference("schemas", schema) };
-        described["requestBody"] =
-            json!({ "required": is_required, "content": { "application/json": { "schema": schema } } });
+        let content = json!({ "application/json": { "schema": schema } });
+        described.insert("requestBody".to_owned(), json!({ "required": is_required, "content": content }));
     }
-    described
+    described.insert("responses".to_owned(), responses.into());
+    described.into()
 }
 
 fn parameter((place, name, schema, description): &(&str, &str, Json, &str)) -> Json {

@@ -11,9 +11,9 @@ use crate::store::Status;
 pub(super) fn all() -> Map<String, Json> {
     let mut all = parts::schemas();
     all.retain(|name, _| ["Problem", "Violation"].contains(&name.as_str()));
-    if let Some(properties) = all.get_mut("Problem").and_then(|problem| problem.get_mut("properties")) {
-        let items = reference("schemas", "Diagnostic");
-        properties["diagnostics"] = json!({ "type": "array", "items": items });
+    let properties = all.get_mut("Problem").and_then(|problem| problem.get_mut("properties"));
+    if let Some(Json::Object(properties)) = properties {
+        properties.insert("diagnostics".to_owned(), list(reference("schemas", "Diagnostic")));
     }
     let own = [
         (
@@ -56,8 +56,12 @@ fn texts() -> Json {
     list(text())
 }
 
+fn map<const N: usize>(pairs: [(&str, Json); N]) -> Json {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+}
+
 fn list(items: Json) -> Json {
-    json!({ "type": "array", "items": items })
+    map([("type", "array".into()), ("items", items)])
 }
 
 fn flag() -> Json {
@@ -83,7 +87,12 @@ fn version() -> Json {
 
 /// One that has nothing else.
 fn object(required: &[&str], properties: Json) -> Json {
-    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
+    map([
+        ("type", "object".into()),
+        ("required", required.into()),
+        ("properties", properties),
+        ("additionalProperties", false.into()),
+    ])
 }
 
 /// One in which all may be left out.
