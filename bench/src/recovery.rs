@@ -147,7 +147,8 @@ fn ask(server: &Server, requests: Vec<Vec<u8>>) -> Result<Vec<Message>, String> 
 }
 
 fn ask_all(server: &Server, requests: Vec<Vec<u8>>) -> Result<Vec<Message>, String> {
-    callers::ask(&server.address, requests, CALLERS).map(|(_, said)| said)
+    let callers = CALLERS.min(requests.len());
+    callers::ask(&server.address, requests, callers).map(|(_, said)| said)
 }
 
 /// Refuses another result than that of the `n`th run.

@@ -89,6 +89,25 @@ fn gateway() {
 }
 
 #[test]
+fn durable() {
+    let [binary, path, ..] = target();
+    let figures =
+        ["pure_1_per_second", "pure_256_p99_ms", "pure_cpu_us", "calls_32_per_second", "calls_kept_bytes"];
+    runs_with("durable", "20", &[&binary, &path], &figures);
+}
+
+#[test]
+fn recovery() {
+    let [binary, path, ..] = target();
+    runs_with(
+        "recovery",
+        "20",
+        &[&binary, &path],
+        &["waiting_mib", "ready_ms", "last_ms", "let_go_per_second"],
+    );
+}
+
+#[test]
 #[ignore = "takes minutes on a busy machine: run it by hand"]
 fn streams() {
     let [binary, path, ..] = target();

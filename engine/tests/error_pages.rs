@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pathway_engine::compile::unused;
 use pathway_engine::diagnostic::{Code, Diagnostics, page, pages};
 use pathway_engine::expression::{Variable, Variables};
 use pathway_engine::project::Project;
@@ -19,12 +20,21 @@ use pathway_engine::source::{Limits, Sources, parse};
 /// What is raised for a file, as far as the phases go that can raise `code`; `None` if those are
 /// not wired up here. A new phase adds its range of codes and its pass.
 fn raises(code: &str, yaml: &str) -> Option<Vec<Code>> {
+    // What shows something else need not be of use.
+    let shown = |found: &Diagnostics| -> Vec<Code> {
+        let codes = found.iter().map(|diagnostic| diagnostic.code);
+        codes.filter(|found| found.0 == code || found.0 != "PW0807").collect()
+    };
     if code.starts_with("PW03") || code == "PW0801" {
-        return Some(support::compile_in("", &[yaml]).diagnostics.iter().map(|d| d.code).collect());
+        return Some(shown(&support::compile_in("", &[yaml]).diagnostics));
     }
     if ["PW02", "PW05", "PW07", "PW08"].iter().any(|range| code.starts_with(range)) {
         let compiled = support::compile_files(&support::fixture::files(yaml));
-        return Some(compiled.diagnostics.iter().map(|d| d.code).collect());
+        let mut found = compiled.diagnostics;
+        if code == "PW0810" {
+            found.extend(unused(&compiled.program, &compiled.project));
+        }
+        return Some(shown(&found));
     }
     let mut sources = Sources::new();
     let file = sources.add("example.yaml", yaml);

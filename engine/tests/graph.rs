@@ -1,11 +1,17 @@
-//! Drawings of plans: golden texts, and that Graphviz, where it is installed, can read them.
+//! Drawings of plans: golden texts, that Graphviz, where it is installed, can read them, and that in
+//! pictures nothing lies upon anything else.
 
 mod support;
+
+#[path = "graph/picture.rs"]
+mod picture;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use pathway_engine::graph::{dot, mermaid};
+use pathway_engine::graph::{Standing, Standings, dot, mermaid, svg};
+use picture::Picture;
+use proptest::prelude::*;
 use support::plan;
 
 const PROJECT: &str = r#"
@@ -72,6 +78,7 @@ fn golden() {
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "graph" }, {
             insta::assert_snapshot!(format!("{name}.mermaid"), mermaid(&plan));
             insta::assert_snapshot!(format!("{name}.dot"), dot(&plan));
+            insta::assert_snapshot!(format!("{name}.svg"), svg(&plan, None));
         });
     }
 }
@@ -113,4 +120,76 @@ fn graphviz_reads_it() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.stderr, b"");
     }
+}
+
+#[test]
+fn a_picture_shows_how_a_run_stands() {
+    let executions = [
+        ("stock", Standing::Finished),
+        ("gone", Standing::Skipped),
+        ("book", Standing::Running),
+        ("book.lines", Standing::Running),
+        ("book.lines[0]", Standing::Finished),
+        ("book.lines[1]", Standing::Failed),
+    ];
+    let plan = plan(PROJECT, ORDER);
+    let picture = Picture::of(&svg(&plan, Some(&Standings::of(executions))));
+    for (step, shown) in [
+        ("stock", "stock: finished"),
+        ("gone", "gone: skipped"),
+        ("book", "book: running"),
+        ("book.lines", "book.lines: failed, 3 executions"),
+        ("book.total", "book.total"),
+        ("bad", "bad"),
+    ] {
+        let found: Vec<_> = picture.boxes.iter().filter(|it| it.step() == step).collect();
+        let [found] = found[..] else { panic!("{step}: {found:?}") };
+        assert_eq!(found.title, shown);
+        let standing = shown.split_once(": ").map_or("", |(_, standing)| standing.split(',').next().unwrap());
+        assert_eq!(found.class.strip_prefix("box").unwrap().trim(), standing);
+    }
+    assert!(Picture::of(&svg(&plan, None)).boxes.iter().all(|it| it.class == "box"));
+}
+
+/// Pathways of steps that need some of those before them, with blocks in which it is the same.
+fn pathway() -> impl Strategy<Value = String> {
+    let step = (any::<u16>(), any::<bool>(), 0..4_usize);
+    prop::collection::vec(step, 1..25).prop_map(|steps| {
+        let mut text = "pathway: p\nsteps:\n".to_owned();
+        for (n, (needs, is_block, inner)) in steps.iter().enumerate() {
+            let needed: Vec<String> = (0..n)
+                .filter(|m| needs >> (m % 16) & 1 == 1 && m % 3 != 1)
+                .map(|m| format!("s{m}"))
+                .collect();
+            text += &format!("  s{n}:\n    needs: [{}]\n", needed.join(", "));
+            if *is_block && *inner > 0 {
+                text += "    steps:\n";
+                (0..*inner).for_each(|m| text += &format!("      in{m}: {{ set: {{ x: {m} }} }}\n"));
+            } else {
+                text += &format!("    set: {{ a_rather_long_name: {n} }}\n");
+            }
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn in_a_picture_nothing_lies_upon_anything_else(text in pathway()) {
+        let picture = Picture::of(&svg(&plan("", &text), None));
+        prop_assert!(!picture.boxes.is_empty());
+        picture.is_tidy().map_err(TestCaseError::fail)?;
+    }
+}
+
+#[test]
+fn a_picture_of_many_steps_is_drawn() {
+    let mut text = "pathway: p\nsteps:\n  s0: { set: { x: 1 } }\n".to_owned();
+    for n in 1..3_000 {
+        text += &format!("  s{n}: {{ needs: [s{}, s0], set: {{ x: 1 }} }}\n", n - 1);
+    }
+    let picture = Picture::of(&svg(&plan("", &text), None));
+    assert_eq!(picture.boxes.len(), 3_000);
 }

@@ -20,6 +20,7 @@ const SEALED: &str = "pathway-sealed";
 const IDEMPOTENCY: &str = "pathway-idempotency-key";
 const TICK: &str = "pathway-tick";
 const LANE: &str = "pathway-lane";
+const DEFINITION: &str = "pathway-definition";
 /// Stable over redeliveries of a record of our own.
 pub const MESSAGE_ID: &str = "message-id";
 /// The pathway that sent a record: its message id is ours, and so used for nothing else.
@@ -46,6 +47,8 @@ pub struct Envelope {
     pub tick: Option<String>,
     /// The run's lane, where it is not the pathway's `key` that says.
     pub lane: Option<String>,
+    /// The digest of the definition by which the door took it: another may hold when it is admitted.
+    pub definition: Option<String>,
 }
 
 /// Who asked, and their token.
@@ -106,6 +109,7 @@ impl Envelope {
             (IDEMPOTENCY, self.idempotency_key.as_deref()),
             (TICK, self.tick.as_deref()),
             (LANE, self.lane.as_deref()),
+            (DEFINITION, self.definition.as_deref()),
         ];
         let required = [(PATHWAY, &*self.pathway), (RUN, &*self.run), (CORRELATION, &*self.correlation)];
         let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -129,6 +133,7 @@ impl Envelope {
             idempotency_key: get(IDEMPOTENCY),
             tick: get(TICK),
             lane: get(LANE),
+            definition: get(DEFINITION),
         })
     }
 }

@@ -280,6 +280,25 @@ async fn why(folder: &Path, id: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_run_is_seen_in_the_picture_of_its_pathway() {
+    let folder = folder();
+    let folder = folder.path();
+    let (_server, url) = serve(folder).await;
+    let id = start(&format!("{url}/fails")).await;
+    assert_eq!(ended(&url, &id).await["status"], "parked");
+    let (code, picture, error) = run(folder, &["graph", "fails", "--run", &id]).await;
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(picture.starts_with("<svg ") && picture.contains("<title>a: failed</title>"), "{picture}");
+    let (code, picture, _) = run(folder, &["graph", "fails", "--format", "svg"]).await;
+    assert!(code == 0 && picture.contains("<title>a</title>"), "{picture}");
+
+    let (code, _, error) = run(folder, &["graph", "waits", "--run", &id]).await;
+    assert!(code == 2 && error.contains("it is a run of `fails`, not of `waits`"), "{error}");
+    let (code, _, error) = run(folder, &["graph", "fails", "--run", &id, "--format", "dot"]).await;
+    assert!(code == 2 && error.contains("only shown as SVG"), "{error}");
+}
+
+#[tokio::test]
 async fn a_run_that_waits_until_another_has_done_it_says_which() {
     let folder = folder();
     let folder = folder.path();

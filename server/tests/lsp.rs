@@ -13,8 +13,6 @@ use tempfile::TempDir;
 const PROJECT: &str = "\
 services:
   api: { url: 'http://127.0.0.1:9' }
-topics: { orders: orders }
-vars: { greeting: Hello }
 ";
 
 const ORDER: &str = "\
@@ -191,6 +189,13 @@ fn what_is_wrong_is_told_as_it_is_written() {
     let here = editor.at(FILE, &order("summary:", "¦summary:"));
     editor.ask("textDocument/hover", here);
     assert!(editor.told.iter().all(|it| it["params"]["diagnostics"] == json!([])), "{:?}", editor.told);
+    // What nothing uses is told of the project file, which nobody has open.
+    let project = "pathway.yaml";
+    editor.open_file(project);
+    editor.change(project, &format!("{PROJECT}vars: {{ greeting: Hello }}\n"));
+    assert_eq!(editor.problems(project)[0]["severity"], 2);
+    editor.change(project, PROJECT);
+    assert_eq!(editor.problems(project), Vec::<Value>::new());
     editor.change(FILE, &order("steps.stock.status", "steps.stok.status"));
     let found = editor.problems(FILE);
     assert_eq!(found.len(), 1, "{found:?}");

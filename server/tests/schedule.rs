@@ -1,6 +1,7 @@
 //! Schedules: which ticks start runs, over restarts, overlaps and a bus that is away.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use pathway_engine::value;
 use pathway_server::app::{App, Role, Settings};
 use pathway_server::bus::{self, Bus, BusError, EmbeddedBus, NewRecord, Start};
 use pathway_server::clock::Clock;
+use pathway_server::config::Request;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
 use pathway_server::runner::{Observed, Parts, Runner};
@@ -372,6 +374,8 @@ async fn a_server_looks_after_its_schedules() {
         variables: Variables::new(),
         folder: folder.path().to_owned(),
         listener: Some(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap()),
+        request: Request::default(),
+        folders: BTreeSet::new(),
     })
     .await
     .unwrap();

@@ -25,6 +25,7 @@ const UNKNOWN_TOPIC: Code = Code("PW0514");
 const UNKNOWN_PATHWAY: Code = Code("PW0515");
 const CREDENTIALS: Code = Code("PW0240");
 const SECRET_OUT: Code = Code("PW0701");
+const SECRET_PART: Code = Code("PW0803");
 const TOKEN: Code = Code("PW0702");
 
 /// What a pathway may refer to outside of itself.
@@ -383,11 +384,14 @@ impl Visitor for Checker<'_> {
             expression.reads().iter().map(|read| (read.span, read.flows)).collect();
         let single = expression.as_path().map(|read| read.span);
         let mut secret = expression.has_secret().then(|| expression.span());
-        let mut shape = Shape::Any;
+        let (mut shape, mut carries) = (Shape::Any, None);
         expression.bind(&mut |read: &Read| {
             let (bound, found) = self.read(read, tolerant || read.tolerated || read.conditional)?;
             if found.is_secret() && reads.get(&read.span).copied().unwrap_or(true) {
                 secret.get_or_insert(read.span);
+            }
+            if let (true, Place::Open(place)) = (single == Some(read.span) && found.holds_secret(), place) {
+                carries.get_or_insert((read.span, place));
             }
             if single == Some(read.span) {
                 shape = found;
@@ -396,6 +400,8 @@ impl Visitor for Checker<'_> {
         });
         if let (Some(span), Place::Open(place)) = (secret, place) {
             self.diagnostics.push(secret_out(span, place));
+        } else if let Some((span, place)) = carries {
+            self.diagnostics.push(secret_part_out(span, place));
         }
         if secret.is_some() { shape.secret() } else { shape }
     }
@@ -466,6 +472,13 @@ pub(super) fn secret_out(span: Span, place: &str) -> Diagnostic {
     Diagnostic::error(SECRET_OUT, format!("a secret would become part of {place}"))
         .at(span, "secret")
         .help("leave it out, or say that it may be seen: `reveal(…)`")
+}
+
+/// Something of which a part is secret would get out at that place.
+fn secret_part_out(span: Span, place: &str) -> Diagnostic {
+    Diagnostic::warning(SECRET_PART, format!("something secret may become part of {place}"))
+        .at(span, "has properties that are secret")
+        .help("leave them out: `… | omit('NAME')`, or say that they may be seen: `reveal(…)`")
 }
 
 /// Whether a guard without a condition ends the block.

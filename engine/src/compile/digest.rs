@@ -27,16 +27,7 @@ pub(super) fn of(
     let Surroundings { project, variables } = around;
     let mut hasher = Hasher { sha: Sha256::new(), variables };
     hasher.part(SEMANTICS.to_le_bytes());
-    hasher.text(text);
-    for schema in schemas {
-        hasher.part(schema.json().to_string());
-    }
-    for (name, var) in &project.vars {
-        hasher.part(name);
-        if !var.secret {
-            hasher.part(format!("{:?}", var.value));
-        }
-    }
+    hasher.file(text, schemas, around);
     for name in services(pathway) {
         let Some(service) = project.services.get(&name) else { continue };
         hasher.part(&name);
@@ -47,8 +38,14 @@ pub(super) fn of(
     }
     let PathwayDefaults { max_parallel, timeout, max_queue: _ } = project.pathway;
     hasher.part(format!("{max_parallel} {timeout:?} {:?}", project.service.retry));
-    let digest = hasher.sha.finalize();
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    hasher.end()
+}
+
+/// The hash of all that a feed says, by which it is known whether it is another than before.
+pub(super) fn of_feed(text: &str, schemas: &[Arc<Schema>], around: Surroundings<'_>) -> Arc<str> {
+    let mut hasher = Hasher { sha: Sha256::new(), variables: around.variables };
+    hasher.file(text, schemas, around);
+    hasher.end()
 }
 
 struct Hasher<'a> {
@@ -57,6 +54,25 @@ struct Hasher<'a> {
 }
 
 impl Hasher<'_> {
+    fn end(self) -> Arc<str> {
+        let digest = self.sha.finalize();
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    }
+
+    /// A file, the schemas in others that it names, and the constants of the project.
+    fn file(&mut self, text: &str, schemas: &[Arc<Schema>], around: Surroundings<'_>) {
+        self.text(text);
+        for schema in schemas {
+            self.part(schema.json().to_string());
+        }
+        for (name, var) in &around.project.vars {
+            self.part(name);
+            if !var.secret {
+                self.part(format!("{:?}", var.value));
+            }
+        }
+    }
+
     /// Each with its length, so that no two sequences of parts are the same bytes.
     fn part(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();

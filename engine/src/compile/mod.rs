@@ -9,6 +9,7 @@ mod digest;
 mod durability;
 mod feed;
 mod guards;
+mod lint;
 mod notes;
 mod once;
 mod order;
@@ -25,6 +26,7 @@ use indexmap::IndexMap;
 use routes::Route;
 
 pub(crate) use address::{Address, Place};
+pub use lint::unused;
 pub use notes::Notes;
 pub(crate) use order::Order;
 pub use plan::{Block, BlockId, Plan, Step, step_path};
@@ -64,6 +66,8 @@ pub struct Program {
     pub pathways: IndexMap<Arc<str>, Arc<Plan>>,
     /// By name, in the order of the files.
     pub feeds: IndexMap<Arc<str>, Arc<Feed>>,
+    /// What they use of their project.
+    used: lint::Used,
 }
 
 /// Compiles the pathways and feeds in `files`. All problems of all of them go to `diagnostics`;
@@ -86,7 +90,7 @@ pub fn examine(
 ) -> (Program, Vec<Notes>) {
     let Surroundings { project, variables } = surroundings;
     let mut pathways: Vec<Parsed<'_>> = Vec::new();
-    let mut feeds: Vec<(Feed, bool)> = Vec::new();
+    let mut feeds: Vec<(Feed, Arc<str>, bool)> = Vec::new();
     let mut declared: HashMap<String, _> = HashMap::new();
     for File { text, node } in files {
         // A pathway that does not parse is still there to be called.
@@ -98,9 +102,11 @@ pub fn examine(
         let reader = &mut Reader { variables, project, schemas: &mut recorder, diagnostics: &mut found };
         if is_feed(node) {
             let feed = Feed::parse(node, reader);
-            feeds.extend(feed.map(|feed| (feed, !found.has_errors())));
+            let digest = digest::of_feed(text, &recorder.loaded, surroundings);
+            feeds.extend(feed.map(|feed| (feed, digest, !found.has_errors())));
         } else if let Some(pathway) = Pathway::parse(node, reader) {
-            pathways.push(Parsed { text, pathway, schemas: recorder.loaded, is_whole: !found.has_errors() });
+            pathways.push(Parsed { text, pathway, schemas: recorder.loaded, found });
+            continue;
         }
         diagnostics.extend(found);
     }
@@ -108,28 +114,32 @@ pub fn examine(
         declared.insert(pathway.name.value.clone(), pathway.output.clone());
     }
     report_same_names("pathways", pathways.iter().map(|parsed| &parsed.pathway.name), diagnostics);
-    report_same_names("feeds", feeds.iter().map(|(feed, _)| &feed.name), diagnostics);
+    report_same_names("feeds", feeds.iter().map(|(feed, ..)| &feed.name), diagnostics);
     let routes = pathways.iter().flat_map(|parsed| Route::of_pathway(&parsed.pathway));
-    routes::check(routes.chain(feeds.iter().map(|(feed, _)| Route::of_feed(feed))), diagnostics);
+    routes::check(routes.chain(feeds.iter().map(|(feed, ..)| Route::of_feed(feed))), diagnostics);
 
     let world = check::World { project, pathways: declared };
     let constants: Arc<[_]> = project.vars.values().map(|var| var.value.clone()).collect();
     let mut program = Program::default();
     let mut notes = Vec::with_capacity(pathways.len());
-    for Parsed { text, mut pathway, schemas, is_whole } in pathways {
-        let mut found = Diagnostics::new();
-        notes.push(check::check(&mut pathway, &world, &mut found));
-        if is_whole && !found.has_errors() {
+    for Parsed { text, mut pathway, schemas, mut found } in pathways {
+        let mut checked = Diagnostics::new();
+        notes.push(check::check(&mut pathway, &world, &mut checked));
+        found.extend(checked);
+        lint::lint(&mut pathway, text, project, &mut program.used, &mut found);
+        if !found.has_errors() {
             let digest = digest::of(&mut pathway, text, &schemas, surroundings);
             let plan = assemble::assemble(pathway, digest, project, &constants);
             program.pathways.insert(plan.name.clone(), Arc::new(plan));
         }
         diagnostics.extend(found);
     }
-    for (mut feed, is_whole) in feeds {
+    for (mut feed, digest, is_whole) in feeds {
         let mut found = Diagnostics::new();
         feed::check(&mut feed, &world, &mut found);
+        program.used.topic(&feed.topic.value);
         if is_whole && !found.has_errors() {
+            feed.digest = digest;
             program.feeds.insert(feed.name.value.as_str().into(), Arc::new(feed));
         }
         diagnostics.extend(found);
@@ -149,8 +159,8 @@ struct Parsed<'a> {
     text: &'a str,
     pathway: Pathway,
     schemas: Vec<Arc<Schema>>,
-    /// Whether it could be read without an error.
-    is_whole: bool,
+    /// What was said of it.
+    found: Diagnostics,
 }
 
 fn report_same_names<'a>(

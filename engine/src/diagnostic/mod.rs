@@ -127,6 +127,11 @@ impl Diagnostics {
         self.list.iter()
     }
 
+    /// Keeps those for which `keep` says so.
+    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.list.retain(keep);
+    }
+
     /// Takes those of `other` as well.
     pub fn extend(&mut self, other: Self) {
         self.list.extend(other.list);

@@ -24,6 +24,8 @@ impl Step {
             at_most_once: false,
             secret: false,
             compensate: None,
+            allow: Vec::new(),
+            span: entry.key.span.to(entry.value.span),
             verb: "",
             action: Box::new(Broken),
         }

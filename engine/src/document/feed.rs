@@ -72,6 +72,8 @@ pub struct Feed {
     pub until: Option<Expression>,
     /// How long events are kept for readers that come back.
     pub replay: Duration,
+    /// The hash of all that it says, once it is compiled.
+    pub digest: Arc<str>,
 }
 
 impl Feed {
@@ -113,6 +115,7 @@ impl Feed {
             data: data.flatten(),
             until: until.flatten(),
             replay: replay.flatten().unwrap_or(REPLAY),
+            digest: "".into(),
         })
     }
 }

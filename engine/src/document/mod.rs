@@ -1,5 +1,6 @@
 //! The spanned tree → a typed pathway or feed: one file per construct, all errors at once.
 
+mod allow;
 mod block;
 mod broken;
 mod compensate;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::block::BLOCK;
 use super::door::DOOR;
 use super::keep::KEEP;
-use super::{Block, Door, Fields, Keep, Reader, scalar};
+use super::{Block, Door, Fields, Keep, Reader, allow, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Tree;
 use crate::reference::{Field, Object, Of, Rule, Takes, Word};
@@ -42,6 +42,7 @@ pub(crate) static PATHWAY: Object = Object::with(
             "how long runs are kept that are over",
         ),
         Field::new("durability", Takes::Words(DURABILITIES), "whether its runs have a journal"),
+        allow::FIELD,
         Field::new(
             "vars",
             Takes::Map(&Takes::Template),
@@ -88,6 +89,8 @@ pub struct Pathway {
     pub keep: Option<(Keep, Span)>,
     /// Where it says that its runs have no journal, if it does.
     pub without_journal: Option<Span>,
+    /// Warnings that are meant, wherever in it.
+    pub allow: Vec<Spanned<String>>,
     /// Computed once per run, in order; none: it could not be read.
     pub vars: Vec<(Spanned<String>, Option<Tree>)>,
     /// Its steps and its return.
@@ -130,6 +133,7 @@ impl Pathway {
             let without = scalar::choice(node, "`durability`", &DURABILITY, reader.diagnostics)?;
             Some(without.then_some(node.span))
         });
+        let allow = fields.take("allow").map(|node| allow::parse(node, reader.diagnostics));
         let vars = fields.take("vars").map(|node| vars(node, reader));
         let has_body = node.get("steps").is_some() || node.get("return").is_some();
         let body = Block::from_fields(&mut fields, reader);
@@ -152,6 +156,7 @@ impl Pathway {
             timeout: timeout.flatten(),
             keep: keep.flatten(),
             without_journal: durability.flatten(),
+            allow: allow.flatten().unwrap_or_default(),
             vars: vars.unwrap_or_default(),
             body: body?,
             on_error: on_error.flatten(),

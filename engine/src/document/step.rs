@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::block::BLOCK;
 use super::fields::{list, whole};
 use super::retry::RETRY;
-use super::scalar;
 use super::{Block, Compensate, Fields, Reader, Retry};
+use super::{allow, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Expression;
 use crate::reference::{Field, Object, Of, Rule, Takes, Word};
@@ -46,6 +46,10 @@ pub struct Step {
     pub secret: bool,
     /// What undoes it.
     pub compensate: Option<Compensate>,
+    /// Warnings that are meant here.
+    pub allow: Vec<Spanned<String>>,
+    /// All of it.
+    pub span: Span,
     /// The name of its verb.
     pub verb: &'static str,
     /// What it does.
@@ -121,6 +125,7 @@ pub(crate) static MODIFIERS: Object = Object::with(
         ),
         Field::new("secret", Takes::Flag, "the output is secret"),
         Field::new("compensate", Takes::Compensation, "undoes the step, if what it is a part of fails later"),
+        allow::FIELD,
     ],
     &[
         Rule::With("as", "each"),
@@ -177,6 +182,8 @@ impl Step {
             at_most_once: modifiers.at_most_once,
             secret: modifiers.secret,
             compensate: modifiers.compensate,
+            allow: modifiers.allow,
+            span: span.to(entry.value.span),
             verb,
             action,
         })
@@ -267,6 +274,7 @@ struct Modifiers {
     at_most_once: bool,
     secret: bool,
     compensate: Option<Compensate>,
+    allow: Vec<Spanned<String>>,
 }
 
 impl Modifiers {
@@ -306,6 +314,10 @@ impl Modifiers {
             None => Some(None),
             Some(entry) => Compensate::parse(entry, reader).map(Some),
         };
+        let allow = match fields.take("allow") {
+            None => Some(Vec::new()),
+            Some(node) => allow::parse(node, reader.diagnostics),
+        };
         Some(Self {
             needs: needs?,
             when: when?,
@@ -318,6 +330,7 @@ impl Modifiers {
             at_most_once: at_most_once?,
             secret: secret?,
             compensate: compensate?,
+            allow: allow?,
         })
     }
 

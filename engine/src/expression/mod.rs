@@ -230,6 +230,12 @@ impl Expression {
         self.constant.as_ref()
     }
 
+    /// Whether it yields text, whatever it reads: there is more than one `{{ … }}` in it.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        matches!(self.body, Body::Template(_))
+    }
+
     /// The path, if it is nothing but one.
     #[must_use]
     pub fn as_path(&self) -> Option<&Read> {

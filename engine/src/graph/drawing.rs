@@ -1,5 +1,7 @@
 //! What is drawn, before it is written in a language: nodes, clusters of them, edges.
 
+use std::sync::Arc;
+
 use crate::compile::{Block, BlockId, Edge, OnError, Plan, Reason, Step};
 use crate::expression::Segment;
 
@@ -24,6 +26,8 @@ pub(super) struct Line {
 pub(super) struct Item {
     /// Unique in the drawing.
     pub(super) id: String,
+    /// Path of the step, if it is one.
+    pub(super) path: Option<Arc<str>>,
     /// Lines.
     pub(super) label: Vec<String>,
     pub(super) shape: Shape,
@@ -58,6 +62,7 @@ fn group(plan: &Plan, id: BlockId, prefix: &str) -> Group {
         items.push(Item {
             // No step can be called so: a name has no space.
             id: format!("{prefix}the return"),
+            path: None,
             label: vec!["return".to_owned()],
             shape: Shape::Return,
             acts: false,
@@ -82,7 +87,8 @@ fn item(plan: &Plan, step: &Step, prefix: &str) -> Item {
         parts.push((Some("on_error".to_owned()), group(plan, block, &format!("{inner}on_error "))));
     }
     let shape = if step.action.is_guard() { Shape::Guard } else { Shape::Step };
-    Item { id, label: label(plan, step), shape, acts: step.blocks.is_empty(), parts }
+    let path = Some(step.path.clone());
+    Item { id, path, label: label(plan, step), shape, acts: step.blocks.is_empty(), parts }
 }
 
 /// Name; verb and what it names; modifiers.

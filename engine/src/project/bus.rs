@@ -7,7 +7,7 @@ use super::secret::Resolved;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Fields;
 use crate::reference::{Field, Object, Takes, Word};
-use crate::source::{Kind, Node, Spanned};
+use crate::source::{Kind, Node, Span, Spanned};
 
 const BAD_TOPIC: Code = Code("PW0614");
 const OWN_OPTION: Code = Code("PW0650");
@@ -203,6 +203,8 @@ fn option(node: &Node, what: &str, reader: &mut Reader<'_>) -> Option<Resolved> 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topics {
     names: IndexMap<String, String>,
+    /// Where each is listed.
+    places: Vec<Span>,
 }
 
 impl Topics {
@@ -229,10 +231,17 @@ impl Topics {
         self.names.keys().map(String::as_str)
     }
 
+    /// The topics listed, each with its place.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, Span)> {
+        self.listed().zip(self.places.iter().copied())
+    }
+
     pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Self {
+        let mut places = Vec::new();
         let mut names: IndexMap<String, String> = IndexMap::new();
         for entry in reader.entries(node, "`topics`") {
             check(&entry.key, reader);
+            places.push(entry.key.span);
             let what = format!("topic `{}`", entry.key.value);
             let Some(real) = reader.open(&entry.value, &what) else {
                 names.insert(entry.key.value.clone(), entry.key.value.clone());
@@ -248,7 +257,7 @@ impl Topics {
             }
             names.insert(entry.key.value.clone(), real.value);
         }
-        Self { names }
+        Self { names, places }
     }
 }
 

@@ -56,6 +56,7 @@ fn merged(service: &Written, services: &Services, defaults: &ServiceDefaults) ->
         name: service.name.clone(),
         url: line().find_map(|s| s.url.clone()).unwrap_or_default(),
         headers: line().find_map(|s| s.headers.clone()).unwrap_or_default(),
+        has_service_role: line().find(|s| s.headers.is_some()).is_some_and(|s| s.has_service_role),
         timeout: line().find_map(|s| s.timeout).unwrap_or(defaults.timeout),
         retry: line().find_map(|s| s.retry.clone()).unwrap_or_else(|| defaults.retry.clone()),
         circuit: base.circuit.as_ref().map(|circuit| circuit.value),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rate::Rate;
 use super::reader::Reader;
 use super::secret::Resolved;
-use super::{ServiceDefaults, inherit};
+use super::{ServiceDefaults, inherit, interpolate};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Fields, RETRY, Retry, scalar};
@@ -61,6 +61,8 @@ pub struct Service {
     pub url: Resolved,
     /// Sent with every call. They may read `auth.token` and nothing else.
     pub headers: Vec<(String, Expression)>,
+    /// Whether one of them names a key of a service role.
+    pub(crate) has_service_role: bool,
     /// Of one attempt.
     pub timeout: Duration,
     /// Where the step has none.
@@ -95,6 +97,7 @@ pub(super) struct Written {
     pub(super) name: Spanned<String>,
     pub(super) url: Option<Resolved>,
     pub(super) headers: Option<Vec<(String, Expression)>>,
+    pub(super) has_service_role: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) retry: Option<Retry>,
     pub(super) circuit: Option<Spanned<Circuit>>,
@@ -143,6 +146,7 @@ impl Written {
         let service = Self {
             name: name.clone(),
             url: url.and_then(|node| service_url(node, &what, reader)),
+            has_service_role: node.get("headers").is_some_and(names_service_role),
             headers: fields.take("headers").map(|node| headers(node, reader)),
             timeout: fields.take("timeout").and_then(|node| reader.duration(node, "`timeout`")),
             retry: fields
@@ -201,6 +205,13 @@ impl Circuit {
         fields.finish(reader.diagnostics);
         Some(circuit)
     }
+}
+
+/// Whether a header is made of a variable that is called a service's key.
+fn names_service_role(headers: &Node) -> bool {
+    let texts = headers.as_map().unwrap_or_default().iter().filter_map(|entry| entry.value.as_text());
+    let mut names = texts.flat_map(|text| interpolate::references(&text.value));
+    names.any(|name| ["SERVICE_ROLE", "SERVICE_KEY"].iter().any(|word| name.contains(word)))
 }
 
 /// Headers of a service, as templates that may read the caller's token.

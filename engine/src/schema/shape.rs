@@ -149,7 +149,8 @@ impl Shape {
         }
     }
 
-    fn holds_secret(&self) -> bool {
+    /// Whether it, or a part of it that is known, is secret.
+    pub(crate) fn holds_secret(&self) -> bool {
         match self {
             Self::Any | Self::Scalar => false,
             Self::Secret(_) => true,

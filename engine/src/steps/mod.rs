@@ -24,8 +24,8 @@ use crate::document::{Block, Reader};
 use crate::expression::{EvalError, Expression, Now, Scope, Tree};
 use crate::reference::{Field, Object, Rule, Takes};
 use crate::schema::Shape;
-use crate::source::{Node, Spanned};
-use crate::vm::{Class, Failure, HttpRequest};
+use crate::source::{Node, Span, Spanned};
+use crate::vm::{Class, Failure, HttpRequest, Method};
 
 /// All verbs, in the order in which help lists them.
 pub static VERBS: &[&Spec] = &[
@@ -127,6 +127,11 @@ pub trait Action: Debug + Send + Sync {
         None
     }
 
+    /// What lints need to know of the call that it makes.
+    fn call(&self) -> Option<Call> {
+        None
+    }
+
     /// The service, topic or pathway that it names, for people.
     fn target(&self) -> Option<&str> {
         self.service()
@@ -151,6 +156,21 @@ pub trait Action: Debug + Send + Sync {
     fn is_guard(&self) -> bool {
         matches!(self.kind(), Kind::Guard)
     }
+}
+
+/// A call of a service, as it is written.
+#[derive(Debug)]
+pub struct Call {
+    /// Its method.
+    pub method: Method,
+    /// Where its path stands.
+    pub path: Span,
+    /// Its parameters and where the value of each stands; none: they are computed.
+    pub query: Option<Vec<(String, Span)>>,
+    /// Names of its headers.
+    pub headers: Vec<String>,
+    /// Whether its answer is read as a stream.
+    pub is_stream: bool,
 }
 
 /// How a verb takes part in a run.

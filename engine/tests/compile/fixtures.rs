@@ -1,10 +1,11 @@
-//! Each file of `ok` beside a picture of its plans, each of `err` beside what is said of it.
+//! Each file of `ok` beside a picture of its plans, each of `err` and `lint` beside what is said of it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
-use pathway_engine::compile::Plan;
+use pathway_engine::compile::{Plan, unused};
 use pathway_engine::diagnostic::Diagnostics;
 use pathway_engine::document::Feed;
 
@@ -13,7 +14,7 @@ use super::support::{Compiled, compile_files, fixture};
 #[test]
 fn ok() {
     insta::glob!("ok/*.yaml", |path| {
-        let compiled = compile_files(&fixture::files(&fs::read_to_string(path).unwrap()));
+        let compiled = compiled_apart_from_lints(path);
         assert!(!compiled.diagnostics.has_errors(), "{}:\n{}", path.display(), compiled.report());
         let mut picture = compiled.report();
         for plan in compiled.program.pathways.values() {
@@ -29,10 +30,30 @@ fn ok() {
 #[test]
 fn err() {
     insta::glob!("err/*.yaml", |path| {
-        let compiled = compile_files(&fixture::files(&fs::read_to_string(path).unwrap()));
+        let compiled = compiled_apart_from_lints(path);
         assert!(compiled.diagnostics.has_errors(), "{} compiles", path.display());
         check_form(&compiled);
         snapshot("err", &compiled.report());
+    });
+}
+
+/// Without what is said of fixtures because they only show something.
+fn compiled_apart_from_lints(path: &Path) -> Compiled {
+    let mut compiled = compile_files(&fixture::files(&fs::read_to_string(path).unwrap()));
+    compiled.diagnostics.retain(|diagnostic| !["PW0806", "PW0807"].contains(&diagnostic.code.0));
+    compiled
+}
+
+#[test]
+fn lint() {
+    insta::glob!("lint/*.yaml", |path| {
+        let mut compiled = compile_files(&fixture::files(&fs::read_to_string(path).unwrap()));
+        assert!(!compiled.diagnostics.has_errors(), "{}:\n{}", path.display(), compiled.report());
+        if path.ends_with("unused.yaml") {
+            compiled.diagnostics.extend(unused(&compiled.program, &compiled.project));
+        }
+        check_form(&compiled);
+        snapshot("lint", &compiled.report());
     });
 }
 

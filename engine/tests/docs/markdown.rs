@@ -24,11 +24,14 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
-/// All pages.
+/// All pages: of the repository, of its documentation, and of its examples.
 pub(crate) fn pages() -> Vec<Page> {
     let root = root();
-    let mut paths: Vec<PathBuf> = [root.clone(), root.join("docs")]
-        .iter()
+    let examples = root.join("examples");
+    let projects = fs::read_dir(&examples).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = [root.clone(), root.join("docs"), examples]
+        .into_iter()
+        .chain(projects.filter(|path| path.is_dir()))
         .flat_map(|folder| fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))

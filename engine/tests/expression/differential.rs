@@ -69,7 +69,7 @@ fn expression() -> impl Strategy<Value = String> {
     leaf().prop_recursive(5, 40, 4, |inner| {
         let binary = ["+", "-", "*", "/", "//", "%", "==", "!=", "and", "or", "in", "not in"];
         let filter = [
-            "length", "upper", "first", "last", "reverse", "abs", "round", "int", "float", "list", 
+            "length", "upper", "first | default(1)", "last | default(1)", "reverse", "abs", "round", "int", "float", "list", 
             "title", "trim", "unique", "items", "default(1)", "replace('a', 'b')", "round(1)", "bool",
         ];
         let test = [

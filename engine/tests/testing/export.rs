@@ -11,7 +11,7 @@ pathway: order
 input: { type: object, required: [id], properties: { id: {}, note: { type: string, default: none } } }
 steps:
   rows: { http: { service: api, get: /rows } }
-  each: { each: steps.rows.body, max_parallel: 1, http: { service: api, get: "/rows/{{ item }}" }, on_error: continue }
+  each: { each: "steps.rows.body[:100]", max_parallel: 1, http: { service: api, get: "/rows/{{ item }}" }, on_error: continue }
   priced: { call: { pathway: price, input: {} } }
   go: { wait: { signal: go }, needs: [each, priced] }
   said: { needs: go, http: { service: model, json: {} } }

@@ -3,6 +3,8 @@
 mod dlq;
 mod guard;
 mod limits;
+mod metrics;
+mod reload;
 mod runs;
 
 use std::sync::Arc;
@@ -16,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::app::Reloader;
 use crate::gateway::{Limits, Problem, connections, problem, request};
 use crate::identity::AdminToken;
 use crate::operations::{Error, Operations};
+use crate::telemetry::metrics::Scrape;
 
 /// Operators' connections at once.
 const CONNECTIONS: usize = 64;
@@ -28,6 +32,10 @@ const CONNECTIONS: usize = 64;
 pub struct Admin {
     /// What it carries out.
     pub operations: Operations,
+    /// Reads the project again.
+    pub reloader: Reloader,
+    /// What is told of what it counts.
+    pub scrape: Scrape,
     /// What every request shows.
     pub token: AdminToken,
     /// Bounds.
@@ -59,6 +67,8 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/dlq/redrive", post(dlq::redrive_all))
         .route("/limits", get(limits::show))
         .route("/limits/{*name}", put(limits::set).delete(limits::reset))
+        .route("/reload", post(reload::reload))
+        .route("/metrics", get(metrics::scrape))
         .with_state(admin.clone())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)

@@ -1,8 +1,10 @@
 //! A server as a whole: store, bus, runner and gateway of one project in one process.
 
+mod reload;
 mod role;
 mod schedules;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,22 +22,25 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::reload::as_json;
+pub use self::reload::{Changes, ReloadError, Reloaded, Reloader, folders};
 pub use self::role::Role;
 use self::schedules::Schedules;
 use crate::admin::Admin;
 use crate::bus::{Bus, BusError, EmbeddedBus, KafkaBus};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Request};
 use crate::definition::Definition;
 use crate::effects::http::HttpClient;
-use crate::gateway::{self, Capacity, CommandError, Commands, Gateway, Limits};
+use crate::gateway::{self, Capacity, CommandError, Commands, Doors, Gateway, Limits};
 use crate::identity::{AdminToken, AdminTokenError, Identity, IdentityError};
 use crate::operations::Operations;
-use crate::runner::{Parts, Runner};
+use crate::runner::{Loaded, Parts, Runner};
 use crate::seal::{self, SealError, SealKeys};
 use crate::secret_file;
 use crate::standing::{self, Standings};
 use crate::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store, StoreError, make_private};
+use crate::telemetry::metrics::{Requests, Scrape};
 
 /// The data folder of a project that names none.
 const DATA: &str = "data";
@@ -60,6 +65,10 @@ pub struct Settings {
     pub folder: PathBuf,
     /// Listens here instead of where the project says; for operators then on a free port.
     pub listener: Option<TcpListener>,
+    /// How it is read again.
+    pub request: Request,
+    /// The folders of all files that were read.
+    pub folders: BTreeSet<PathBuf>,
 }
 
 /// A server that serves.
@@ -73,6 +82,8 @@ pub struct App {
     pub runner: Runner,
     /// Its store.
     pub store: Arc<dyn Store>,
+    /// Reads the project again.
+    pub reloader: Reloader,
     bus: Arc<dyn Bus>,
     stop: CancellationToken,
     grace: Duration,
@@ -131,6 +142,8 @@ impl Settings {
             role: Role::Serve,
             definition: Definition::of(&config),
             folder: config.root.folder().to_owned(),
+            request: config.request.clone(),
+            folders: reload::folders(&config),
             variables: config.variables,
             project: config.project,
             program,
@@ -145,7 +158,8 @@ impl App {
     /// # Errors
     /// Anything that keeps the server from doing its work; nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, AppError> {
-        let Settings { role, project, program, definition, variables, folder, listener } = settings;
+        let Settings { role, project, program, definition, variables, folder, listener, .. } = settings;
+        let (request, folders) = (settings.request, settings.folders);
         let data = data_folder(&project, &folder);
         let doors = if role.has_doors() { program.clone() } else { Program::default() };
         gateway::check(&project, &doors).map_err(AppError::Project)?;
@@ -176,6 +190,9 @@ impl App {
         let clock = Clock::system();
         let bus = open_bus(&project, &store)?;
         let project = Arc::new(project);
+        let loaded =
+            Loaded { program: program.clone(), project: project.clone(), variables: variables.clone() };
+        let (loaded, _) = watch::channel(loaded);
         let runner = Runner::start(Parts {
             program: program.clone(),
             project: project.clone(),
@@ -197,27 +214,30 @@ impl App {
         identity.prepare();
 
         let stop = CancellationToken::new();
-        let schedules = Schedules {
-            program: program.clone(),
-            project: project.clone(),
+        let mut schedules = Schedules {
+            loaded: loaded.subscribe(),
             store: store.clone(),
             bus: bus.clone(),
-            clock,
+            clock: clock.clone(),
         };
         let schedules = match (role.works(), store.is_shared()) {
-            (true, false) => tokio::spawn(schedules.load_all().await?.run(stop.clone())),
+            (true, false) => {
+                let scheduler = schedules.load_all().await?;
+                tokio::spawn(schedules.run(scheduler, stop.clone()))
+            }
             (true, true) => tokio::spawn(schedules.follow(runner.clone(), stop.clone())),
             (false, _) => tokio::spawn(std::future::ready(())),
         };
         let capacity = capacity(role, &project, &runner, &bus, &stop);
         let limits = Limits::of(&project.http);
-        let operators = Admin {
-            operations: Operations::new(store.clone(), runner.clone()),
-            token: admin.clone(),
-            limits,
-            stop: stop.clone(),
+        let requests = Arc::<Requests>::default();
+        let scrape = Scrape {
+            store: store.clone(),
+            bus: bus.clone(),
+            runner: runner.clone(),
+            requests: requests.clone(),
+            clock: clock.clone(),
         };
-        let operators = tokio::spawn(operators.serve(for_operators));
         let gateway = Gateway::new(gateway::Parts {
             project,
             program: Arc::new(doors),
@@ -226,19 +246,39 @@ impl App {
             commands: Arc::new(runner.clone()),
             capacity,
             identity,
-            admin,
+            admin: admin.clone(),
             keys,
             ready: watch::channel(Ok(())).1,
             stop: stop.clone(),
             limits,
         });
-        let gateway = tokio::spawn(gateway.serve(listener));
+        let doors = Doors::new(gateway.counting(requests));
+        let reloader = Reloader::new(reload::Parts {
+            request,
+            role,
+            runner: runner.clone(),
+            doors: doors.clone(),
+            schedules: loaded,
+            folders,
+            stop: stop.clone(),
+        });
+        let operators = Admin {
+            scrape,
+            operations: Operations::new(store.clone(), runner.clone()),
+            reloader: reloader.clone(),
+            token: admin,
+            limits,
+            stop: stop.clone(),
+        };
+        let operators = tokio::spawn(operators.serve(for_operators));
+        let gateway = tokio::spawn(doors.serve(listener));
         let grace = limits.grace;
         Ok(Self {
             address,
             admin: admin_address,
             runner,
             store,
+            reloader,
             bus,
             stop,
             grace,

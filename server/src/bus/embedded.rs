@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Answer, Batch, Bus, BusError, Consumer, EMBEDDED_PARTITION, NewRecord, Offset, Partition, Positions,
+    Answer, Batch, Bus, BusError, Consumer, EMBEDDED_PARTITION, Lag, NewRecord, Offset, Partition, Positions,
     Reach, Record, Start, Subscription, Truth, Work,
 };
 use crate::store::{Admit, Millis, Store, Watch};
@@ -69,6 +69,19 @@ impl EmbeddedBus {
 }
 
 impl Bus for EmbeddedBus {
+    fn lags(&self, topics: Vec<String>) -> Answer<'_, Vec<Lag>> {
+        Box::pin(async move {
+            let mut lags = Vec::with_capacity(topics.len());
+            for topic in topics {
+                let next = self.store.next_offset(&topic, EMBEDDED_PARTITION).await?.unwrap_or_default();
+                let end = self.store.end_offset(&topic, EMBEDDED_PARTITION).await?;
+                let records = u64::try_from(end - next).unwrap_or_default();
+                lags.push(Lag { topic, partition: EMBEDDED_PARTITION, records });
+            }
+            Ok(lags)
+        })
+    }
+
     fn publish(&self, records: Vec<NewRecord>) -> Answer<'_, Vec<Offset>> {
         Box::pin(async move { Ok(self.store.publish(records).await?) })
     }
@@ -95,6 +108,10 @@ impl Bus for EmbeddedBus {
             }
             Ok(Box::new(Member { assigned, _assign: assign }) as Box<dyn Consumer>)
         })
+    }
+
+    fn takes_more_work(&self) -> bool {
+        true
     }
 
     fn record(&self, topic: &str, partition: i32, offset: Offset) -> Answer<'_, Option<Record>> {

@@ -106,6 +106,17 @@ pub struct Work {
     pub truth: Truth,
 }
 
+/// How far the work on a partition is behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lag {
+    /// The topic's real name.
+    pub topic: String,
+    /// Which of the topic.
+    pub partition: i32,
+    /// Records that work has not come to.
+    pub records: u64,
+}
+
 /// Whether the bus can be reached; else why not.
 pub type Reach = Result<(), Arc<str>>;
 
@@ -133,8 +144,19 @@ pub trait Bus: fmt::Debug + Send + Sync {
     /// Takes part in the work on topics, which each partition is given to one process of.
     fn consume(&self, topics: Vec<Work>) -> Answer<'_, Box<dyn Consumer>>;
 
+    /// Whether [`Bus::consume`] may be asked again, for further topics.
+    fn takes_more_work(&self) -> bool {
+        false
+    }
+
     /// One record, if it is still kept.
     fn record(&self, topic: &str, partition: i32, offset: Offset) -> Answer<'_, Option<Record>>;
+
+    /// How far the work on these topics is behind, in the partitions that this process has.
+    fn lags(&self, topics: Vec<String>) -> Answer<'_, Vec<Lag>> {
+        drop(topics);
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 
     /// Whether it can be reached and work has been given out.
     fn reach(&self) -> watch::Receiver<Reach>;

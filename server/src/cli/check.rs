@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use pathway_engine::compile;
 use pathway_engine::diagnostic::{Diagnostic, Severity};
 
 use super::files::{self, Document};
@@ -33,7 +34,12 @@ impl Check {
             if self.paths.is_empty() { project.clone() } else { files::named(&mut config, &self.paths)? };
         let others = project.into_iter().filter(|path| !checked.contains(path));
         let loaded: Vec<String> = checked.iter().cloned().chain(others).collect();
-        loading::load(&mut config, &loaded);
+        let program = loading::load(&mut config, &loaded);
+        // What a part of the project does not use, another may.
+        if self.paths.is_empty() && !config.diagnostics.has_errors() {
+            let unused = compile::unused(&program, &config.project);
+            config.diagnostics.extend(unused);
+        }
 
         let mut found = config.diagnostics.clone().sorted();
         if !self.paths.is_empty() {

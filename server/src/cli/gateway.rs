@@ -11,6 +11,6 @@ pub(super) struct Gateway {}
 impl Gateway {
     #[expect(clippy::unused_self, reason = "every command is run alike")]
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        run_as(Role::Gateway, session)
+        run_as(Role::Gateway, session, false)
     }
 }

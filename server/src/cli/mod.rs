@@ -16,6 +16,7 @@ mod limits;
 mod lsp;
 mod openapi;
 mod operator;
+mod reload;
 mod replay;
 mod run;
 mod runs;
@@ -27,6 +28,7 @@ mod target;
 mod terminal;
 mod test;
 mod topics;
+mod watch;
 mod worker;
 
 use std::ffi::OsString;
@@ -91,6 +93,7 @@ enum Command {
     Serve(serve::Serve),
     Gateway(gateway::Gateway),
     Worker(worker::Worker),
+    Reload(reload::Reload),
     Runs(runs::Runs),
     Replay(replay::Replay),
     Dlq(dlq::Dlq),
@@ -126,6 +129,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(command) => command.run(&session),
         Command::Gateway(command) => command.run(&session),
         Command::Worker(command) => command.run(&session),
+        Command::Reload(command) => command.run(&session),
         Command::Runs(command) => command.run(&session),
         Command::Replay(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),

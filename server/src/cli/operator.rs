@@ -41,6 +41,35 @@ struct Listed {
 #[derive(Debug, serde::Deserialize)]
 struct Told {
     detail: String,
+    /// What is wrong with files.
+    #[serde(default)]
+    diagnostics: Vec<Diagnosed>,
+}
+
+/// A diagnostic, as the server answers it.
+#[derive(Debug, serde::Deserialize)]
+struct Diagnosed {
+    code: String,
+    severity: String,
+    message: String,
+    file: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+}
+
+impl Told {
+    /// With a line for each diagnostic.
+    fn in_full(&self) -> String {
+        let mut text = self.detail.clone();
+        for Diagnosed { code, severity, message, file, line, column } in &self.diagnostics {
+            let place = match (file, line, column) {
+                (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
+                _ => String::new(),
+            };
+            text.push_str(&format!("\n  {place}{severity}[{code}]: {message}"));
+        }
+        text
+    }
 }
 
 impl Operator {
@@ -176,9 +205,14 @@ impl Operator {
         let status = response.status();
         let said = response.bytes().await.map_err(away)?;
         if !status.is_success() {
-            let exit = if status.is_server_error() { Exit::Temporary } else { Exit::Failure };
-            let told = serde_json::from_slice::<Told>(&said).map(|told| told.detail);
-            return Err(Failure::new(exit, told.unwrap_or_else(|_| format!("the server answered {status}"))));
+            return Err(match serde_json::from_slice::<Told>(&said) {
+                Ok(told) if !told.diagnostics.is_empty() => Failure::new(Exit::Invalid, told.in_full()),
+                told => {
+                    let exit = if status.is_server_error() { Exit::Temporary } else { Exit::Failure };
+                    let detail = told.map(|told| told.detail);
+                    Failure::new(exit, detail.unwrap_or_else(|_| format!("the server answered {status}")))
+                }
+            });
         }
         serde_json::from_slice(&said).map_err(|error| {
             Failure::new(Exit::Internal, format!("the server's answer makes no sense: {error}"))

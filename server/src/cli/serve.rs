@@ -7,6 +7,7 @@ use pathway_engine::compile::Program;
 use pathway_engine::document::Auth as Policy;
 use pathway_engine::project::{Auth, Bus, MASK, Mode, Resolved, Store};
 
+use super::reload::{self, Reloading};
 use super::{Exit, Failure, Outcome, Session};
 use crate::app::{App, AppError, Role, Settings};
 use crate::config::Config;
@@ -16,17 +17,20 @@ use crate::store::StoreError;
 
 /// Serves the project: gateway and worker in one process
 #[derive(Debug, clap::Args)]
-pub(super) struct Serve {}
+pub(super) struct Serve {
+    /// Loads the project again whenever a file of it changes
+    #[arg(long)]
+    watch: bool,
+}
 
 impl Serve {
-    #[expect(clippy::unused_self, reason = "every command is run alike")]
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        run_as(Role::Serve, session)
+        run_as(Role::Serve, session, self.watch)
     }
 }
 
 /// Runs a server until it is asked to stop.
-pub(super) fn run_as(role: Role, session: &Session) -> Outcome {
+pub(super) fn run_as(role: Role, session: &Session, watches: bool) -> Outcome {
     let started = Instant::now();
     let (config, program) = session.open()?;
     if program.pathways.is_empty() && program.feeds.is_empty() {
@@ -39,16 +43,25 @@ pub(super) fn run_as(role: Role, session: &Session) -> Outcome {
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     let summary = Summary::of(role, &config, &program);
     let settings = Settings { role, ..Settings::new(config, program) };
-    runtime.block_on(serve(session, settings, summary, started))
+    runtime.block_on(serve(session, settings, summary, (started, watches)))
 }
 
-async fn serve(session: &Session, settings: Settings, summary: Summary, started: Instant) -> Outcome {
+async fn serve(
+    session: &Session,
+    settings: Settings,
+    summary: Summary,
+    (started, watches): (Instant, bool),
+) -> Outcome {
     let stop = asked_to_stop();
+    let hangups = reload::hangups();
     let mut app = App::start(settings).await.map_err(|error| refused(&error))?;
+    // From here on no change is missed.
+    let reloading = Reloading::new(session.terminal, app.reloader.clone(), hangups, watches)?;
     session.terminal.note(&summary.banner(&app, started))?;
     let failed = tokio::select! {
         error = app.failed() => Some(error),
         () = stop => None,
+        failure = reloading.run() => return Err(failure),
     };
     match failed {
         None => {

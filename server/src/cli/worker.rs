@@ -11,6 +11,6 @@ pub(super) struct Worker {}
 impl Worker {
     #[expect(clippy::unused_self, reason = "every command is run alike")]
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        run_as(Role::Worker, session)
+        run_as(Role::Worker, session, false)
     }
 }

@@ -63,6 +63,8 @@ pub struct Config {
     pub variables: Variables,
     /// What is wrong.
     pub diagnostics: Diagnostics,
+    /// What was asked for, to ask again.
+    pub request: Request,
     tree: Node,
     origins: Origins,
     table: Table,
@@ -122,7 +124,18 @@ impl Config {
         if matches!(project.store, Store::Postgres(_)) {
             drop_folder(&mut tree);
         }
-        Ok(Self { root, file, sources, project, variables, diagnostics, tree, origins, table })
+        Ok(Self {
+            root,
+            file,
+            sources,
+            project,
+            variables,
+            diagnostics,
+            request: request.clone(),
+            tree,
+            origins,
+            table,
+        })
     }
 
     /// The pathways and feeds of the project, relative to its folder, in order.

@@ -84,6 +84,7 @@ impl Asked {
                 .map(|deadline| now.saturating_add(i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX))),
             sealed: sealed.transpose().map_err(|error| Problem::unavailable(&error))?,
             idempotency_key: self.idempotency_key.clone(),
+            definition: Some(plan.digest.to_string()),
             ..Envelope::default()
         };
         Ok(NewRecord {

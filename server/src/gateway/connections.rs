@@ -4,11 +4,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -23,10 +22,16 @@ const BUFFER: usize = 64 << 10;
 /// Before accepting is tried again when the system has no room for another connection.
 const EXHAUSTED: Duration = Duration::from_millis(200);
 
-/// Serves `router` until `stop` is cancelled and what was under way has ended, or its time is over;
+/// Who answers requests.
+pub(crate) trait Answers: Clone + Send + Sync + 'static {
+    /// Answers one.
+    fn answer(&self, request: hyper::Request<Incoming>) -> impl Future<Output = Response> + Send;
+}
+
+/// Has `answers` answer until `stop` is cancelled and what was under way has ended, or its time is over;
 /// `tasks` end with it.
 pub(crate) async fn serve(
-    router: Router,
+    answers: impl Answers,
     listener: TcpListener,
     limits: Limits,
     stop: &CancellationToken,
@@ -41,7 +46,7 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &connections) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        let serving = connection(router.clone(), stream, limits, stop.clone());
+        let serving = connection(answers.clone(), stream, limits, stop.clone());
         let kill = kill.clone();
         tasks.spawn(async move {
             kill.run_until_cancelled_owned(serving).await;
@@ -73,13 +78,16 @@ async fn accept(
     }
 }
 
-async fn connection(router: Router, stream: TcpStream, limits: Limits, stop: CancellationToken) {
+async fn connection(answers: impl Answers, stream: TcpStream, limits: Limits, stop: CancellationToken) {
     // Small answers and events are not to wait for more.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "the connection is gone");
         return;
     }
-    let service = TowerToHyperService::new(router.into_service::<Incoming>());
+    let service = hyper::service::service_fn(move |request| {
+        let answers = answers.clone();
+        async move { Ok::<_, std::convert::Infallible>(answers.answer(request).await) }
+    });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.reading)

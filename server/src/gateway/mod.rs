@@ -16,6 +16,7 @@ pub(crate) mod connections;
 mod cors;
 pub(crate) mod credentials;
 mod door;
+mod doors;
 mod expiry;
 mod feed;
 mod health;
@@ -52,6 +53,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use capacity::Capacity;
 pub use commands::{CommandError, Commands};
+pub use doors::{Before, Doors};
 pub use feed::FeedCounts;
 pub use health::Readiness;
 pub use problem::Problem;
@@ -63,6 +65,7 @@ use crate::bus::Bus;
 use crate::identity::{AdminToken, Identity};
 use crate::seal::SealKeys;
 use crate::store::Store;
+use crate::telemetry::metrics::{Requests, requests};
 
 /// What a gateway works with.
 #[derive(Debug, Clone)]
@@ -145,13 +148,27 @@ impl Limits {
 pub struct Gateway {
     parts: Arc<Parts>,
     feeds: Arc<Feeds>,
+    requests: Arc<Requests>,
 }
 
 impl Gateway {
     /// A gateway of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { feeds: Arc::new(Feeds::new(&parts)), parts: Arc::new(parts) }
+        let feeds = Arc::new(Feeds::new(&parts, None));
+        Self { feeds, parts: Arc::new(parts), requests: Arc::default() }
+    }
+
+    /// The same of other parts, with those feeds of `before` of which the same is said.
+    fn after(before: &Self, parts: Parts) -> Self {
+        let feeds = Arc::new(Feeds::new(&parts, Some(&before.feeds)));
+        Self { feeds, parts: Arc::new(parts), requests: before.requests.clone() }
+    }
+
+    /// The same, which counts its requests there.
+    #[must_use]
+    pub fn counting(self, requests: Arc<Requests>) -> Self {
+        Self { requests, ..self }
     }
 
     /// How a feed is doing; none where there is no feed of that name.
@@ -195,7 +212,8 @@ impl Gateway {
             Some(cors) => router.layer(cors),
             None => router,
         };
-        router.layer(axum::middleware::from_fn(request::observe))
+        let counted = axum::middleware::from_fn_with_state(self.requests.clone(), requests::count);
+        router.layer(axum::middleware::from_fn(request::observe)).layer(counted)
     }
 
     fn door(&self, plan: &Arc<Plan>, http: &HttpDoor) -> MethodRouter {

@@ -39,6 +39,8 @@ pub struct Problem {
     run: Option<Box<str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Violation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnostics: Option<Box<serde_json::Value>>,
     #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -56,6 +58,7 @@ impl Problem {
             code: None,
             run: None,
             errors: Vec::new(),
+            diagnostics: None,
             headers: Vec::new(),
         };
         match status.as_u16() {
@@ -102,6 +105,12 @@ impl Problem {
             Class::Outage,
             "the server cannot do this at the moment; try again",
         )
+    }
+
+    /// Tells what is wrong with files.
+    pub(crate) fn diagnosed(mut self, diagnostics: Vec<serde_json::Value>) -> Self {
+        self.diagnostics = Some(Box::new(diagnostics.into()));
+        self
     }
 
     /// Names the request that it is about.

@@ -8,9 +8,8 @@ use pathway_engine::compile::{Plan, Program};
 use pathway_engine::document::Auth;
 use pathway_engine::project::{Mode, Project};
 use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
 
-use super::{Gateway, connections};
+use super::{Doors, Gateway, connections};
 
 /// Why a gateway does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -61,15 +60,26 @@ impl Gateway {
     /// # Errors
     /// If the project cannot be served as it is, or the listener cannot be used.
     pub async fn serve(self, listener: TcpListener) -> Result<(), ServeError> {
-        let parts = self.parts.clone();
+        Doors::new(self).serve(listener).await
+    }
+}
+
+impl Doors {
+    /// As [`Gateway::serve`], with whatever doors are open.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), ServeError> {
+        let gateway = self.gateway();
+        let parts = gateway.parts.clone();
         check(&parts.project, &parts.program).map_err(ServeError::Project)?;
         if parts.project.auth.as_ref().is_some_and(|auth| auth.mode == Mode::Unverified) {
             check_loopback(listener.local_addr()?).map_err(ServeError::Project)?;
             tracing::warn!("TOKENS ARE NOT VERIFIED: whoever reaches this port can be anybody");
         }
-        let tasks = TaskTracker::new();
-        self.feeds.start(&parts, &tasks).await;
-        connections::serve(self.router(), listener, parts.limits, &parts.stop, tasks).await;
+        let tasks = self.tasks.clone();
+        gateway.feeds.start(&parts, &tasks).await;
+        connections::serve(self, listener, parts.limits, &parts.stop, tasks).await;
         Ok(())
     }
 }

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::arrival::Arrived;
 use super::at_once::AtOnce;
 use super::before::Before;
-use super::ending::Ending;
+use super::current::Listeners;
 use super::holding::Holding;
 use super::lanes::Lane;
-use super::{Admitted, Inner, Observed, intake};
-use crate::bus::{Batch, BusError, Partition, Truth, Work};
+use super::{Admitted, Inner, Observed, intake, swap};
+use crate::bus::{Batch, BusError, Consumer, Partition, Truth, Work};
 use crate::store::{Admission, Admit, Conflict, Home, NewRun, Status, StoreError};
 
 /// Records of a batch.
@@ -45,16 +46,26 @@ pub(super) struct Prepared {
 impl Inner {
     /// Turns the records of all topics into runs until the runner stops.
     pub(super) async fn consume(self: Arc<Self>) {
-        let topics = match self.topics_to_work_on().await {
-            Ok(topics) => topics,
-            Err(error) => return self.fatal(&error.to_string()),
-        };
-        let work = topics.into_iter().map(|topic| Work { truth: self.truth_of(&topic), topic }).collect();
-        let mut consumer = match self.bus.consume(work).await {
+        let consumer = match self.begin_to_work().await {
             Ok(consumer) => consumer,
             Err(error) => return self.fatal(&error.to_string()),
         };
         self.tasks.spawn(self.clone().forget());
+        self.work_with(consumer).await;
+    }
+
+    /// Takes part in the work on all topics.
+    async fn begin_to_work(&self) -> Result<Box<dyn Consumer>, BusError> {
+        let mut working = self.working.lock().await;
+        let topics = self.topics_to_work_on().await?;
+        let work: Vec<_> =
+            topics.into_iter().map(|topic| Work { truth: self.truth_of(&topic), topic }).collect();
+        *working = Some(work.iter().map(|work| (work.topic.clone(), work.truth)).collect());
+        self.bus.consume(work).await
+    }
+
+    /// Works on all that `consumer` is given.
+    pub(super) async fn work_with(self: Arc<Self>, mut consumer: Box<dyn Consumer>) {
         let working = TaskTracker::new();
         let mut rooms: HashMap<String, Arc<Semaphore>> = HashMap::new();
         loop {
@@ -80,7 +91,7 @@ impl Inner {
     /// Those of all pathways, and, where runs follow their partition, those of runs that are left of
     /// pathways that are no more.
     async fn topics_to_work_on(&self) -> Result<Vec<String>, StoreError> {
-        let mut topics = self.topics();
+        let mut topics = self.current().topics();
         if self.store.is_shared() {
             topics.extend(self.store.unfinished_topics().await?);
             topics.sort();
@@ -91,13 +102,11 @@ impl Inner {
 
     /// Turns the records of a partition into runs until it is given up.
     async fn work_on(self: Arc<Self>, mut partition: Box<dyn Partition>, room: Arc<Semaphore>) {
-        let logical = self.project.topics.logical(partition.topic()).to_owned();
-        let plans = self.plans_of(&logical);
         let work = async {
             match self.truth_of(partition.topic()) {
-                Truth::Store if self.store.is_shared() => self.hold(&mut *partition, &plans, &room).await,
-                Truth::Store => self.admit_all(&mut *partition, &plans, &room, None, self.before).await,
-                Truth::Bus => self.pass_all(&mut *partition, &plans).await,
+                Truth::Store if self.store.is_shared() => self.hold(&mut *partition, &room).await,
+                Truth::Store => self.admit_all(&mut *partition, &room, None, self.before).await,
+                Truth::Bus => self.pass_all(&mut *partition).await,
             }
         };
         let worked = tokio::select! {
@@ -120,27 +129,25 @@ impl Inner {
         }
     }
 
-    /// All pathways of a topic have a journal, or none has.
     fn truth_of(&self, topic: &str) -> Truth {
-        let plans = self.plans_of(self.project.topics.logical(topic));
-        if plans.iter().all(|plan| plan.has_journal()) { Truth::Store } else { Truth::Bus }
+        swap::truth(&self.current().plans_of(topic))
     }
 
     pub(super) async fn admit_all(
         self: &Arc<Self>,
         partition: &mut dyn Partition,
-        plans: &[Arc<Plan>],
         room: &Arc<Semaphore>,
         holding: Option<&Arc<Holding>>,
         mut before: Before,
     ) -> Result<(), BusError> {
-        while let Some(batch) = partition.next_batch(BATCH, BATCH_BYTES).await? {
+        let mut listeners = Listeners::new(self, partition.topic());
+        while let Some((batch, plans)) = listeners.next_batch(partition).await? {
             // Runs in memory are bounded: what there is no room for is not admitted yet.
             let wanted = u32::try_from(batch.records.len() * plans.len()).unwrap_or(u32::MAX);
             let Ok(room) = room.clone().acquire_many_owned(wanted.min(ROOM)).await else { break };
             let next = batch.next_offset;
             let topic = partition.topic().to_owned();
-            self.admit((plans, &topic), batch, room, holding, before).await?;
+            self.admit((&plans, &topic), batch, room, holding, before).await?;
             // What ended the process within its admission was among the first records.
             before = Before::Ended;
             partition.done(next);
@@ -173,6 +180,7 @@ impl Inner {
             next_offset: batch.next_offset,
             runs,
         };
+        let began = Instant::now();
         let answers = match self.store.admit(admit).await {
             // Whoever had the partition before has admitted more than the bus was told.
             Err(StoreError::Conflict(Conflict::Offset { found, .. }))
@@ -185,6 +193,7 @@ impl Inner {
             }
             answers => answers?,
         };
+        self.metrics.admitted.observe(began.elapsed());
         for ((mut run, at_once), answer) in entering.into_iter().zip(answers) {
             match answer {
                 Admission::Inserted(id) => {
@@ -210,6 +219,7 @@ impl Inner {
         holding: Option<&Arc<Holding>>,
         before: Before,
     ) -> Vec<Prepared> {
+        let current = self.current();
         // Tokens are verified side by side, all of a batch.
         let has_tokens = plans.iter().any(|plan| plan.door.token.is_some());
         let read = if has_tokens { batch.records.len().max(1) } else { READ };
@@ -221,7 +231,9 @@ impl Inner {
             for record in records {
                 let input = intake::input(record);
                 for plan in plans {
-                    arrived.push(Arrived::new(plan, (topic, batch.partition), record, input.clone()));
+                    let at = (topic, batch.partition);
+                    let taken_by = |digest: Option<&str>| current.taken_by(plan, digest).clone();
+                    arrived.push(Arrived::new(plan, taken_by, at, record, input.clone()));
                 }
             }
             self.verify(&mut arrived).await;
@@ -262,7 +274,7 @@ impl Inner {
     /// A run is in the store: it begins, unless it is over.
     pub(super) fn admitted(self: &Arc<Self>, run: Admitted, at_once: Option<AtOnce>) {
         let Some(ended) = at_once else { return self.enter(run) };
-        Ending { run: &run, outcome: &ended.outcome }.log(ended.status);
+        self.ended(&run, &ended.outcome, ended.status);
         self.observe(|| Observed::Ended {
             run: run.public_id.clone(),
             outcome: ended.outcome.clone(),
@@ -270,6 +282,29 @@ impl Inner {
         });
         if let (Status::Parked, true, Some(lane)) = (ended.status, run.plan.door.park_holds, run.lane) {
             self.lanes.hold(lane, run.id);
+        }
+    }
+}
+
+impl Listeners {
+    /// The next records, with those whom they are for; none when the partition is to be given up.
+    /// Where nobody listens any more nothing is read; what was read by then is for who listened.
+    async fn next_batch(
+        &mut self,
+        partition: &mut dyn Partition,
+    ) -> Result<Option<(Batch, Vec<Arc<Plan>>)>, BusError> {
+        loop {
+            let plans = self.now();
+            if plans.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = partition.given_up() => return Ok(None),
+                    () = self.changed() => continue,
+                }
+            }
+            let Some(batch) = partition.next_batch(BATCH, BATCH_BYTES).await? else { return Ok(None) };
+            let now = self.now();
+            return Ok(Some((batch, if now.is_empty() { plans } else { now })));
         }
     }
 }

@@ -44,7 +44,7 @@ impl Row {
 
 /// A record that has come for a pathway.
 pub(super) struct Arrived<'a> {
-    pub(super) plan: &'a Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     pub(super) topic: &'a str,
     pub(super) partition: i32,
     pub(super) record: &'a Record,
@@ -60,15 +60,18 @@ pub(super) struct Arrived<'a> {
 }
 
 impl<'a> Arrived<'a> {
-    /// Reads what `record`, whose input was read already, means for `plan`.
+    /// Reads what `record`, whose input was read already, means for `plan`; `taken_by` knows the plan by
+    /// which a door took it, given its digest.
     pub(super) fn new(
-        plan: &'a Arc<Plan>,
+        plan: &Arc<Plan>,
+        taken_by: impl FnOnce(Option<&str>) -> Arc<Plan>,
         (topic, partition): (&'a str, i32),
         record: &'a Record,
         input: Result<Value, Failure>,
     ) -> Self {
         let envelope =
             Envelope::from_headers(&record.headers).filter(|envelope| envelope.pathway == *plan.name);
+        let plan = taken_by(envelope.as_ref().and_then(|envelope| envelope.definition.as_deref()));
         let public_id = match &envelope {
             Some(envelope) => envelope.run.clone(),
             None => id_of_position(&plan.name, topic, partition, record),
@@ -190,7 +193,7 @@ impl Inner {
             from_http: of_http.is_some(),
             source: Some(((*topic).to_owned(), *partition, record.offset)),
             trace,
-            ..Admitted::new(public_id.clone(), (*plan).clone(), vec![started])
+            ..Admitted::new(public_id.clone(), plan.clone(), vec![started])
         };
         (row, admitted)
     }

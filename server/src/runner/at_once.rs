@@ -32,7 +32,8 @@ impl Inner {
         if !is_refused && !run.plan.may_end_at_once() {
             return None;
         }
-        let outgoing = self.outgoing(run);
+        let current = self.current();
+        let outgoing = self.outgoing(&current, run);
         let mut ended = Collected::default();
         // It takes no time that anybody could tell.
         let at = event.at;
@@ -55,7 +56,7 @@ impl Inner {
                 let _applied = vm.apply(&event, &mut effects);
             }
             // Else it would be kept whole before anybody could say that it is too large.
-            if ended.streamed > self.project.max_run {
+            if ended.streamed > current.loaded.project.max_run {
                 return None;
             }
         }

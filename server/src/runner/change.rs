@@ -75,7 +75,8 @@ impl Actor {
         let run = self.run.public_id.clone();
         let shown = value.clone();
         self.inner.observe(|| Observed::Emitted { run, value: shown });
-        let outgoing = self.inner.outgoing(&self.run);
+        let current = self.inner.current();
+        let outgoing = self.inner.outgoing(&current, &self.run);
         if !self.run.silent {
             self.change.records.extend(outgoing.emitted(&value, self.rows));
         }
@@ -114,6 +115,7 @@ impl Actor {
         let expected_seq = self.seq;
         self.seq += u32::try_from(change.events.len()).unwrap_or(u32::MAX);
         let received = change.received.clone();
+        let began = Instant::now();
         let appended = self
             .inner
             .store
@@ -130,6 +132,7 @@ impl Actor {
                 ..Append::new(self.run.id, expected_seq)
             })
             .await?;
+        self.inner.metrics.appended.observe(began.elapsed());
         self.inner.inbox.received(self.run.id, received);
         Ok(appended.taken)
     }

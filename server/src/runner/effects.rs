@@ -1,12 +1,14 @@
 //! Performing what the VM asks for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pathway_engine::Value;
+use pathway_engine::compile::Plan;
 use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Started};
 use pathway_engine::vm::{Class, Effect, Failure, HttpRequest, Instance, RequestHash};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
@@ -85,7 +87,8 @@ impl Actor {
         value: &Value,
         headers: &[(String, String)],
     ) -> Outcome {
-        let outgoing = self.inner.outgoing(&self.run);
+        let current = self.inner.current();
+        let outgoing = self.inner.outgoing(&current, &self.run);
         let (id, record) = match outgoing.published(instance, topic, key, value, headers) {
             Ok(published) => published,
             Err(failure) => return Outcome::Failure(failure),
@@ -111,6 +114,9 @@ impl Actor {
         let work = Work {
             inner: self.inner.clone(),
             mailbox: self.mailbox.clone(),
+            asked: Instant::now(),
+            sent: OnceLock::new(),
+            plan: self.plan().clone(),
             instance: instance.clone(),
             attempt,
             hash,
@@ -134,9 +140,10 @@ impl Actor {
 
     /// Adds the runs that steps call to what is committed next.
     pub(super) fn children(&mut self, effects: &[Effect]) {
+        let current = self.inner.current();
         for effect in effects {
             let Effect::Child { instance, attempt, pathway, input } = effect else { continue };
-            let Some(plan) = self.inner.program.pathways.get(pathway) else { continue };
+            let Some(plan) = current.called(pathway) else { continue };
             let public_id = child_id(&self.run.public_id, instance, *attempt);
             let event = self.child_started(&public_id, input);
             self.change.children.push(NewRun {
@@ -229,6 +236,10 @@ impl Actor {
 struct Work {
     inner: Arc<Inner>,
     mailbox: mpsc::Sender<Message>,
+    asked: Instant,
+    /// When it had its turn.
+    sent: OnceLock<Instant>,
+    plan: Arc<Plan>,
     instance: Instance,
     attempt: u32,
     hash: RequestHash,
@@ -265,6 +276,7 @@ impl Work {
             trace: self.trace,
             run: &self.slots,
             label: self.label.clone(),
+            sent: &self.sent,
         };
         self.inner.upstreams.call(&call, share, pieces).await
     }
@@ -298,6 +310,12 @@ impl Work {
     }
 
     async fn report(&self, answer: Result<Value, Failure>, emitted: bool) {
+        let (sent, now) = (self.sent.get().copied(), Instant::now());
+        // Without its turn it has only waited, but for an answer that was made up.
+        let turn = sent.unwrap_or(if self.inner.mocks.is_some() { self.asked } else { now });
+        let times = (turn.duration_since(self.asked), now.duration_since(turn));
+        let failure = answer.as_ref().err().map(|failure| failure.class);
+        self.inner.metrics.runs.called(&self.plan.name, &self.instance, times, failure);
         let outcome = match answer {
             Ok(value) => Outcome::Answer(value),
             Err(failure) => Outcome::Failure(failure),

@@ -1,12 +1,14 @@
 //! What the end of a run means: its status, and what is logged of it.
 
+use std::time::Duration;
+
 use pathway_engine::Value;
 use pathway_engine::journal::Outcome;
 use pathway_engine::vm::{Class, Failure};
 
-use super::Admitted;
 use super::actor::started;
 use super::unkept;
+use super::{Admitted, Inner};
 use crate::clock::Clock;
 use crate::store::Status;
 
@@ -51,8 +53,7 @@ impl Ending<'_> {
         serde_json::to_vec(&outcome).ok()
     }
 
-    /// Says it in the log.
-    pub(super) fn log(&self, status: Status) {
+    fn log(&self, status: Status) {
         let (pathway, run) = (&self.run.plan.name, &self.run.public_id);
         let compensation = self.outcome.as_ref().err().and_then(|failure| failure.compensation.as_deref());
         for left in compensation.into_iter().flat_map(|told| &told.not_undone) {
@@ -80,6 +81,17 @@ impl Ending<'_> {
                 "failed"
             ),
         }
+    }
+}
+
+impl Inner {
+    /// Says in the log that a run is over, and counts it.
+    pub(super) fn ended(&self, run: &Admitted, outcome: &Result<Value, Failure>, status: Status) {
+        Ending { run, outcome }.log(status);
+        // What ended at once took no time that anybody could tell, and has no journal here any more.
+        let took = run.events.first().map(|started| self.clock.now().duration_since(started.at));
+        let took = took.and_then(|took| Duration::try_from(took).ok()).unwrap_or_default();
+        self.metrics.runs.ended(&run.plan.name, status, took);
     }
 }
 

@@ -24,7 +24,8 @@ impl Actor {
         let ending = Ending { run: &self.run, outcome: &outcome };
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();
-        let outgoing = self.inner.outgoing(&self.run);
+        let current = self.inner.current();
+        let outgoing = self.inner.outgoing(&current, &self.run);
         if !self.run.silent {
             self.change.records.extend(outgoing.ended(&outcome));
         }
@@ -36,7 +37,7 @@ impl Actor {
         if status.is_final() {
             self.leave_called().await;
         }
-        Ending { run: &self.run, outcome: &outcome }.log(status);
+        self.inner.ended(&self.run, &outcome, status);
         let (run, parked) = (self.run.public_id.clone(), status == Status::Parked);
         self.inner.observe(|| Observed::Ended { run, outcome, parked });
         Ok(if parked { Left::Parked } else { Left::Over })
@@ -49,7 +50,8 @@ impl Actor {
             true => self.inner.source_of(&self.run).await.or_else(|| self.restored(offset)),
             false => self.inner.source_patiently(&self.run).await,
         };
-        let outgoing = self.inner.outgoing(&self.run);
+        let current = self.inner.current();
+        let outgoing = self.inner.outgoing(&current, &self.run);
         self.change.records.extend(record.and_then(|record| outgoing.dead_letter(record, failure)));
     }
 

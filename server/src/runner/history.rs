@@ -16,7 +16,7 @@ use crate::store::{self, Status};
 impl Inner {
     /// The journal of a run, in full.
     pub(super) fn history(&self, run: &Admitted, status: Status) -> Vec<Event> {
-        in_full(&self.project, run, status)
+        in_full(&self.current().loaded.project, run, status)
     }
 }
 

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use pathway_engine::compile::Plan;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -120,7 +119,6 @@ impl Inner {
     pub(super) async fn hold(
         self: &Arc<Self>,
         partition: &mut dyn Partition,
-        plans: &[Arc<Plan>],
         room: &Arc<Semaphore>,
     ) -> Result<(), BusError> {
         let home = Home::new(partition.topic(), partition.number());
@@ -135,12 +133,7 @@ impl Inner {
                 self.resume(Some(&holding), before).await?;
                 holding.taken_up.cancel();
                 self.inbox.look_again();
-                if plans.is_empty() {
-                    // Its records are for pathways that may come back.
-                    partition.given_up().await;
-                    return Ok(());
-                }
-                self.admit_all(partition, plans, room, Some(&holding), before).await
+                self.admit_all(partition, room, Some(&holding), before).await
             };
             let worked = tokio::select! {
                 biased;

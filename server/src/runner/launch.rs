@@ -38,8 +38,8 @@ impl Runner {
         input: &Value,
         principal: Option<Principal>,
     ) -> Result<String, LaunchError> {
-        let plans = &self.inner.program.pathways;
-        let plan = plans.get(pathway).ok_or_else(|| LaunchError::Unknown(pathway.to_owned()))?;
+        let current = self.inner.current();
+        let plan = current.plan(pathway).ok_or_else(|| LaunchError::Unknown(pathway.to_owned()))?;
         let run = Uuid::now_v7().to_string();
         let sealed = principal
             .map(|principal| Sealed { principal, token: None }.seal(&self.inner.keys, &plan.name, &run))
@@ -59,7 +59,7 @@ impl Runner {
             headers: envelope.to_headers(),
             time: self.inner.clock.millis(),
         };
-        let arrived = Arrived::new(plan, (SOURCE, 0), &record, intake::input(&record));
+        let arrived = Arrived::new(plan, |_| plan.clone(), (SOURCE, 0), &record, intake::input(&record));
         let (row, mut admitted) = self.inner.run_of(&arrived);
         admitted.source = None;
         // Only what an HTTP door's caller caused fails without being parked.

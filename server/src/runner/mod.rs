@@ -14,6 +14,7 @@ mod before;
 mod bound;
 mod change;
 mod claims;
+mod current;
 mod earlier;
 mod effects;
 mod ending;
@@ -35,6 +36,7 @@ mod resume;
 mod retention;
 mod slots;
 mod story;
+mod swap;
 mod takeups;
 mod timers;
 mod tuning;
@@ -49,9 +51,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pathway_engine::Value;
-use pathway_engine::compile::{Plan, Program};
+use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
-use pathway_engine::limits::Limit;
 use pathway_engine::project::Project;
 use pathway_engine::vm::{Effect, Failure, Trace};
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
@@ -62,6 +63,8 @@ use self::actor::{MAILBOX, Message};
 use self::admitted::Admitted;
 use self::asleep::Asleep;
 use self::before::Before;
+use self::current::Current;
+pub use self::current::Loaded;
 use self::earlier::Earlier;
 pub use self::history::history;
 use self::holding::Holdings;
@@ -69,23 +72,24 @@ use self::inbox::Inbox;
 use self::lanes::Lanes;
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
-use self::outgoing::Outgoing;
 use self::queue::Queue;
 pub use self::redrive::RedriveError;
 pub use self::rerun::{Rerun, RerunError, Version};
 pub use self::slots::Slots;
 pub use self::story::{Story, Waiting};
+pub use self::swap::{Leaving, SwapError};
 use self::takeups::Takeups;
 pub use self::tuning::{LimitState, TuneError};
 pub use self::upstream::Upstreams;
 pub use self::vouch::{NotVouched, Vouch};
-use crate::bus::Bus;
+use crate::bus::{Bus, Truth};
 use crate::clock::Clock;
 use crate::definition::Definition;
 use crate::effects::http::Transport;
 use crate::seal::SealKeys;
 use crate::standing::Standing;
 use crate::store::{Home, Store, StoreError};
+use crate::telemetry::metrics::Metrics;
 
 /// What observers may lag behind before they miss something.
 const OBSERVED: usize = 4096;
@@ -176,13 +180,11 @@ pub enum Observed {
 
 #[derive(Debug)]
 struct Inner {
-    program: Program,
-    project: Arc<Project>,
+    current: watch::Sender<Arc<Current>>,
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     keys: SealKeys,
     vouch: Option<Arc<dyn Vouch>>,
-    variables: Variables,
     mocks: Option<Mocks>,
     clock: Clock,
     slots: Slots,
@@ -194,6 +196,8 @@ struct Inner {
     queue: Queue,
     /// Told when there is more to do than can be done soon.
     strained: Arc<Notify>,
+    /// The topics that are worked on; none: no topic is.
+    working: tokio::sync::Mutex<Option<HashMap<String, Truth>>>,
     /// The partitions whose runs are ours, in a store that others share.
     holdings: watch::Sender<Holdings>,
     /// One for each partition that this process has had; no more than there are.
@@ -206,6 +210,7 @@ struct Inner {
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
+    metrics: Metrics,
     stop: CancellationToken,
     /// Ends tasks that did not stop in time.
     kill: CancellationToken,
@@ -237,27 +242,23 @@ impl Runner {
         } = parts;
         let strained = Arc::<Notify>::default();
         let slots = Slots::default();
-        slots.set_capacity(&Limit::Server, Some(project.max_runs as usize));
-        slots.set_capacity(&Limit::ServerSteps, Some(project.max_parallel as usize));
-        for plan in program.pathways.values() {
-            slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.map(|n| n as usize));
-        }
-        let upstreams = Upstreams::new(&project, slots.clone(), transport, clock.clone(), &strained);
+        let loaded = Loaded { program, project, variables };
+        swap::configure(&slots, &loaded);
+        let upstreams = Upstreams::new(&loaded.project, slots.clone(), transport, clock.clone(), &strained);
         let before = match store.is_shared() {
             true => Before::Ended,
             false => Before::begin(&*store, None).await.map_err(|error| error.to_string())?,
         };
         let takeups = Takeups::new(&store);
+        let metrics = Metrics::new(&loaded.program);
         let inner = Arc::new(Inner {
-            queue: Queue::new(&program, strained.clone()),
+            queue: Queue::new(&loaded.program, strained.clone()),
             strained,
-            program,
-            project,
+            current: watch::Sender::new(Arc::new(Current::new(loaded))),
             store,
             bus,
             keys,
             vouch,
-            variables,
             mocks,
             clock,
             slots,
@@ -265,6 +266,7 @@ impl Runner {
             lanes: Lanes::default(),
             earlier: Earlier::default(),
             room: Arc::new(Semaphore::new(redrive::ROOM)),
+            working: tokio::sync::Mutex::default(),
             holdings: watch::Sender::default(),
             places: Mutex::default(),
             inbox: Inbox::default(),
@@ -273,6 +275,7 @@ impl Runner {
             takeups,
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
+            metrics,
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             flush: CancellationToken::new(),
@@ -280,7 +283,8 @@ impl Runner {
             tasks: TaskTracker::new(),
             failed: watch::Sender::new(None),
         });
-        inner.define(&definition).await.map_err(|error| error.to_string())?;
+        let current = inner.current();
+        inner.define(&current.loaded.program, &definition).await.map_err(|error| error.to_string())?;
         // Where others share the store, runs are taken up with their partitions.
         if !inner.store.is_shared() {
             inner.resume(None, before).await.map_err(|error| error.to_string())?;
@@ -334,12 +338,24 @@ impl Runner {
         self.inner.asleep.len()
     }
 
+    /// What was counted and measured.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The topics that pathways listen to, by their real names.
+    #[must_use]
+    pub fn topics(&self) -> Vec<String> {
+        self.inner.current().topics()
+    }
+
     /// How busy it is.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let long = self.inner.queue.long().map(|(name, count)| (name.to_string(), count));
+        let long = self.inner.queue.long().into_iter().map(|(name, count)| (name.to_string(), count));
         let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let open = self.inner.upstreams.open().map(|(name, wait)| (name.clone(), millis(wait)));
+        let open = self.inner.upstreams.open().into_iter().map(|(name, wait)| (name, millis(wait)));
         Standing { queued: long.collect(), open: open.collect() }
     }
 
@@ -391,35 +407,13 @@ impl Runner {
 }
 
 impl Inner {
-    /// The topics that pathways listen to, by their real names.
-    fn topics(&self) -> Vec<String> {
-        let mut topics: Vec<_> = self
-            .program
-            .pathways
-            .values()
-            .map(|plan| self.project.topics.real(&plan.topic()).to_owned())
-            .collect();
-        topics.sort();
-        topics.dedup();
-        topics
-    }
-
-    fn plans_of(&self, topic: &str) -> Vec<Arc<Plan>> {
-        self.program.pathways.values().filter(|plan| *plan.topic() == *topic).cloned().collect()
-    }
-
     /// Keeps the definitions: runs are pinned to them.
-    async fn define(&self, definition: &Definition) -> Result<(), StoreError> {
+    async fn define(&self, program: &Program, definition: &Definition) -> Result<(), StoreError> {
         let text = serde_json::to_string(definition).unwrap_or_default();
-        for plan in self.program.pathways.values() {
+        for plan in program.pathways.values() {
             self.store.define(&plan.digest, &text).await?;
         }
         Ok(())
-    }
-
-    /// A run, as a sender of records.
-    fn outgoing<'a>(&'a self, run: &'a Admitted) -> Outgoing<'a> {
-        Outgoing { project: &self.project, run, now: self.clock.now() }
     }
 
     /// Lets a run begin when its lane is free.

@@ -170,7 +170,8 @@ impl Runner {
         }
         let at = self.inner.clock.now();
         if version == Version::Current {
-            let current = self.inner.program.pathways.get(&admitted.plan.name);
+            let current = self.inner.current();
+            let current = current.plan(&admitted.plan.name);
             let current = current.ok_or_else(|| refused("there is no such pathway now"))?;
             if current.digest != admitted.plan.digest {
                 let kind = Vm::onto(admitted.plan, current.clone(), &admitted.events)?;

@@ -186,7 +186,7 @@ impl Inner {
             Version::Pinned => pinned.cloned().ok_or_else(|| {
                 refused("what it began with cannot be restored: run it with the current definition")
             }),
-            Version::Current => self.program.pathways.get(pathway).cloned().ok_or_else(|| {
+            Version::Current => self.current().plan(pathway).cloned().ok_or_else(|| {
                 refused(&format!("there is no pathway `{pathway}` now: run it with what it began with"))
             }),
         }

@@ -136,7 +136,7 @@ impl Inner {
 
     /// Whether parked runs of a pathway hold their lanes.
     fn holds(&self, pathway: &str) -> bool {
-        self.program.pathways.get(pathway).is_some_and(|plan| plan.door.park_holds)
+        self.current.borrow().called(pathway).is_some_and(|plan| plan.door.park_holds)
     }
 
     /// A parked run may hold its lane.
@@ -199,8 +199,9 @@ impl Inner {
 impl Inner {
     /// The plan that a run is pinned to: that of now, or the one that it began with.
     pub(super) async fn pinned(&self, run: &Run) -> Result<Option<Arc<Plan>>, StoreError> {
-        let current = self.program.pathways.get(run.pathway.as_str());
-        if let Some(plan) = current.filter(|plan| *plan.digest == *run.digest) {
+        let current = self.current();
+        let plan = current.plan(&run.pathway);
+        if let Some(plan) = plan.filter(|plan| *plan.digest == *run.digest) {
             return Ok(Some(plan.clone()));
         }
         let known = self.earlier.get(&run.pathway, &run.digest);
@@ -209,7 +210,8 @@ impl Inner {
         }
         let text = self.store.definition(&run.digest).await?;
         let definition = text.and_then(|text| serde_json::from_str::<Definition>(&text).ok());
-        let plan = definition.and_then(|kept| kept.plan(&run.pathway, &run.digest, &self.variables));
+        let plan =
+            definition.and_then(|kept| kept.plan(&run.pathway, &run.digest, &current.loaded.variables));
         if let Some(plan) = &plan {
             self.earlier.keep(&run.pathway, &run.digest, plan);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pathway_engine::document::Keep;
 
-use super::Inner;
+use super::{Inner, Loaded};
 use crate::store::{Cutoff, Cutoffs, Millis, Prune, Pruned};
 
 /// How often the store is cleared.
@@ -16,9 +16,10 @@ impl Inner {
     pub(super) async fn forget(self: Arc<Self>) {
         loop {
             let now = self.clock.millis();
+            let current = self.current();
             let old = Prune {
-                runs_before: self.cutoffs(now),
-                records_before: before(now, Some(self.project.keep.records)),
+                runs_before: cutoffs(&current.loaded, now),
+                records_before: before(now, Some(current.loaded.project.keep.records)),
                 claims_before: now,
             };
             match self.store.prune(old).await {
@@ -35,15 +36,15 @@ impl Inner {
             }
         }
     }
+}
 
-    /// What is past now: by what pathways and the project say now, whenever a run has ended.
-    fn cutoffs(&self, now: Millis) -> Cutoffs {
-        let usual = self.project.keep.runs;
-        let own = self.program.pathways.values().filter(|plan| plan.keep != usual);
-        Cutoffs {
-            usual: cutoff(now, usual),
-            own: own.map(|plan| (plan.name.to_string(), cutoff(now, plan.keep))).collect(),
-        }
+/// What is past now: by what pathways and the project say now, whenever a run has ended.
+fn cutoffs(loaded: &Loaded, now: Millis) -> Cutoffs {
+    let usual = loaded.project.keep.runs;
+    let own = loaded.program.pathways.values().filter(|plan| plan.keep != usual);
+    Cutoffs {
+        usual: cutoff(now, usual),
+        own: own.map(|plan| (plan.name.to_string(), cutoff(now, plan.keep))).collect(),
     }
 }
 

@@ -34,10 +34,11 @@ pub struct Held {
 }
 
 impl Slots {
-    /// Sets how many slots of `limit` there are, as the project says; none: any number.
+    /// Sets how many slots of `limit` there are, as the project says, unless an operator says another
+    /// number; none: any number.
     pub fn set_capacity(&self, limit: &Limit, capacity: Option<usize>) {
         let mut state = self.lock();
-        state.tuning.configure(limit, capacity);
+        let capacity = state.tuning.configure(limit, capacity);
         self.give_out(state, limit, capacity);
     }
 

@@ -118,12 +118,13 @@ impl Runner {
         });
         let mut waits: Vec<Waiting> = slots.collect();
         let circuits = self.inner.upstreams.circuits();
+        let current = self.inner.current();
         for unfinished in vm.in_flight() {
             let step = unfinished.effect.instance().map(ToString::to_string).unwrap_or_default();
             match unfinished.effect {
                 Effect::Http { request, attempt, .. } => {
                     let service = request.service.to_string();
-                    let gate = self.inner.project.services.get(service.as_str());
+                    let gate = current.loaded.project.services.get(service.as_str());
                     let gate = gate.map(|service| service.limits_of.as_str());
                     let circuit = circuits.iter().find(|(name, _)| Some(name.as_str()) == gate);
                     waits.push(match circuit.filter(|(_, circuit)| circuit.state == State::Open) {

@@ -66,9 +66,13 @@ pub enum TuneError {
 }
 
 impl Tuning {
-    pub(super) fn configure(&mut self, limit: &Limit, capacity: Option<usize>) {
-        let tunable = Tunable { limit: limit.clone(), configured: capacity, tuned: None };
-        self.limits.insert(limit.name(), tunable);
+    /// What the project says; tells how many slots there are now, which an operator may say.
+    pub(super) fn configure(&mut self, limit: &Limit, capacity: Option<usize>) -> Option<usize> {
+        let known = self.limits.entry(limit.name());
+        let tunable =
+            known.or_insert_with(|| Tunable { limit: limit.clone(), configured: None, tuned: None });
+        tunable.configured = capacity;
+        tunable.permits()
     }
 
     /// How many limits have no slot at all.

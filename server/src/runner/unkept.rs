@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::admission::{BATCH, BATCH_BYTES, Prepared};
 use super::at_once::AtOnce;
 use super::before::Before;
-use super::ending::Ending;
+use super::current::Listeners;
 use super::relay::AGAIN;
 use super::window::Window;
 use super::{Admitted, Inner};
@@ -25,16 +25,13 @@ const AHEAD: Offset = 2048;
 
 impl Inner {
     /// Works on a partition until it is given up, and then on what is under way.
-    pub(super) async fn pass_all(
-        self: &Arc<Self>,
-        partition: &mut dyn Partition,
-        plans: &[Arc<Plan>],
-    ) -> Result<(), BusError> {
+    pub(super) async fn pass_all(self: &Arc<Self>, partition: &mut dyn Partition) -> Result<(), BusError> {
+        let mut listeners = Listeners::new(self, partition.topic());
+        let mut plans = listeners.now();
         let under_way = usize::try_from(AHEAD).unwrap_or(1) + BATCH as usize;
         let (finished, finishing) = mpsc::channel(under_way * plans.len().max(1));
         let mut passing = Passing {
             inner: self,
-            plans,
             window: Window::default(),
             finished,
             finishing,
@@ -44,7 +41,23 @@ impl Inner {
         let mut given_up = false;
         while !(given_up && passing.is_idle()) {
             let room = u32::try_from(AHEAD - passing.window.span()).unwrap_or_default().min(BATCH);
-            let may_read = !given_up && room > 0;
+            let now = listeners.now();
+            let has_listeners = !now.is_empty();
+            if has_listeners {
+                plans = now;
+            }
+            let may_read = !given_up && room > 0 && has_listeners;
+            // Where nobody listens nothing is read, and it may be given up all the same.
+            let is_alone = !given_up && !has_listeners;
+            let read = async {
+                match may_read {
+                    true => partition.next_batch(room, BATCH_BYTES).await,
+                    false => {
+                        partition.given_up().await;
+                        Ok(None)
+                    }
+                }
+            };
             tokio::select! {
                 biased;
                 next = passing.progress() => {
@@ -52,10 +65,11 @@ impl Inner {
                         partition.done(next);
                     }
                 }
-                batch = partition.next_batch(room, BATCH_BYTES), if may_read => match batch? {
-                    Some(batch) => passing.take(partition.topic(), batch).await,
+                batch = read, if may_read || is_alone => match batch? {
+                    Some(batch) => passing.take(&plans, partition.topic(), batch).await,
                     None => given_up = true,
                 },
+                () = listeners.changed() => {}
             }
         }
         Ok(())
@@ -65,7 +79,6 @@ impl Inner {
 /// What is under way of a partition.
 struct Passing<'a> {
     inner: &'a Arc<Inner>,
-    plans: &'a [Arc<Plan>],
     window: Window,
     finished: mpsc::Sender<Offset>,
     finishing: mpsc::Receiver<Offset>,
@@ -105,10 +118,10 @@ impl Passing<'_> {
     }
 
     /// Begins the runs of a batch.
-    async fn take(&mut self, topic: &str, batch: Batch) {
-        let prepared = self.inner.prepare(self.plans, topic, &batch, None, Before::Ended).await;
+    async fn take(&mut self, plans: &[Arc<Plan>], topic: &str, batch: Batch) {
+        let prepared = self.inner.prepare(plans, topic, &batch, None, Before::Ended).await;
         for record in &batch.records {
-            self.window.begin(record.offset, self.plans.len());
+            self.window.begin(record.offset, plans.len());
         }
         for Prepared { mut run, at_once, .. } in prepared {
             match at_once {
@@ -165,7 +178,7 @@ impl Inner {
         Ok(ended
             .iter()
             .filter_map(|(run, ended)| {
-                Ending { run, outcome: &ended.outcome }.log(ended.status);
+                self.ended(run, &ended.outcome, ended.status);
                 offset(run)
             })
             .collect())
@@ -188,7 +201,8 @@ impl Inner {
         }
         let Some(why) = refused else { return Ok(()) };
         let failure = Failure::new(Class::Invalid, why);
-        let outgoing = self.outgoing(run);
+        let current = self.current();
+        let outgoing = self.outgoing(&current, run);
         if let Some(letter) =
             self.source_patiently(run).await.and_then(|record| outgoing.dead_letter(record, &failure))
             && let Err(why) = self.publish_patiently(letter).await?

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::expression::{Now, Scope, Slot};
 use pathway_engine::limits::{Circuit, Limit, Limits as Slotted, Outcome, Permit, Rate, Settings, Snapshot};
-use pathway_engine::project::{Project, Service};
+use pathway_engine::project::{self, Project, Service};
 use pathway_engine::vm::{Class, Failure, HttpRequest};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use super::slots::{RunSlots, Share, Slots};
 use crate::clock::Clock;
@@ -30,8 +31,16 @@ pub struct Upstreams {
     transport: Arc<dyn Transport>,
     clock: Clock,
     slots: Slots,
-    services: HashMap<String, Known>,
-    gates: HashMap<String, Gate>,
+    /// Told when a circuit changes.
+    strained: Arc<Notify>,
+    table: RwLock<Arc<Table>>,
+}
+
+/// The services of now, and those of before that runs may call which began with them.
+#[derive(Debug, Default)]
+struct Table {
+    services: HashMap<String, Arc<Known>>,
+    gates: HashMap<String, Arc<Gate>>,
 }
 
 /// A service, with its URL if that can be read.
@@ -45,6 +54,7 @@ struct Known {
 #[derive(Debug)]
 struct Gate {
     limit: Limit,
+    says: Says,
     /// What a call needs slots of.
     slotted: Slotted,
     rate: Option<Mutex<Rate>>,
@@ -55,6 +65,13 @@ struct Gate {
     clock: Clock,
     /// Told when its circuit changes.
     strained: Arc<Notify>,
+}
+
+/// What a project says of a gate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Says {
+    rate: Option<project::Rate>,
+    circuit: Option<project::Circuit>,
 }
 
 /// A call: who asks, and in whose name.
@@ -72,6 +89,8 @@ pub struct Call<'a> {
     pub run: &'a RunSlots,
     /// Who holds the slots.
     pub label: Arc<str>,
+    /// Told when it has its turn.
+    pub sent: &'a OnceLock<Instant>,
 }
 
 impl Upstreams {
@@ -84,63 +103,82 @@ impl Upstreams {
         clock: Clock,
         strained: &Arc<Notify>,
     ) -> Self {
-        let mut gates = HashMap::new();
+        let strained = strained.clone();
+        let upstreams = Self { transport, clock, slots, strained, table: RwLock::default() };
+        upstreams.swap(project);
+        upstreams
+    }
+
+    /// Calls the services of `project` from now on. A gate of which the same is said as before is the
+    /// same: its circuit stays as it is. Services that are no more are called by runs that began with
+    /// them, until the process ends.
+    pub(super) fn swap(&self, project: &Project) {
+        let before = self.table();
+        let mut gates = before.gates.clone();
+        let mut services = before.services.clone();
         for (name, service) in &project.services {
+            let url = Url::parse(&service.url.value).ok();
+            services.insert(name.clone(), Arc::new(Known { service: service.clone(), url }));
             if *name != service.limits_of {
                 continue;
             }
             let limit = Limit::Service(name.as_str().into());
-            slots.set_capacity(&limit, service.max_parallel.map(|n| n as usize));
-            let rate = service.rate.and_then(|rate| Rate::new(NonZeroU32::new(rate.count)?, rate.period));
-            let circuit = service.circuit.map(|circuit| {
-                Circuit::new(Settings {
-                    failures: circuit.failures,
-                    open: circuit.open,
-                    half_open: circuit.half_open,
-                })
-            });
-            let gate = Gate {
-                slotted: Slotted::from([Limit::ServerSteps, limit.clone()]),
-                limit,
-                rate: rate.map(Mutex::new),
-                circuit: circuit.map(Mutex::new),
-                settled: Notify::new(),
-                clock: clock.steady(),
-                strained: strained.clone(),
-            };
-            gates.insert(name.clone(), gate);
+            self.slots.set_capacity(&limit, service.max_parallel.map(|n| n as usize));
+            let says = Says { rate: service.rate, circuit: service.circuit };
+            if gates.get(name).is_none_or(|gate| gate.says != says) {
+                gates.insert(name.clone(), Arc::new(self.gate(limit, says)));
+            }
         }
-        let known =
-            |service: &Service| Known { service: service.clone(), url: Url::parse(&service.url.value).ok() };
-        let services =
-            project.services.iter().map(|(name, service)| (name.clone(), known(service))).collect();
-        Self { transport, clock, slots, services, gates }
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Table { services, gates });
+    }
+
+    fn gate(&self, limit: Limit, says: Says) -> Gate {
+        let rate = says.rate.and_then(|rate| Rate::new(NonZeroU32::new(rate.count)?, rate.period));
+        let circuit = says.circuit.map(|circuit| {
+            Circuit::new(Settings {
+                failures: circuit.failures,
+                open: circuit.open,
+                half_open: circuit.half_open,
+            })
+        });
+        Gate {
+            slotted: Slotted::from([Limit::ServerSteps, limit.clone()]),
+            limit,
+            says,
+            rate: rate.map(Mutex::new),
+            circuit: circuit.map(Mutex::new),
+            settled: Notify::new(),
+            clock: self.clock.steady(),
+            strained: self.strained.clone(),
+        }
+    }
+
+    fn table(&self) -> Arc<Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The circuits: service and state.
     #[must_use]
     pub fn circuits(&self) -> Vec<(String, Snapshot)> {
         let snapshot = |gate: &Gate| Some(lock(gate.circuit.as_ref()?).snapshot(gate.clock.now()));
+        let table = self.table();
         let mut all: Vec<_> =
-            self.gates.iter().filter_map(|(name, gate)| Some((name.clone(), snapshot(gate)?))).collect();
+            table.gates.iter().filter_map(|(name, gate)| Some((name.clone(), snapshot(gate)?))).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
 
     /// The services whose circuits are open, and for how long.
-    pub(super) fn open(&self) -> impl Iterator<Item = (&String, Duration)> {
-        self.services.keys().filter_map(|name| Some((name, self.opens_after(name)?)))
+    pub(super) fn open(&self) -> Vec<(String, Duration)> {
+        let table = self.table();
+        table.services.keys().filter_map(|name| Some((name.clone(), table.opens_after(name)?))).collect()
     }
 
     /// How long calls of `service` will wait, at least, because of its circuit; none: they need
     /// not. Without a token another service may be called instead, which must be out of order too.
     #[must_use]
     pub fn opens_after(&self, service: &str) -> Option<Duration> {
-        let Known { service, .. } = self.services.get(service)?;
-        let own = self.gates.get(&service.limits_of)?.opens_after()?;
-        let Some(other) = &service.without_token else { return Some(own) };
-        let Known { service: other, .. } = self.services.get(other)?;
-        Some(own.min(self.gates.get(&other.limits_of)?.opens_after()?))
+        self.table().opens_after(service)
     }
 
     /// Makes one attempt, once the service's circuit, slots and rate admit it. `share` is held
@@ -154,10 +192,11 @@ impl Upstreams {
         share: Arc<Share>,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
-        let known = self.known(call)?;
+        let table = self.table();
+        let known = table.known(call)?;
         let target = target(known, call.token, self.clock.now())?;
         let service = &known.service;
-        let Some(gate) = self.gates.get(&service.limits_of) else {
+        let Some(gate) = table.gates.get(&service.limits_of) else {
             return Err(Failure::new(Class::Bug, format!("service `{}` has no gate", service.name.value)));
         };
         let mut share = Some(share);
@@ -194,10 +233,21 @@ impl Upstreams {
                 traceparent: traceparent.as_deref(),
                 now: self.clock.now(),
             };
+            call.sent.get_or_init(Instant::now);
             let answer = self.transport.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
             return answer;
         }
+    }
+}
+
+impl Table {
+    fn opens_after(&self, service: &str) -> Option<Duration> {
+        let Known { service, .. } = &**self.services.get(service)?;
+        let own = self.gates.get(&service.limits_of)?.opens_after()?;
+        let Some(other) = &service.without_token else { return Some(own) };
+        let Known { service: other, .. } = &**self.services.get(other)?;
+        Some(own.min(self.gates.get(&other.limits_of)?.opens_after()?))
     }
 
     fn known(&self, call: &Call<'_>) -> Result<&Known, Failure> {
@@ -205,7 +255,7 @@ impl Upstreams {
         let unknown = || Failure::new(Class::Bug, format!("the project has no service `{name}`"));
         let known = self.services.get(name).ok_or_else(unknown)?;
         match (&known.service.without_token, call.token) {
-            (Some(other), None) => self.services.get(other).ok_or_else(unknown),
+            (Some(other), None) => self.services.get(other).map(|known| &**known).ok_or_else(unknown),
             _ => Ok(known),
         }
     }

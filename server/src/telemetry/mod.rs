@@ -1,6 +1,7 @@
-//! Logging: what the program tells of itself, on standard error.
+//! What the program tells of itself: log lines on standard error, and metrics to whoever asks.
 
 mod classic;
+pub mod metrics;
 
 use std::io::IsTerminal;
 

@@ -11,7 +11,11 @@ mod guard;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod redrive;
+#[cfg(test)]
+mod reload;
 #[cfg(test)]
 mod rerun;
 #[cfg(test)]

@@ -115,6 +115,21 @@ impl World {
         self.restart().await
     }
 
+    /// Writes a file of the project.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        fs::write(self.folder.path().join(path), text).unwrap();
+    }
+
+    /// Removes a file of the project.
+    pub(crate) fn remove(&self, path: &str) {
+        fs::remove_file(self.folder.path().join(path)).unwrap();
+    }
+
+    /// The URL of a path of the gateway.
+    pub(crate) fn door(&self, path: &str) -> String {
+        format!("http://{}{path}", self.app.address)
+    }
+
     /// The data folder.
     pub(crate) fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")

@@ -7,5 +7,6 @@
 mod links;
 #[path = "../../../engine/tests/docs/markdown.rs"]
 mod markdown;
+mod projects;
 mod repository;
 mod session;

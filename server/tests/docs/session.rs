@@ -1,7 +1,7 @@
 //! Blocks of commands: a page is a session in a folder of its own, from its first block to its
 //! last.
 //!
-//! A block with `file=PATH` is written there. In a block of `sh` a line that begins with `$ ` is
+//! The page of an example begins with a copy of its project. A block with `file=PATH` is written there. In a block of `sh` a line that begins with `$ ` is
 //! run, and what stands below it, if anything, is what it prints; `…` stands for anything within
 //! a line, and a line `...` for any lines. `sh fails` exits with another code than 0, `sh serve`
 //! goes on until the end of the page, and `sh manual` is not run.
@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::markdown::{Block, Page, pages};
+use crate::markdown::{Block, Page, pages, root};
 
 /// Where the documentation says that a project listens.
 const ADDRESS: &str = "127.0.0.1:8000";
@@ -24,7 +24,7 @@ fn commands_print_what_is_shown() {
     let mut wrong = Vec::new();
     let mut count = 0;
     for page in pages() {
-        let mut session = Session::new();
+        let mut session = Session::new(&page);
         for block in page.blocks() {
             if let Err(problem) = session.take(&page, &block, &mut count) {
                 wrong.push(problem);
@@ -34,6 +34,19 @@ fn commands_print_what_is_shown() {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert!(count >= 10, "the walk found only {count} commands");
+}
+
+/// A copy of a project, without what was made by running it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        match from.is_dir() {
+            true if from.ends_with("data") => {}
+            true => copy(&from, &to),
+            false => drop(fs::copy(from, to).unwrap()),
+        }
+    }
 }
 
 struct Session {
@@ -54,11 +67,14 @@ impl Drop for Server {
 }
 
 impl Session {
-    fn new() -> Self {
+    fn new(page: &Page) -> Self {
         let home = TempDir::new().unwrap();
         fs::write(home.path().join(".curlrc"), "silent\nshow-error\nmax-time = 30\n").unwrap();
         let folder = home.path().join("work");
-        fs::create_dir(&folder).unwrap();
+        match page.path.strip_prefix("examples/").and_then(|path| path.split_once('/')) {
+            Some((project, _)) => copy(&root().join("examples").join(project), &folder),
+            None => fs::create_dir(&folder).unwrap(),
+        }
         // Free now; nobody else is given it before the server is.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         Self { home, folder, address, server: None }

@@ -1,5 +1,7 @@
 //! Reads topics from their beginning, and waits for what comes.
 
+use std::thread::JoinHandle;
+
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -16,6 +18,7 @@ const AHEAD: usize = 1000;
 pub struct Reader {
     records: Receiver<Record>,
     what: String,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Reader {
@@ -39,7 +42,7 @@ impl Reader {
         });
         let consumer = consumer.await;
         let (sender, records) = channel(AHEAD);
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             while !sender.is_closed() {
                 // What it says else, of a broker that is gone for one, passes.
                 if let Some(Ok(message)) = consumer.poll(LOOK)
@@ -49,7 +52,7 @@ impl Reader {
                 }
             }
         });
-        Self { records, what }
+        Self { records, what, thread: Some(thread) }
     }
 
     /// The next record.
@@ -99,5 +102,16 @@ impl Reader {
             records.push(self.next().await);
         }
         records
+    }
+}
+
+impl Drop for Reader {
+    /// Waits for its consumer to be gone: one that is still at it when the process ends may crash that.
+    fn drop(&mut self) {
+        self.records.close();
+        if let Some(thread) = self.thread.take() {
+            // If it has failed, whoever waited for records knows.
+            thread.join().ok();
+        }
     }
 }

@@ -5,7 +5,7 @@ mod parse;
 
 use std::sync::Arc;
 
-use super::{Action, Begun, Kind, Place, Request, Spec, Visitor};
+use super::{Action, Begun, Call, Kind, Place, Request, Spec, Visitor};
 use crate::Value;
 use crate::expression::{Expression, Scope, Tree, text_of};
 use crate::reference::{Field, Object, Of, Rule, Takes, Word};
@@ -154,6 +154,23 @@ impl Action for Http {
 
     fn service(&self) -> Option<&str> {
         Some(&self.service.value)
+    }
+
+    fn call(&self) -> Option<Call> {
+        let query = match &self.query {
+            None => Some(Vec::new()),
+            Some(Pairs::Each(pairs)) => {
+                Some(pairs.iter().map(|(name, value)| (name.value.clone(), value.span())).collect())
+            }
+            Some(Pairs::Map(_)) => None,
+        };
+        Some(Call {
+            method: self.method,
+            path: self.path.span(),
+            query,
+            headers: self.headers.iter().map(|(name, _)| name.value.clone()).collect(),
+            is_stream: matches!(self.parse, Parse::Sse | Parse::Lines),
+        })
     }
 
     fn emits(&self) -> bool {

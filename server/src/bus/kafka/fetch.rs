@@ -1,6 +1,8 @@
-//! One record by its place. Whoever asks often, as when many runs are parked at once, is served by
+//! Questions to the brokers that come now and then: one record by its place, or where partitions end.
+//! Whoever asks often, as when many runs are parked at once, is served by
 //! one client on one thread, which ends when nobody has asked for a while.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::{BusError, Offset, Record};
 use super::context::Context;
 use super::error::{is_out_of_range, of_question};
-use super::lookup::PATIENCE;
+use super::lookup::{Name, PATIENCE, offsets};
 use super::options::Options;
 use super::record::record;
 
@@ -37,7 +39,14 @@ pub(super) struct Fetcher {
 }
 
 #[derive(Debug)]
-struct Question {
+enum Question {
+    Record(Wanted),
+    Ends { partitions: Vec<Name>, answer: oneshot::Sender<Result<BTreeMap<Name, Offset>, BusError>> },
+}
+
+/// A record that is asked for.
+#[derive(Debug)]
+struct Wanted {
     topic: String,
     partition: i32,
     offset: Offset,
@@ -57,15 +66,26 @@ impl Fetcher {
         offset: Offset,
     ) -> Result<Option<Record>, BusError> {
         let (answer, answered) = oneshot::channel();
-        let mut question = Question { topic: topic.to_owned(), partition, offset, answer };
+        let wanted = Wanted { topic: topic.to_owned(), partition, offset, answer };
+        self.ask(Question::Record(wanted)).await?;
+        answered.await.unwrap_or_else(|_| Err(super::error::closed()))
+    }
+
+    /// Where partitions end.
+    pub(super) async fn ends(&self, partitions: Vec<Name>) -> Result<BTreeMap<Name, Offset>, BusError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Question::Ends { partitions, answer }).await?;
+        answered.await.unwrap_or_else(|_| Err(super::error::closed()))
+    }
+
+    async fn ask(&self, mut question: Question) -> Result<(), BusError> {
         loop {
             // The thread may have ended just now.
             match self.questions()?.send(question).await {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err(mpsc::error::SendError(back)) => question = back,
             }
         }
-        answered.await.unwrap_or_else(|_| Err(super::error::closed()))
     }
 
     fn questions(&self) -> Result<mpsc::Sender<Question>, BusError> {
@@ -87,10 +107,16 @@ impl Fetcher {
 }
 
 fn serve(consumer: &BaseConsumer<Context>, mut questions: mpsc::Receiver<Question>, runtime: &Handle) {
-    let answer = |question: Question| {
-        let found = fetch(consumer, &question);
-        // Whoever asked may have left.
-        drop(question.answer.send(found));
+    // Whoever asked may have left.
+    let answer = |question: Question| match question {
+        Question::Record(wanted) => {
+            let found = fetch(consumer, &wanted);
+            drop(wanted.answer.send(found));
+        }
+        Question::Ends { partitions, answer } => {
+            let ends = offsets(consumer, &partitions, Place::End).map_err(|error| of_question(&error));
+            drop(answer.send(ends));
+        }
     };
     while let Ok(Some(question)) =
         runtime.block_on(async { tokio::time::timeout(IDLE, questions.recv()).await })
@@ -103,8 +129,8 @@ fn serve(consumer: &BaseConsumer<Context>, mut questions: mpsc::Receiver<Questio
     }
 }
 
-fn fetch(consumer: &BaseConsumer<Context>, question: &Question) -> Result<Option<Record>, BusError> {
-    let Question { topic, partition, offset, .. } = question;
+fn fetch(consumer: &BaseConsumer<Context>, question: &Wanted) -> Result<Option<Record>, BusError> {
+    let Wanted { topic, partition, offset, .. } = question;
     match consumer.fetch_watermarks(topic, *partition, PATIENCE) {
         Ok((oldest, end)) if (oldest..end).contains(offset) => {}
         Ok(_) => return Ok(None),
@@ -122,7 +148,7 @@ fn fetch(consumer: &BaseConsumer<Context>, question: &Question) -> Result<Option
     found
 }
 
-fn wait(consumer: &BaseConsumer<Context>, question: &Question) -> Result<Option<Record>, BusError> {
+fn wait(consumer: &BaseConsumer<Context>, question: &Wanted) -> Result<Option<Record>, BusError> {
     let deadline = Instant::now() + LONGEST;
     while Instant::now() < deadline && !question.answer.is_closed() {
         match consumer.poll(POLL) {

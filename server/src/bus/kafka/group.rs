@@ -90,6 +90,15 @@ impl Group {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How far the work on each of them has come.
+    pub(super) fn done(&self) -> BTreeMap<Name, Offset> {
+        let held = self.held();
+        let all = held.iter().flat_map(|(topic, partitions)| {
+            partitions.iter().map(|(number, held)| ((topic.clone(), *number), held.queue.done()))
+        });
+        all.collect()
+    }
+
     pub(super) fn topics(&self) -> Vec<&str> {
         self.work.iter().map(|work| work.topic.as_str()).collect()
     }

@@ -32,12 +32,12 @@ mod record;
 mod settle;
 mod tail;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use pathway_engine::project::Kafka;
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -52,7 +52,9 @@ use self::options::Options;
 use self::producer::Producer;
 use self::reach::Reachability;
 use self::tail::Tail;
-use super::{Answer, Bus, BusError, Consumer, NewRecord, Offset, Reach, Record, Start, Subscription, Work};
+use super::{
+    Answer, Bus, BusError, Consumer, Lag, NewRecord, Offset, Reach, Record, Start, Subscription, Work,
+};
 use crate::store::Store;
 
 /// How long the threads may take to end.
@@ -67,6 +69,8 @@ pub struct KafkaBus {
     client: Context,
     producer: Producer,
     fetcher: Fetcher,
+    /// What the newest member has.
+    group: Mutex<Weak<Group>>,
     /// Members and readers that have not ended.
     tracker: TaskTracker,
 }
@@ -84,7 +88,7 @@ impl KafkaBus {
         let tracker = TaskTracker::new();
         let producer = Producer::new(options.clone(), client.clone())?;
         let fetcher = Fetcher::new(options.clone(), client.clone());
-        Ok(Self { options, store, store_id, client, producer, fetcher, tracker })
+        Ok(Self { options, store, store_id, client, producer, fetcher, group: Mutex::default(), tracker })
     }
 
     fn member(&self, work: Vec<Work>) -> Result<Member, BusError> {
@@ -98,6 +102,7 @@ impl KafkaBus {
         self.client.reach.joining(&self.options.group);
         let consumer = BaseConsumer::from_config_and_context(&self.options.member(), group)
             .map_err(|error| BusError::Away(format!("a Kafka client cannot be made: {error}")))?;
+        *self.group.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(consumer.context());
         Member::start(consumer, self.client.clone(), self.tracker.token())
             .map_err(|error| BusError::Away(format!("a thread cannot be made: {error}")))
     }
@@ -131,6 +136,20 @@ impl Bus for KafkaBus {
     fn record(&self, topic: &str, partition: i32, offset: Offset) -> Answer<'_, Option<Record>> {
         let topic = topic.to_owned();
         Box::pin(async move { self.fetcher.record(&topic, partition, offset).await })
+    }
+
+    fn lags(&self, topics: Vec<String>) -> Answer<'_, Vec<Lag>> {
+        Box::pin(async move {
+            let group = self.group.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+            let mut done = group.map(|group| group.done()).unwrap_or_default();
+            done.retain(|(topic, _), _| topics.contains(topic));
+            let ends = self.fetcher.ends(done.keys().cloned().collect()).await?;
+            let lags = ends.into_iter().filter_map(|((topic, partition), end)| {
+                let records = end - done.get(&(topic.clone(), partition))?;
+                Some(Lag { topic, partition, records: u64::try_from(records).unwrap_or_default() })
+            });
+            Ok(lags.collect())
+        })
     }
 
     fn reach(&self) -> watch::Receiver<Reach> {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use pathway_engine::Value;
 use pathway_engine::expression::Variables;
 use pathway_engine::journal::Principal;
@@ -76,11 +77,11 @@ pub(super) fn drive(lone: &Lone<'_>, watcher: &mut dyn Watcher) -> Result<Ended,
 }
 
 async fn watch(lone: &Lone<'_>, watcher: &mut dyn Watcher) -> Result<Ended, Failure> {
+    let mut interrupts = interrupts();
     let runner = start(lone).await?;
     let mut observed = runner.observe();
     let id = runner.launch(&lone.target.plan.name, &lone.input, lone.principal.clone()).await;
     let id = id.map_err(internal)?;
-    let mut interrupts = interrupts();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let failed = runner.failed();
@@ -137,10 +138,23 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
     Runner::start(parts).await.map_err(internal)
 }
 
+/// Each Ctrl-C from now on.
 fn interrupts() -> mpsc::Receiver<()> {
     let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(
-        async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {} },
-    );
+    // Looked at once, it has taken the signal over from the system, which would end the process.
+    let mut next = Box::pin(tokio::signal::ctrl_c());
+    let mut pressed = next.as_mut().now_or_never();
+    tokio::spawn(async move {
+        loop {
+            let came = match pressed.take() {
+                Some(came) => came,
+                None => next.as_mut().await,
+            };
+            if came.is_err() || sender.send(()).await.is_err() {
+                return;
+            }
+            next.set(tokio::signal::ctrl_c());
+        }
+    });
     receiver
 }

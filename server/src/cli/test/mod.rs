@@ -10,7 +10,6 @@ mod json;
 mod junit;
 mod play;
 mod screen;
-mod watch;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,7 +19,9 @@ use pathway_engine::testing::Setting;
 
 use self::find::Found;
 use self::play::{Ended, Told};
-use super::{Exit, Failure, Outcome, Session};
+use super::terminal::counted;
+use super::{Exit, Failure, Outcome, Session, watch};
+use crate::app::folders;
 
 /// Plays the cases of test files and tells what is another than expected
 ///
@@ -54,17 +55,35 @@ impl Test {
             let began = Instant::now();
             return self.play(session, &find::find(session, &self.what)?, began);
         }
-        watch::watch(session, || {
-            let began = Instant::now();
-            let found = match find::find(session, &self.what) {
-                Ok(found) => found,
-                Err(failure) => return (Err(failure), BTreeSet::new()),
-            };
-            let sources = &found.config.sources;
-            let files = sources.files().map(|file| sources.path(file));
-            let folders = watch::folders(found.config.root.folder(), files);
-            (self.play(session, &found, began), folders)
-        })
+        self.play_again_and_again(session)
+    }
+
+    /// Plays rounds until nobody wants more of them.
+    fn play_again_and_again(&self, session: &Session) -> Outcome {
+        let (mut watched, changed) = watch::watch()?;
+        loop {
+            let (outcome, folders) = self.round(session);
+            if watched.len() == 0 && folders.is_empty() {
+                return outcome;
+            }
+            watched.look_at(folders)?;
+            if let Err(failure) = outcome {
+                session.terminal.error(&failure.to_string(), None)?;
+            }
+            let folders = counted(watched.len(), "folder");
+            session.terminal.note(&format!("\nwatching {folders}; Ctrl-C ends it"))?;
+            let Some(changed) = changed.next() else { return Ok(Exit::Success) };
+            session.terminal.note(&format!("changed: {}\n", changed.join(", ")))?;
+        }
+    }
+
+    /// A round: how it ended, and the folders of the files that were read.
+    fn round(&self, session: &Session) -> (Outcome, BTreeSet<PathBuf>) {
+        let began = Instant::now();
+        match find::find(session, &self.what) {
+            Ok(found) => (self.play(session, &found, began), folders(&found.config)),
+            Err(failure) => (Err(failure), BTreeSet::new()),
+        }
     }
 
     fn play(&self, session: &Session, found: &Found, began: Instant) -> Outcome {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pathway_engine::document::Feed;
 use pathway_engine::project::Topics;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::FeedCounts;
 use super::mark;
@@ -30,6 +31,9 @@ pub(super) struct Hub {
     feed: Arc<Feed>,
     /// What the topic is called on the bus.
     topic: String,
+    over: CancellationToken,
+    /// Whether it is read, or was.
+    has_begun: AtomicBool,
     stage: watch::Sender<Stage>,
     shelf: Mutex<Shelf>,
     told: AtomicU64,
@@ -38,8 +42,10 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(feed: Arc<Feed>, topics: &Topics) -> Self {
+    pub(super) fn new(feed: Arc<Feed>, topics: &Topics, stop: &CancellationToken) -> Self {
         Self {
+            over: stop.child_token(),
+            has_begun: AtomicBool::new(false),
             topic: topics.real(&feed.topic.value).to_owned(),
             stage: watch::Sender::new(Stage::New),
             shelf: Mutex::new(Shelf::new(feed.replay)),
@@ -48,6 +54,22 @@ impl Hub {
             skipped: AtomicU64::new(0),
             has_complained: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the same is said of it as of another.
+    pub(super) fn says_as(&self, other: &Self) -> bool {
+        let Self { feed, topic, .. } = other;
+        (&self.feed.name.value, &self.feed.digest, &self.topic) == (&feed.name.value, &feed.digest, topic)
+    }
+
+    /// Cancelled when its readers are to be told no more.
+    pub(super) fn over(&self) -> &CancellationToken {
+        &self.over
+    }
+
+    /// Whether it is the first time that it is asked for being read.
+    pub(super) fn begins(&self) -> bool {
+        !self.has_begun.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn feed(&self) -> &Feed {

@@ -47,16 +47,30 @@ pub(super) struct Feeds {
 }
 
 impl Feeds {
-    pub(super) fn new(parts: &Parts) -> Self {
-        let hub = |feed| Arc::new(Hub::new(Arc::clone(feed), &parts.project.topics));
+    /// Those of `parts`, and of them those of `before` of which the same is said.
+    pub(super) fn new(parts: &Parts, before: Option<&Self>) -> Self {
+        let hub = |feed| {
+            let hub = Hub::new(Arc::clone(feed), &parts.project.topics, &parts.stop);
+            let known = before.and_then(|before| before.hubs.iter().find(|known| known.says_as(&hub)));
+            known.cloned().unwrap_or_else(|| Arc::new(hub))
+        };
         Self { hubs: parts.program.feeds.values().map(hub).collect() }
+    }
+
+    /// Ends those that are not among `others`.
+    pub(super) fn end_all_but(&self, others: &Self) {
+        for hub in &self.hubs {
+            if !others.hubs.iter().any(|other| Arc::ptr_eq(other, hub)) {
+                hub.over().cancel();
+            }
+        }
     }
 
     /// Begins to read their topics. Ready when each knows where it begins, so that nothing is
     /// missed from then on, or has found that the bus is away.
     pub(super) async fn start(&self, parts: &Parts, tasks: &TaskTracker) {
-        for hub in &self.hubs {
-            tasks.spawn(pump::run(hub.clone(), parts.bus.clone(), parts.stop.clone()));
+        for hub in self.hubs.iter().filter(|hub| hub.begins()) {
+            tasks.spawn(pump::run(hub.clone(), parts.bus.clone()));
         }
         let tried = futures_util::future::join_all(self.hubs.iter().map(|hub| hub.tried()));
         if tokio::time::timeout(SUBSCRIBING, tried).await.is_err() {

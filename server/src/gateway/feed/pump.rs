@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
 use crate::bus::{Bus, BusError, Start};
@@ -17,9 +16,9 @@ const BYTES: usize = 1 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Reads the topic of `hub` until `stop`.
-pub(super) async fn run(hub: Arc<Hub>, bus: Arc<dyn Bus>, stop: CancellationToken) {
-    stop.run_until_cancelled(read(&hub, &*bus)).await;
+/// Reads the topic of `hub` until that is over.
+pub(super) async fn run(hub: Arc<Hub>, bus: Arc<dyn Bus>) {
+    hub.over().run_until_cancelled(read(&hub, &*bus)).await;
 }
 
 async fn read(hub: &Hub, bus: &dyn Bus) {

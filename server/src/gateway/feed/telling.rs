@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::response::Response;
 use futures_util::stream;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::super::expiry::Expiry;
 use super::super::{Gateway, sse};
@@ -22,12 +23,13 @@ pub(super) fn respond(
     seen: Option<Positions>,
     expiry: Expiry,
 ) -> Response {
+    let over = hub.over().clone();
     // Where the head is written already, nothing that is published from now on may be missed.
     let stage = match hub.is_settled() {
         true => Stage::Reading(hub.join(&key, seen)),
         false => Stage::Joining(hub, key, seen),
     };
-    let telling = Telling { gateway: gateway.clone(), is_open: false, stage, expiry };
+    let telling = Telling { gateway: gateway.clone(), over, is_open: false, stage, expiry };
     sse::response(stream::unfold(telling, |mut telling| async move {
         let event = telling.next().await?;
         Some((event, telling))
@@ -36,6 +38,7 @@ pub(super) fn respond(
 
 struct Telling {
     gateway: Gateway,
+    over: CancellationToken,
     /// Whether anything was written.
     is_open: bool,
     stage: Stage,
@@ -90,7 +93,10 @@ impl Telling {
         let what = pin!(what);
         tokio::select! {
             biased;
-            () = parts.stop.cancelled() => Waited::ToTheEnd(sse::comment("the server is stopping")),
+            () = self.over.cancelled() => Waited::ToTheEnd(sse::comment(match parts.stop.is_cancelled() {
+                true => "the server is stopping",
+                false => "the feed is another now",
+            })),
             () = self.expiry.reached() => Waited::ToTheEnd(sse::reauth()),
             found = what => Waited::For(found),
             () = sleep(parts.limits.keep_alive) => Waited::InVain,
