@@ -1,5 +1,10 @@
 //! `pathway lsp`, as an editor talks to it: the program itself, over its stdin and stdout.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests fail by panicking"
+)]
 
 use std::collections::VecDeque;
 use std::fs;
@@ -13,8 +18,6 @@ use tempfile::TempDir;
 const PROJECT: &str = "\
 services:
   api: { url: 'http://127.0.0.1:9' }
-topics: { orders: orders }
-vars: { greeting: Hello }
 ";
 
 const ORDER: &str = "\
@@ -73,10 +76,10 @@ impl Editor {
         let mut editor = Self { program, input, output, told: VecDeque::new(), asked: 0, folder };
         let root = editor.uri("");
         let answer =
-            editor.ask("initialize", json!({ "processId": null, "rootUri": root, "capabilities": {} }));
+            editor.ask("initialize", &json!({ "processId": null, "rootUri": root, "capabilities": {} }));
         assert_eq!(answer["capabilities"]["hoverProvider"], true, "{answer}");
         assert_eq!(answer["serverInfo"]["name"], "pathway");
-        editor.tell("initialized", json!({}));
+        editor.tell("initialized", &json!({}));
         editor
     }
 
@@ -107,12 +110,12 @@ impl Editor {
         serde_json::from_slice(&body).unwrap()
     }
 
-    fn tell(&mut self, method: &str, params: Value) {
+    fn tell(&mut self, method: &str, params: &Value) {
         self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
     }
 
     /// The whole answer.
-    fn exchange(&mut self, method: &str, params: Value) -> Value {
+    fn exchange(&mut self, method: &str, params: &Value) -> Value {
         self.asked += 1;
         let id = self.asked;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
@@ -125,7 +128,7 @@ impl Editor {
         }
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    fn ask(&mut self, method: &str, params: &Value) -> Value {
         let answer = self.exchange(method, params);
         assert!(answer.get("error").is_none(), "{answer}");
         answer["result"].clone()
@@ -148,13 +151,13 @@ impl Editor {
     fn open_file(&mut self, path: &str) {
         let text = fs::read_to_string(self.folder.path().join(path)).unwrap();
         let document = json!({ "uri": self.uri(path), "languageId": "yaml", "version": 1, "text": text });
-        self.tell("textDocument/didOpen", json!({ "textDocument": document }));
+        self.tell("textDocument/didOpen", &json!({ "textDocument": document }));
     }
 
     fn change(&mut self, path: &str, text: &str) {
         let document = json!({ "uri": self.uri(path), "version": 2 });
         let params = json!({ "textDocument": document, "contentChanges": [{ "text": text }] });
-        self.tell("textDocument/didChange", params);
+        self.tell("textDocument/didChange", &params);
     }
 
     /// The place of `¦` in `text`, which is the file's from then on.
@@ -168,8 +171,8 @@ impl Editor {
     }
 
     fn close(mut self) {
-        assert_eq!(self.ask("shutdown", Value::Null), Value::Null);
-        self.tell("exit", Value::Null);
+        assert_eq!(self.ask("shutdown", &Value::Null), Value::Null);
+        self.tell("exit", &Value::Null);
         self.input.take();
         assert!(self.program.wait().unwrap().success());
     }
@@ -189,8 +192,15 @@ fn what_is_wrong_is_told_as_it_is_written() {
     editor.open_file(FILE);
     // It is right: nothing is told of it.
     let here = editor.at(FILE, &order("summary:", "¦summary:"));
-    editor.ask("textDocument/hover", here);
+    editor.ask("textDocument/hover", &here);
     assert!(editor.told.iter().all(|it| it["params"]["diagnostics"] == json!([])), "{:?}", editor.told);
+    // What nothing uses is told of the project file, which nobody has open.
+    let project = "pathway.yaml";
+    editor.open_file(project);
+    editor.change(project, &format!("{PROJECT}vars: {{ greeting: Hello }}\n"));
+    assert_eq!(editor.problems(project)[0]["severity"], 2);
+    editor.change(project, PROJECT);
+    assert_eq!(editor.problems(project), Vec::<Value>::new());
     editor.change(FILE, &order("steps.stock.status", "steps.stok.status"));
     let found = editor.problems(FILE);
     assert_eq!(found.len(), 1, "{found:?}");
@@ -226,7 +236,7 @@ fn what_is_asked_is_answered() {
     editor.open_file(FILE);
 
     let here = editor.at(FILE, &order("get: /stock,", "get: /stock, ¦"));
-    let proposed = editor.ask("textDocument/completion", here);
+    let proposed = editor.ask("textDocument/completion", &here);
     let labels: Vec<&str> =
         proposed.as_array().unwrap().iter().map(|it| it["label"].as_str().unwrap()).collect();
     assert!(labels.contains(&"headers") && !labels.contains(&"get"), "{labels:?}");
@@ -235,31 +245,31 @@ fn what_is_asked_is_answered() {
     assert!(headers["documentation"]["value"].as_str().unwrap().contains("beside the service's"));
 
     let here = editor.at(FILE, &order("{{ steps.stock.status }}", "{{ steps.stock.st¦ }}"));
-    let proposed = editor.ask("textDocument/completion", here);
+    let proposed = editor.ask("textDocument/completion", &here);
     let status = proposed.as_array().unwrap().iter().find(|it| it["label"] == "status").unwrap();
     let edit = &status["textEdit"]["range"];
     assert_eq!(edit["end"]["character"].as_i64().unwrap() - edit["start"]["character"].as_i64().unwrap(), 2);
 
     let here = editor.at(FILE, &order("{{ input.item }}", "{{ input.it¦em }}"));
-    let told = editor.ask("textDocument/hover", here.clone());
+    let told = editor.ask("textDocument/hover", &here);
     assert!(told["contents"]["value"].as_str().unwrap().contains("`input.item`"), "{told}");
 
     let here = editor.at(FILE, &order("../schemas/order.json", "../schemas/or¦der.json"));
-    let found = editor.ask("textDocument/definition", here);
+    let found = editor.ask("textDocument/definition", &here);
     assert_eq!(found["uri"], editor.uri("schemas/order.json"));
     let here = editor.at(FILE, &order("service: api", "service: a¦pi"));
-    let found = editor.ask("textDocument/definition", here);
+    let found = editor.ask("textDocument/definition", &here);
     assert_eq!(found["uri"], editor.uri("pathway.yaml"));
     assert_eq!(found["range"]["start"], json!({ "line": 1, "character": 2 }));
 
     let here = editor.at(FILE, &order("{{ steps.stock.body.left }}", "{{ steps.st¦ock.body.left }}"));
-    let found = editor.ask("textDocument/definition", here.clone());
+    let found = editor.ask("textDocument/definition", &here);
     assert_eq!(found["range"]["start"], json!({ "line": 4, "character": 2 }));
-    let ready = editor.ask("textDocument/prepareRename", here.clone());
+    let ready = editor.ask("textDocument/prepareRename", &here);
     assert_eq!(ready["placeholder"], "stock");
     let mut params = here.clone();
     params["newName"] = json!("left");
-    let edit = editor.ask("textDocument/rename", params);
+    let edit = editor.ask("textDocument/rename", &params);
     let mut renamed = Vec::new();
     for change in edit["documentChanges"].as_array().unwrap() {
         let name = Path::new(change["textDocument"]["uri"].as_str().unwrap()).file_name().unwrap().to_owned();
@@ -268,19 +278,19 @@ fn what_is_asked_is_answered() {
     assert_eq!(renamed, [("order.pathway.yaml".to_owned(), 4), ("order.test.yaml".to_owned(), 1)]);
     let mut params = here;
     params["newName"] = json!("not a name");
-    let refused = editor.exchange("textDocument/rename", params);
+    let refused = editor.exchange("textDocument/rename", &params);
     assert!(
         refused["error"]["message"].as_str().unwrap().contains("cannot be the name of a step"),
         "{refused}"
     );
 
     let symbols =
-        editor.ask("textDocument/documentSymbol", json!({ "textDocument": { "uri": editor.uri(FILE) } }));
+        editor.ask("textDocument/documentSymbol", &json!({ "textDocument": { "uri": editor.uri(FILE) } }));
     let steps = symbols.as_array().unwrap().iter().find(|it| it["name"] == "steps").unwrap();
     assert_eq!(steps["children"][1]["name"], "sold_out");
     assert_eq!(steps["children"][1]["detail"], "fail");
 
-    let unknown = editor.exchange("textDocument/nothing", json!({}));
+    let unknown = editor.exchange("textDocument/nothing", &json!({}));
     assert_eq!(unknown["error"]["code"], -32601);
     editor.close();
 }

@@ -445,8 +445,8 @@ mod tests {
             })
             .collect();
         let at = match spot.at {
-            At::Key(range) => format!("key {:?}", &text[range]),
-            At::Value(range) => format!("value {:?}", &text[range]),
+            At::Key(range) => format!("key {:?}", text.get(range).unwrap()),
+            At::Value(range) => format!("value {:?}", text.get(range).unwrap()),
             At::Comment => "comment".to_owned(),
         };
         format!("{} @ {at}; {}", path.join("."), spot.siblings.join(" "))

@@ -56,7 +56,7 @@ pub fn rename(known: &Known, place: Place<'_>, new: &str) -> Result<Vec<Edit>, S
     }
     let name = step.rsplit('.').next().unwrap_or(&step).to_owned();
     let mut reads = Reads { known, text: place.text, name: &name, step: &step, found: Vec::new() };
-    reads.walk(&tree, Takes::Object(Document::Pathway.object()), &mut Vec::new(), String::new());
+    reads.walk(&tree, Takes::Object(Document::Pathway.object()), &mut Vec::new(), "");
     spans.extend(reads.found);
     let mut edits: Vec<Edit> =
         spans.iter().filter_map(|span| edit(place.path, place.text, *span, &name)).collect();
@@ -168,14 +168,14 @@ struct Reads<'a> {
 }
 
 impl Reads<'_> {
-    fn walk(&mut self, node: &Node, takes: Takes, path: &mut Vec<Part>, around: String) {
+    fn walk(&mut self, node: &Node, takes: Takes, path: &mut Vec<Part>, around: &str) {
         match &node.kind {
             Kind::Map(entries) => {
                 for entry in entries {
                     let Some(inner) = takes.under(&entry.key.value) else { continue };
                     path.push(Part::Key(entry.key.value.clone()));
                     let around = step_around(Document::Pathway, path);
-                    self.walk(&entry.value, inner, path, around);
+                    self.walk(&entry.value, inner, path, &around);
                     path.pop();
                 }
             }
@@ -183,11 +183,11 @@ impl Reads<'_> {
                 for item in items {
                     let Some(inner) = takes.item() else { continue };
                     path.push(Part::Item);
-                    self.walk(item, inner, path, around.clone());
+                    self.walk(item, inner, path, around);
                     path.pop();
                 }
             }
-            Kind::Text(text) => self.text(text, takes, &around),
+            Kind::Text(text) => self.text(text, takes, around),
             _ => {}
         }
     }
@@ -239,30 +239,23 @@ impl Reads<'_> {
 fn in_test(file: &Seen, node: &Node, takes: Takes, step: &str, edits: &mut Vec<Edit>) {
     let name =
         |written: &str, span: Span, edits: &mut Vec<Edit>| edits.extend(part(file, written, span, step));
-    match &node.kind {
-        Kind::Map(entries) => {
-            for entry in entries {
-                let key = entry.key.value.as_str();
-                if ["mocks", "done", "steps"].contains(&key) {
-                    for inner in entry.value.as_map().unwrap_or_default() {
-                        name(&inner.key.value, inner.key.span, edits);
-                    }
-                }
-                if ["skipped", "calls"].contains(&key) {
-                    for item in entry.value.as_list().unwrap_or_default() {
-                        if let Some(text) = item.as_text() {
-                            name(&text.value, text.span, edits);
-                        }
-                    }
-                }
-                if let Some(takes @ (Takes::Map(_) | Takes::Object(_) | Takes::OrNothing(_))) =
-                    takes.under(key)
-                {
-                    in_test(file, &entry.value, takes, step, edits);
+    for entry in node.as_map().unwrap_or_default() {
+        let key = entry.key.value.as_str();
+        if ["mocks", "done", "steps"].contains(&key) {
+            for inner in entry.value.as_map().unwrap_or_default() {
+                name(&inner.key.value, inner.key.span, edits);
+            }
+        }
+        if ["skipped", "calls"].contains(&key) {
+            for item in entry.value.as_list().unwrap_or_default() {
+                if let Some(text) = item.as_text() {
+                    name(&text.value, text.span, edits);
                 }
             }
         }
-        _ => {}
+        if let Some(takes @ (Takes::Map(_) | Takes::Object(_) | Takes::OrNothing(_))) = takes.under(key) {
+            in_test(file, &entry.value, takes, step, edits);
+        }
     }
 }
 

@@ -24,6 +24,13 @@ pub(crate) fn projects() -> Vec<(String, Project)> {
             projects.push((path.display().to_string(), fixture::files(&text)));
         }
     }
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let folder = entry.unwrap().path();
+        if folder.is_dir() {
+            let paths = yaml_in(&folder).into_iter().chain(yaml_in(&folder.join("pathways")));
+            projects.push((folder.display().to_string(), paths.map(|path| named(&path)).collect()));
+        }
+    }
     assert!(projects.len() > 50, "the walk found only {} projects", projects.len());
     projects
 }
@@ -115,14 +122,14 @@ fn finance() -> Project {
     files
 }
 
+/// The name and the text of a file.
+fn named(path: &Path) -> (String, String) {
+    (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())
+}
+
 fn initial() -> Project {
     let folder = root().join("server/src/cli/init");
-    let mut files: Project = yaml_in(&folder)
-        .into_iter()
-        .map(|path| {
-            (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())
-        })
-        .collect();
+    let mut files: Project = yaml_in(&folder).iter().map(|path| named(path)).collect();
     let schema = fs::read_to_string(folder.join("greeting.json")).unwrap();
     files.push(("schemas/greeting.json".to_owned(), schema));
     files

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lsp_types::Diagnostic as Shown;
 use pathway_engine::analysis::{Known, Seen};
+use pathway_engine::compile;
 use pathway_engine::diagnostic::Diagnostics;
 use pathway_engine::reference::Document;
 use pathway_engine::source::{self, FileId, Node};
@@ -53,6 +54,9 @@ impl Projects {
         let Ok(mut config) = Config::load(&request) else { return BTreeMap::new() };
         let paths = config.pathway_files();
         let loaded = loading::load_noting(&mut config, &paths);
+        if !config.diagnostics.has_errors() {
+            config.diagnostics.extend(compile::unused(&loaded.program, &config.project));
+        }
         let mut found = Diagnostics::new();
         let known = self.known.entry(folder.to_owned()).or_default();
         let tests = tests(&mut config, &loaded, known, &mut found);
