@@ -208,6 +208,20 @@ fn codes_are_explained() {
 }
 
 #[test]
+fn verbs_and_filters_are_explained_as_in_the_reference() {
+    let folder = TempDir::new().unwrap();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    for (name, page) in [("http", "language.md"), ("return", "language.md"), ("sum_by", "filters.md")] {
+        let (_, told, _) = run(folder.path(), &["explain", name]);
+        assert!(fs::read_to_string(docs.join(page)).unwrap().contains(told.trim_end()), "{told}");
+    }
+    let (_, told, _) = run(folder.path(), &["explain", "selectattr"]);
+    assert!(told.contains("as Jinja"), "{told}");
+    let (_, _, error) = run(folder.path(), &["explain", "htpt"]);
+    assert!(error.contains("did you mean `http`?"), "{error}");
+}
+
+#[test]
 fn colours_are_for_terminals() {
     let folder = project("max_rusn: 1");
     let colours = |arguments: &[&str], no_color: bool| {

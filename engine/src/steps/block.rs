@@ -15,6 +15,15 @@ pub(super) static SPEC: Spec = Spec {
     output: "what the block returns",
     takes: Takes::Steps,
     beside: &[Field::new("return", Takes::Template, "the block's value, beside `steps`")],
+    example: r#"steps:
+  price:
+    steps:
+      net: { set: 10 }
+      tax: { set: "{{ steps.net * 0.2 }}" }
+    return: "{{ steps.net + steps.tax }}"
+return: "{{ steps.price }}"
+# returns: 12.0
+"#,
     parse,
 };
 

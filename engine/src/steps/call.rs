@@ -18,6 +18,13 @@ pub(super) static SPEC: Spec = Spec {
     output: "what that pathway returns",
     takes: Takes::Object(&CALL),
     beside: &[],
+    example: r#"steps:
+  below: { when: input.n > 0, call: { pathway: example, input: { n: "{{ input.n - 1 }}" } } }
+return: "{{ (steps.below or 0) + input.n }}"
+# input: {n: 2}
+# mocks: {below: 1}
+# returns: 3
+"#,
     parse,
 };
 

@@ -15,6 +15,11 @@ pub(super) static SPEC: Spec = Spec {
     output: "the value",
     takes: Takes::Template,
     beside: &[],
+    example: r#"steps:
+  told: { emit: { progress: 0.5 } }
+return: done
+# returns: done
+"#,
     parse,
 };
 

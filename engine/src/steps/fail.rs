@@ -18,6 +18,12 @@ pub(super) static SPEC: Spec = Spec {
     output: "none",
     takes: Takes::Object(&FAIL),
     beside: &[],
+    example: r#"steps:
+  sold_out: { when: input.left == 0, fail: { message: nothing left, class: conflict } }
+return: sold
+# input: {left: 0}
+# fails: conflict
+"#,
     parse,
 };
 

@@ -9,6 +9,7 @@ mod call;
 mod emit;
 mod fail;
 mod http;
+mod page;
 mod publish;
 mod returns;
 mod set;
@@ -61,6 +62,8 @@ pub struct Spec {
     pub takes: Takes,
     /// What may stand beside it and belongs to it.
     pub beside: &'static [Field],
+    /// A fragment of a pathway, with what it is given and what comes of it: a test runs it.
+    pub example: &'static str,
     /// Reads the verb of a step, given the whole step and what messages call it.
     pub parse: fn(&Node, &str, &mut Reader<'_>) -> Option<Box<dyn Action>>,
 }

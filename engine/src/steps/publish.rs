@@ -17,6 +17,12 @@ pub(super) static SPEC: Spec = Spec {
     output: "`{id}`, the record's message id",
     takes: Takes::Object(&PUBLISH),
     beside: &[],
+    example: r#"steps:
+  told: { publish: { topic: receipts, key: input.id, value: { id: "{{ input.id }}" } } }
+return: "{{ steps.told.id is string }}"
+# input: {id: "7"}
+# returns: true
+"#,
     parse,
 };
 

@@ -15,6 +15,12 @@ pub(super) static SPEC: Spec = Spec {
     output: "none",
     takes: Takes::Template,
     beside: &[],
+    example: r#"steps:
+  nothing: { when: not input.items, return: nothing to do }
+return: "{{ input.items | length }} items"
+# input: {items: []}
+# returns: nothing to do
+"#,
     parse,
 };
 

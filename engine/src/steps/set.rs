@@ -17,6 +17,12 @@ pub(super) static SPEC: Spec = Spec {
     output: "the values, as a map; of `set: \"{{ … }}\"` the value itself",
     takes: Takes::Template,
     beside: &[],
+    example: r#"steps:
+  total: { set: { net: "{{ input.price * input.count }}", gross: "{{ net * 1.5 }}" } }
+return: "{{ steps.total.gross }}"
+# input: {price: 5, count: 2}
+# returns: 15.0
+"#,
     parse,
 };
 

@@ -19,6 +19,16 @@ pub(super) static SPEC: Spec = Spec {
     output: "what the chosen block returns; none where no case matches and there is no default",
     takes: Takes::Object(&SWITCH),
     beside: &[],
+    example: r#"steps:
+  kind:
+    switch:
+      of: input.kind
+      cases: { invoice: { return: a bill } }
+      default: { return: something else }
+return: "{{ steps.kind }}"
+# input: {kind: invoice}
+# returns: a bill
+"#,
     parse,
 };
 

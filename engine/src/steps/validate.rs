@@ -17,6 +17,11 @@ pub(super) static SPEC: Spec = Spec {
     output: "the value",
     takes: Takes::Object(&VALIDATE),
     beside: &[],
+    example: r#"steps:
+  known: { validate: { value: input, schema: { type: object, properties: { lang: { type: string, default: en } } } } }
+return: "{{ steps.known.lang }}"
+# returns: en
+"#,
     parse,
 };
 

@@ -21,6 +21,12 @@ pub(super) static SPEC: Spec = Spec {
     output: "the signal's payload; none after a time",
     takes: Takes::Object(&WAIT),
     beside: &[],
+    example: r#"steps:
+  approval: { wait: { signal: approval, timeout: 2d } }
+return: "{{ steps.approval.by }}"
+# mocks: {approval: {by: ada}}
+# returns: ada
+"#,
     parse,
 };
 

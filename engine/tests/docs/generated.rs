@@ -36,21 +36,8 @@ fn generated_parts_are_as_the_code_has_them() {
 
 /// One section per verb.
 fn verbs() -> String {
-    let mut text = String::new();
-    for verb in VERBS {
-        writeln!(text, "**`{}`** {}. Output: {}.\n", verb.name, verb.summary, verb.output).unwrap();
-        let fields: Vec<_> = verb.fields().iter().chain(verb.beside).collect();
-        if fields.is_empty() {
-            continue;
-        }
-        text.push_str("| field | takes | what it is |\n| --- | --- | --- |\n");
-        for field in fields {
-            let needed = if field.is_required { ", required" } else { "" };
-            writeln!(text, "| `{}` | {}{needed} | {} |", field.name, field.takes, field.summary).unwrap();
-        }
-        text.push('\n');
-    }
-    text.trim_end().to_owned()
+    let pages: Vec<_> = VERBS.iter().map(|verb| verb.page()).collect();
+    pages.join("\n").trim_end().to_owned()
 }
 
 /// One line per filter of the language's own.

@@ -1,16 +1,18 @@
 //! `pathway explain`
 
 use pathway_engine::diagnostic::{did_you_mean, page, pages};
+use pathway_engine::expression::filters;
+use pathway_engine::steps::{Spec, VERBS, verb};
 
 use super::{Exit, Failure, Outcome, Session};
 
-/// Explains the code of a diagnostic; without a code, lists them all
+/// Explains the code of a problem, a verb or a filter; without a name, lists all codes
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
-    /// Such as PW0101
-    code: Option<String>,
+    /// Such as PW0101, http or sum_by
+    name: Option<String>,
     /// Lists as JSON
-    #[arg(long, conflicts_with = "code")]
+    #[arg(long, conflicts_with = "name")]
     json: bool,
 }
 
@@ -22,19 +24,11 @@ struct Listed {
 
 impl Explain {
     pub(super) fn run(&self, session: &Session) -> Outcome {
-        let Some(code) = &self.code else { return self.list(session) };
-        match page(code) {
-            Some(page) => session.terminal.result(page.trim_end())?,
-            None => {
-                let codes = pages().iter().map(|(code, _)| *code);
-                let close = did_you_mean(&code.to_uppercase(), codes);
-                let help = match close {
-                    Some(close) => format!("did you mean `{close}`?"),
-                    None => "list all codes with `pathway explain`".to_owned(),
-                };
-                return Err(Failure::new(Exit::Usage, format!("there is no code `{code}`")).help(help));
-            }
-        }
+        let Some(name) = &self.name else { return self.list(session) };
+        let found = page(name).map(str::to_owned);
+        let found = found.or_else(|| verb(name).map(Spec::page)).or_else(|| filters::page(name));
+        let Some(found) = found else { return Err(unknown(name)) };
+        session.terminal.result(found.trim_end())?;
         Ok(Exit::Success)
     }
 
@@ -49,6 +43,18 @@ impl Explain {
         }
         Ok(Exit::Success)
     }
+}
+
+fn unknown(name: &str) -> Failure {
+    let upper = name.to_uppercase();
+    let code = did_you_mean(&upper, pages().iter().map(|(code, _)| *code));
+    let names = VERBS.iter().map(|verb| verb.name).chain(filters::names());
+    let help = match code.or_else(|| did_you_mean(name, names)) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => "list all codes with `pathway explain`".to_owned(),
+    };
+    let what = if upper.starts_with("PW") { "code" } else { "code, verb or filter" };
+    Failure::new(Exit::Usage, format!("there is no {what} `{name}`")).help(help)
 }
 
 /// What follows `# CODE: ` in the first line.

@@ -11,7 +11,7 @@ mod patterns;
 mod reference;
 mod words;
 
-pub use reference::reference;
+pub use reference::{page, reference};
 
 pub(crate) use self::encoding::percent_encode;
 use super::environment;

@@ -3,7 +3,26 @@
 use std::fmt::Write;
 
 use super::super::environment::{FUNCTIONS, NATIVE_FILTERS, TESTS};
-use super::all;
+use super::{Definition, all};
+
+/// The section of the filter called `name`; of one of Jinja's, where it is from.
+#[must_use]
+pub fn page(name: &str) -> Option<String> {
+    if let Some(definition) = all().find(|definition| definition.name == name) {
+        return Some(section(definition));
+    }
+    let is_jinjas = NATIVE_FILTERS.contains(&name) || ["default", "d"].contains(&name);
+    is_jinjas.then(|| format!("`{name}`\n\nThis filter is as Jinja and minijinja have it.\n"))
+}
+
+/// How it is called, what it yields, and examples.
+fn section(definition: &Definition) -> String {
+    let mut examples = String::new();
+    for (source, value) in definition.examples {
+        let _written = writeln!(examples, "{source}\n  → {value}");
+    }
+    format!("`{}`\n\n{}\n\n```text\n{examples}```\n", definition.signature(), definition.about)
+}
 
 /// The reference as Markdown.
 #[must_use]
@@ -15,16 +34,7 @@ pub fn reference() -> String {
     let mut own: Vec<_> = all().collect();
     own.sort_unstable_by_key(|definition| definition.name);
     for definition in own {
-        let mut examples = String::new();
-        for (source, value) in definition.examples {
-            let _written = writeln!(examples, "{source}\n  → {value}");
-        }
-        let _written = write!(
-            page,
-            "\n## `{}`\n\n{}\n\n```text\n{examples}```\n",
-            definition.signature(),
-            definition.about
-        );
+        let _written = write!(page, "\n## {}", section(definition));
     }
     let names = |names: &[&str]| {
         let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();

@@ -20,6 +20,13 @@ pub(super) static SPEC: Spec = Spec {
     output: "`{status, headers, body}`; of a stream also `text` and `chunks`",
     takes: Takes::Object(&HTTP),
     beside: &[],
+    example: r#"steps:
+  stock: { http: { service: shop, get: "/stock/{{ input.item }}" } }
+return: "{{ steps.stock.body.left }}"
+# input: {item: pen}
+# mocks: {stock: {body: {left: 3}}}
+# returns: 3
+"#,
     parse: parse::parse,
 };
 
