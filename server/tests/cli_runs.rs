@@ -22,7 +22,7 @@ services: { away: { url: 'http://127.0.0.1:9', retry: { attempts: 1 } } }
 ";
 
 const FAILS: &str = "pathway: fails\non: { http: { post: /fails, auth: none } }\n\
-                     steps: { a: { http: { service: away, get: /a } } }\nreturn: 1\n";
+                     steps: { a: { http: { service: away, get: /a } } }\nreturn: \"{{ steps.a.body }}\"\n";
 const WAITS: &str = "pathway: waits\non: { http: { post: /waits, auth: none } }\n\
                      steps: { ok: { wait: { signal: approved } } }\nreturn: \"{{ steps.ok.by }}\"\n";
 const ONCE: &str = "pathway: once\non: { http: { post: /once, auth: none } }\n\
