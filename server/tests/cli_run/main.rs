@@ -156,7 +156,7 @@ steps:
 fn an_expression_is_underlined_in_the_pathway_that_has_it() {
     let upstream = Upstream::start();
     let caller = "pathway: caller\nsteps:\n  sub: { call: { pathway: callee, input: {} } }\n";
-    let callee = "pathway: callee\nsteps:\n  total:\n    set: { sum: '{{ 1 + input.amounts.first }}' }\n";
+    let callee = "pathway: callee\nsteps:\n  total:\n    set: { sum: '{{ 1 + input.amounts.first }}' }\nreturn: '{{ steps.total.sum }}'\n";
     let folder = project(&upstream, &[("caller.yaml", caller), ("callee.yaml", callee)]);
     insta::assert_snapshot!(picture(&run(folder.path(), &["run", "caller"])));
 }
