@@ -35,7 +35,7 @@ pub use rate::Rate;
 pub use reader::typed;
 pub use retention::Retention;
 pub use secret::{MASK, Resolved, Secret};
-pub use service::{Circuit, Service};
+pub use service::{Circuit, NO_URL, Service};
 pub use store::Store;
 pub use vars::Var;
 

@@ -14,7 +14,8 @@ use crate::reference::{Field, Object, Of, Takes};
 use crate::source::{Kind, Node, Spanned};
 use indexmap::IndexMap;
 
-const NO_URL: Code = Code("PW0606");
+/// Of a service without a URL: its calls fail, unless something stands in for it.
+pub const NO_URL: Code = Code("PW0606");
 const HEADER_READS: Code = Code("PW0612");
 const BAD_HEADER: Code = Code("PW0613");
 

@@ -3,7 +3,7 @@
 mod reload;
 mod role;
 mod schedules;
-mod stand_ins;
+pub(crate) mod stand_ins;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -221,7 +221,10 @@ fn read(request: &Request, mocked: Option<&[String]>) -> std::io::Result<Reading
     let mut config = Config::load(request)?;
     let files = config.pathway_files();
     let program = loading::load(&mut config, &files);
-    let mocks = mocked.map(|services| Arc::new(stand_ins::of(&mut config, &program, services)));
+    let mocks = mocked.map(|services| {
+        stand_ins::excuse(&mut config);
+        Arc::new(stand_ins::of(&mut config, &program, services))
+    });
     Ok(Reading { config, program, mocks })
 }
 

@@ -47,7 +47,7 @@ impl Dev {
             (None, folder) => Ok(folder.as_ref().map(|folder| folder.path().to_owned()).unwrap_or_default()),
         };
         let data = data.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-        let session = session.with(&settings(&session.load()?, &data));
+        let session = session.with(&settings(&session.load()?, &data)).with_stand_ins();
         let (config, program) = session.open()?;
         if program.pathways.is_empty() && program.feeds.is_empty() {
             return Err(Failure::new(Exit::Config, "the project has no pathways")

@@ -9,6 +9,7 @@ use super::Global;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{Form, Terminal};
+use crate::app::stand_ins;
 use crate::config::{Config, Drafts, Request};
 use crate::loading;
 use crate::telemetry::{self, Filter};
@@ -21,11 +22,13 @@ pub struct Session {
     global: Global,
     /// Where it prints.
     pub terminal: Terminal,
+    /// Whether something stands in for services without a URL.
+    has_stand_ins: bool,
 }
 
 impl Session {
     pub(super) fn new(global: Global, terminal: Terminal) -> Self {
-        Self { global, terminal }
+        Self { global, terminal, has_stand_ins: false }
     }
 
     /// Loads the project, with its problems unsaid in [`Config::diagnostics`].
@@ -89,6 +92,9 @@ impl Session {
         let is_sound = !config.diagnostics.has_errors();
         let files = config.pathway_files();
         let program = loading::load(&mut config, &files);
+        if self.has_stand_ins {
+            stand_ins::excuse(&mut config);
+        }
         if is_sound && config.diagnostics.has_errors() {
             self.show(&config)?;
             return Err(Failure::new(Exit::Invalid, "the pathways are wrong").help(EXPLAIN));
@@ -102,7 +108,13 @@ impl Session {
     pub(super) fn with(&self, settings: &[String]) -> Self {
         let mut global = self.global.clone();
         global.settings.extend_from_slice(settings);
-        Self { global, terminal: self.terminal }
+        Self { global, ..*self }
+    }
+
+    /// The same where something stands in for services without a URL, of which nothing is said then.
+    #[must_use]
+    pub(super) fn with_stand_ins(self) -> Self {
+        Self { has_stand_ins: true, ..self }
     }
 
     /// Whether more was asked for.
