@@ -1,7 +1,7 @@
 //! What an editor asks while somebody writes: what can stand here, what this is, where it comes from, and
 //! what else has its name.
 //!
-//! Pure, and patient: a place is found in the text as it is, by indentation ([`outline`]); what is known of
+//! Pure, and patient: a place is found in the text as it is, by indentation (`outline`); what is known of
 //! other places is that of the last text that could be read ([`Known`]).
 
 mod complete;
