@@ -193,11 +193,14 @@ impl World {
             Err(Failed::Outage) => Outcome::Failure(Failure::new(Class::Outage, "down")),
             Err(Failed::Otherwise) => Outcome::Failure(Failure::new(Class::Invalid, "refused")),
         };
-        let request = effect.hash().unwrap();
+        self.performed(effect, outcome);
+    }
+
+    fn performed(&mut self, effect: &Effect, outcome: Outcome) {
         self.tell(Kind::Performed(Performed {
-            instance,
-            attempt,
-            request,
+            instance: effect.instance().unwrap().clone(),
+            attempt: effect.attempt().unwrap(),
+            request: effect.hash().unwrap(),
             outcome,
             emitted: false,
             took: None,
@@ -216,16 +219,7 @@ impl World {
             let is_again = self.redriven && before != Some(Claim::Held);
             assert!(before.is_none() || is_again, "{instance} is claimed twice");
         }
-        let (attempt, request) = (effect.attempt().unwrap(), effect.hash().unwrap());
-        let outcome = Outcome::Answer(answer.to_value());
-        self.tell(Kind::Performed(Performed {
-            instance,
-            attempt,
-            request,
-            outcome,
-            emitted: false,
-            took: None,
-        }));
+        self.performed(effect, Outcome::Answer(answer.to_value()));
     }
 
     /// Lets everything come back.

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod alignment;
 mod check;
 mod completions;
 mod config;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::alignment::{Side, align};
+
 /// Lines around those that are others.
 const AROUND: usize = 3;
 /// Lines that are compared with each other; of more, all are shown as others.
@@ -49,46 +51,15 @@ fn merged<'a>(a: &[&'a str], b: &[&'a str]) -> Vec<(char, &'a str)> {
         out.extend(a_middle.iter().map(|line| ('-', *line)));
         out.extend(b_middle.iter().map(|line| ('+', *line)));
     } else {
-        walk(a_middle, b_middle, &mut out);
+        let sign = |side| match side {
+            Side::Both => ' ',
+            Side::First => '-',
+            Side::Second => '+',
+        };
+        out.extend(align(a_middle, b_middle).into_iter().map(|(side, line)| (sign(side), *line)));
     }
     out.extend(a_rest.iter().skip(a_middle.len()).map(|line| (' ', *line)));
     out
-}
-
-/// By the longest common subsequence.
-fn walk<'a>(a: &[&'a str], b: &[&'a str], out: &mut Vec<(char, &'a str)>) {
-    let width = b.len() + 1;
-    let mut common = vec![0_u32; (a.len() + 1) * width];
-    let at = |common: &[u32], i: usize, j: usize| common.get(i * width + j).copied().unwrap_or(0);
-    for (i, x) in a.iter().enumerate().rev() {
-        for (j, y) in b.iter().enumerate().rev() {
-            let best = match x == y {
-                true => at(&common, i + 1, j + 1) + 1,
-                false => at(&common, i + 1, j).max(at(&common, i, j + 1)),
-            };
-            if let Some(cell) = common.get_mut(i * width + j) {
-                *cell = best;
-            }
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    loop {
-        match (a.get(i), b.get(j)) {
-            (Some(x), Some(y)) if x == y => {
-                out.push((' ', x));
-                (i, j) = (i + 1, j + 1);
-            }
-            (Some(x), y) if y.is_none() || at(&common, i + 1, j) >= at(&common, i, j + 1) => {
-                out.push(('-', x));
-                i += 1;
-            }
-            (_, Some(y)) => {
-                out.push(('+', y));
-                j += 1;
-            }
-            _ => break,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::super::alignment::{Side, align};
 use super::super::run::Mask;
 
 /// Characters of a line.
@@ -145,40 +146,14 @@ fn merged(a: &[String], b: &[String]) -> Vec<(Sign, String)> {
     shown
 }
 
-/// The longest common sequence of lines, with what is between.
+/// The lines of both, in order.
 fn aligned<'a>(a: &'a [String], b: &'a [String]) -> Vec<(Sign, &'a String)> {
-    let width = b.len() + 1;
-    let mut table = vec![0_u32; (a.len() + 1) * width];
-    let at = |table: &[u32], i: usize, j: usize| table.get(i * width + j).copied().unwrap_or(0);
-    for (i, x) in a.iter().enumerate().rev() {
-        for (j, y) in b.iter().enumerate().rev() {
-            let best = match x == y {
-                true => at(&table, i + 1, j + 1) + 1,
-                false => at(&table, i + 1, j).max(at(&table, i, j + 1)),
-            };
-            if let Some(cell) = table.get_mut(i * width + j) {
-                *cell = best;
-            }
-        }
-    }
-    let (mut i, mut j, mut all) = (0, 0, Vec::new());
-    loop {
-        match (a.get(i), b.get(j)) {
-            (Some(x), Some(y)) if x == y => {
-                all.push((Sign::Both, x));
-                (i, j) = (i + 1, j + 1);
-            }
-            (Some(x), y) if y.is_none() || at(&table, i + 1, j) >= at(&table, i, j + 1) => {
-                all.push((Sign::Expected, x));
-                i += 1;
-            }
-            (_, Some(y)) => {
-                all.push((Sign::Came, y));
-                j += 1;
-            }
-            (_, None) => return all,
-        }
-    }
+    let sign = |side| match side {
+        Side::Both => Sign::Both,
+        Side::First => Sign::Expected,
+        Side::Second => Sign::Came,
+    };
+    align(a, b).into_iter().map(|(side, line)| (sign(side), line)).collect()
 }
 
 #[cfg(test)]
