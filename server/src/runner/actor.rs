@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::journal::{Event, Kind, Outcome, Performed, Started};
-use pathway_engine::limits::Limit;
 use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Unfinished, Vm};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -18,7 +17,7 @@ use super::change::{Change, GATHER};
 use super::inbox::Order;
 use super::slots::{RunSlots, Share};
 use super::timers::Timers;
-use super::{Admitted, Inner, Observed};
+use super::{Admitted, Inner, Observed, needs};
 use crate::piece::{Piece, Said};
 use crate::seal::Secret;
 use crate::store::{Conflict, Status, StatusChange, StoreError};
@@ -152,7 +151,7 @@ impl Actor {
     fn new(inner: Arc<Inner>, mut run: Admitted, vm: Vm, mailbox: mpsc::Sender<Message>) -> Box<Self> {
         let plan = run.plan.clone();
         let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
-        let limits = [Limit::Server, Limit::Pathway(plan.name.clone())];
+        let limits = needs::of(&plan, &run.events);
         let rest = run.woken.as_mut().and_then(|woken| woken.rest.take());
         let (timers, used) = rest.map(|rest| (rest.timers, rest.used)).unwrap_or_default();
         let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label, used));

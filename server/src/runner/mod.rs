@@ -26,6 +26,7 @@ mod intake;
 mod lanes;
 mod launch;
 mod mocks;
+mod needs;
 mod orphans;
 mod outgoing;
 mod queue;

@@ -42,6 +42,14 @@ impl Slots {
         self.give_out(state, limit, capacity);
     }
 
+    /// The project knows no such limit any more: any number from now on.
+    pub(super) fn lift(&self, limit: &Limit) {
+        let mut state = self.lock();
+        if state.tuning.forget(limit) {
+            self.give_out(state, limit, None);
+        }
+    }
+
     /// There are so many slots of `limit` from now on.
     pub(super) fn give_out(&self, mut state: MutexGuard<'_, State>, limit: &Limit, capacity: Option<usize>) {
         let granted = state.ledger.set_capacity(limit, capacity);

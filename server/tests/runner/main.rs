@@ -18,6 +18,8 @@ mod compensation;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod keyed;
+#[cfg(test)]
 mod lanes;
 #[cfg(test)]
 mod large;

@@ -260,9 +260,17 @@ fn limit() -> Json {
         "set_aside": count(),
         "waiting": count(),
         "holders": texts(),
+        "keys": count(),
+        "busiest": list(busy()),
     });
     let required = ["name", "permits", "source", "configured", "in_use", "set_aside", "waiting", "holders"];
     object(&required, properties)
+}
+
+/// A key of a limit that is one for each key.
+fn busy() -> Json {
+    let properties = json!({ "key": text(), "in_use": count(), "waiting": count() });
+    object(&["key", "in_use", "waiting"], properties)
 }
 
 fn reloaded() -> Json {
