@@ -171,6 +171,17 @@ impl Ledger {
         self.requests.get(&ticket).is_some_and(|request| request.lacks == 0)
     }
 
+    /// Whether the request runs beyond what one of its limits has by now.
+    #[must_use]
+    pub fn is_surplus(&self, ticket: Ticket) -> bool {
+        let limits = self.requests.get(&ticket).into_iter().flat_map(|request| request.limits.iter());
+        let mut slots = limits.filter_map(|limit| self.slots.get(limit));
+        slots.any(|slots| {
+            let is_over = slots.capacity.is_some_and(|capacity| slots.in_use.len() > capacity);
+            is_over && slots.in_use.contains(&ticket)
+        })
+    }
+
     /// Why a request waits; `None` if it does not.
     #[must_use]
     pub fn why(&self, ticket: Ticket) -> Option<Waiter> {
@@ -430,8 +441,11 @@ mod tests {
         let mut ledger = ledger(&[2]);
         let (a, b) = (granted(&mut ledger, &[0]), granted(&mut ledger, &[0]));
         let (c, d) = (waits(&mut ledger, &[0]), waits(&mut ledger, &[0]));
+        assert!(!ledger.is_surplus(a));
         assert_eq!(ledger.set_capacity(&limit(0), Some(1)), []);
+        assert!(ledger.is_surplus(a) && ledger.is_surplus(b) && !ledger.is_surplus(c));
         assert_eq!(ledger.release(a), []);
+        assert!(!ledger.is_surplus(b));
         assert_eq!(ledger.release(b), [c]);
         assert_eq!(ledger.set_capacity(&limit(0), Some(0)), []);
         assert_eq!(ledger.release(c), []);

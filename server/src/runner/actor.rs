@@ -28,8 +28,8 @@ pub(super) const MAILBOX: usize = 256;
 /// What a run is told. It is small, since every mailbox has places for many.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// An effect is over.
-    Performed(Box<Performed>),
+    /// An effect is over; the run's slots were held for it, and still are.
+    Performed(Box<Performed>, Option<Arc<Share>>),
     /// A piece of a stream arrived.
     Emitted { instance: Instance, attempt: u32, value: Value },
     /// Something was left for it in the store.
@@ -277,7 +277,7 @@ impl Actor {
         let mut effects = Vec::new();
         for message in messages {
             match message {
-                Message::Performed(performed) => self.tell(Kind::Performed(*performed), &mut effects),
+                Message::Performed(performed, _share) => self.tell(Kind::Performed(*performed), &mut effects),
                 Message::Told { id, .. } if !self.told.insert(id) => {}
                 Message::Told { id, order } => {
                     self.change.received.push(id);

@@ -128,11 +128,12 @@ impl Actor {
             label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
         };
         let task = self.tasks.spawn(async move {
+            let mut share = Some(share);
             if emits {
                 work.stream(&request, share).await;
             } else {
-                let answer = work.send(&request, share, None).await;
-                work.report(answer, false).await;
+                let answer = work.send(&request, &mut share, None).await;
+                work.report(answer, false, share).await;
             }
         });
         self.running.insert(instance, task);
@@ -211,7 +212,7 @@ impl Actor {
             let performed =
                 Performed { instance, attempt, request: hash, outcome, emitted: false, took: None };
             // A run that is over listens no more.
-            let _over = mailbox.send(Message::Performed(Box::new(performed))).await;
+            let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
         });
         drop(task);
         self.begin_child(&public_id).await
@@ -257,7 +258,7 @@ impl Work {
     async fn send(
         &self,
         request: &HttpRequest,
-        share: Arc<Share>,
+        share: &mut Option<Arc<Share>>,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
         let loaded = &self.inner.current().loaded;
@@ -288,26 +289,28 @@ impl Work {
     }
 
     /// Sends, and passes on what arrives meanwhile, in order.
-    async fn stream(&self, request: &HttpRequest, share: Arc<Share>) {
+    async fn stream(&self, request: &HttpRequest, mut share: Option<Arc<Share>>) {
         let (pieces, mut arriving) = mpsc::channel(PIECES);
         let mut emitted = false;
-        let sending = self.send(request, share, Some(pieces));
-        tokio::pin!(sending);
-        let answer = loop {
-            tokio::select! {
-                biased;
-                Some(value) = arriving.recv() => {
-                    emitted = true;
-                    self.pass_on(value).await;
+        let answer = {
+            let sending = self.send(request, &mut share, Some(pieces));
+            tokio::pin!(sending);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(value) = arriving.recv() => {
+                        emitted = true;
+                        self.pass_on(value).await;
+                    }
+                    answer = &mut sending => break answer,
                 }
-                answer = &mut sending => break answer,
             }
         };
         while let Ok(value) = arriving.try_recv() {
             emitted = true;
             self.pass_on(value).await;
         }
-        self.report(answer, emitted).await;
+        self.report(answer, emitted, share).await;
     }
 
     async fn pass_on(&self, value: Value) {
@@ -315,7 +318,7 @@ impl Work {
         let _over = self.mailbox.send(message).await;
     }
 
-    async fn report(&self, answer: Result<Value, Failure>, emitted: bool) {
+    async fn report(&self, answer: Result<Value, Failure>, emitted: bool, share: Option<Arc<Share>>) {
         let (sent, now) = (self.sent.get().copied(), Instant::now());
         // Without its turn it has only waited, but for an answer that was made up.
         let is_mocked = self.inner.current.borrow().loaded.mocks.is_some();
@@ -342,7 +345,7 @@ impl Work {
             emitted,
             took: u64::try_from(times.1.as_millis()).ok(),
         };
-        let _over = self.mailbox.send(Message::Performed(Box::new(performed))).await;
+        let _over = self.mailbox.send(Message::Performed(Box::new(performed), share)).await;
     }
 }
 
