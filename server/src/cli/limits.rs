@@ -6,7 +6,7 @@ use serde_json::json;
 use super::operator::{Operator, block_on, url};
 use super::table::aligned;
 use super::{Exit, Failure, Outcome, Session};
-use crate::operations::{Busy, Limit, Limits as Known, Source};
+use crate::operations::{Adaptive, Busy, Limit, Limits as Known, Source};
 
 /// Shows how many may do something at once in the server, and who does; sets it until it ends
 #[derive(Debug, clap::Args)]
@@ -126,7 +126,10 @@ fn table(known: &Known) -> String {
 /// How many, and how many the project says where that is something else.
 fn said(limit: &Limit) -> String {
     match limit.source {
-        Source::Project => count(limit, limit.permits),
+        Source::Project => match limit.adaptive {
+            None => count(limit, limit.permits),
+            Some(Adaptive { min, max }) => format!("{} (adaptive: {min}-{max})", count(limit, limit.permits)),
+        },
         Source::Operator => {
             let (permits, configured) = (count(limit, limit.permits), count(limit, limit.configured));
             format!("{permits} (project: {configured})")

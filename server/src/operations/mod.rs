@@ -20,7 +20,7 @@ use pathway_engine::vm::{Class, Failure};
 pub use again::{Again, Rerun};
 pub use error::Error;
 pub use journal::{Entry, Journal};
-pub use limits::{Busy, Limit, Limits, Permits, Source};
+pub use limits::{Adaptive, Busy, Limit, Limits, Permits, Source};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
 pub use timeline::{Bar, Row, Timeline};
