@@ -7,6 +7,7 @@ mod journal;
 mod limits;
 mod selection;
 mod shown;
+mod step_status;
 mod timeline;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use journal::{Entry, Journal};
 pub use limits::{Limit, Limits, Permits, Source};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
+pub use step_status::StepStatus;
 pub use timeline::{Bar, Row, Timeline};
 
 use crate::runner::{RedriveError, Runner, Version};

@@ -4,6 +4,7 @@ use pathway_engine::vm::Class;
 use serde_json::{Map, Value as Json, json};
 
 use crate::gateway::openapi::{parts, reference};
+use crate::operations::StepStatus;
 use crate::runner::Version;
 use crate::store::Status;
 
@@ -156,7 +157,7 @@ fn detail() -> Json {
 fn step() -> Json {
     let properties = json!({
         "path": text(),
-        "status": text(),
+        "status": { "enum": StepStatus::ALL.map(StepStatus::name) },
         "attempts": count(),
         "retry_at": time(),
         "failure": reference("schemas", "Failure"),
