@@ -38,6 +38,8 @@ pub struct Admin {
     pub reloader: Reloader,
     /// What is told of what it counts.
     pub scrape: Scrape,
+    /// Whether only this machine reaches the listener.
+    pub is_local: bool,
     /// What every request shows.
     pub token: AdminToken,
     /// Bounds.

@@ -22,6 +22,8 @@ use pathway_engine::vm::{Class, Failure};
 pub(super) struct Asked {
     /// The public id of the run that it becomes, and its correlation id.
     pub(super) id: String,
+    /// When it was read.
+    pub(super) at: Timestamp,
     pub(super) input: Value,
     pub(super) caller: Caller,
     pub(super) idempotency_key: Option<String>,
@@ -63,7 +65,7 @@ impl Asked {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts { input: &self.input, principal: self.caller.principal.as_ref(), now: Timestamp::now() }
+        Facts { input: &self.input, principal: self.caller.principal.as_ref(), now: self.at }
     }
 
     /// The record that starts the run.
@@ -74,7 +76,7 @@ impl Asked {
             let sealed = Sealed { principal, token: self.caller.token.clone() };
             sealed.seal(&parts.keys, &plan.name, &self.id)
         });
-        let now = Timestamp::now().as_millisecond();
+        let now = self.at.as_millisecond();
         let envelope = Envelope {
             pathway: plan.name.to_string(),
             run: self.id.clone(),

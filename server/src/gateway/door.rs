@@ -11,7 +11,6 @@ use pathway_engine::compile::Plan;
 use pathway_engine::document::{HttpDoor, Mode};
 use pathway_engine::value;
 use pathway_engine::vm::Method;
-use uuid::Uuid;
 
 use super::admission::{Asked, Followed};
 use super::prefer::Prefer;
@@ -96,14 +95,14 @@ async fn read(
         Some(field) => value::without_field(&input, &field.value),
         None => input,
     };
-    let id = Uuid::now_v7().to_string();
+    let id = parts.ids.next().to_string();
     let input = match &plan.door.correlation {
         Some(field) => value::with_field(&input, &field.value, Value::from(id.as_str())),
         None => input,
     };
     // Who waits no longer has no use for a run that has not begun; who asks later does.
     let deadline = (mode != Mode::Accept && !prefer.is_given()).then_some(http.timeout);
-    Ok(Asked { id, input, caller, idempotency_key, deadline, trace })
+    Ok(Asked { id, at: parts.clock.now(), input, caller, idempotency_key, deadline, trace })
 }
 
 async fn wait(

@@ -62,7 +62,9 @@ pub use serve::{ServeError, check};
 use feed::Feeds;
 
 use crate::bus::Bus;
+use crate::clock::Clock;
 use crate::identity::{AdminToken, Identity};
+use crate::ids::Ids;
 use crate::seal::SealKeys;
 use crate::store::Store;
 use crate::telemetry::metrics::{Requests, requests};
@@ -88,6 +90,10 @@ pub struct Parts {
     pub admin: AdminToken,
     /// Seal who asked, and tickets.
     pub keys: SealKeys,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Names the runs that come of requests.
+    pub ids: Ids,
     /// What `/readyz` says.
     pub ready: watch::Receiver<Readiness>,
     /// Ends the server: cancelled, it accepts nothing more and its streams end.

@@ -26,6 +26,7 @@ use pathway_server::gateway::{
     Capacity, CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError,
 };
 use pathway_server::identity::{AdminToken, Identity};
+use pathway_server::ids::Ids;
 use pathway_server::piece::{Piece, Said};
 use pathway_server::seal::{SealKey, SealKeys};
 use pathway_server::store::{
@@ -133,7 +134,7 @@ impl World {
     ) -> Self {
         let (project, program) = compiled(project, pathways);
         let (project, program) = (Arc::new(project), Arc::new(program));
-        let identity = Arc::new(Identity::with_clock(project.auth.as_ref(), clock).unwrap());
+        let identity = Arc::new(Identity::with_clock(project.auth.as_ref(), clock.clone()).unwrap());
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
         let read = watch::Sender::new(0);
@@ -155,6 +156,8 @@ impl World {
             identity,
             admin: AdminToken::new(ADMIN).unwrap(),
             keys: keys.clone(),
+            clock,
+            ids: Ids::system(),
             ready: ready_receiver,
             stop: stop.clone(),
             limits,
