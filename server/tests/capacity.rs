@@ -114,7 +114,7 @@ impl World {
     }
 
     async fn signal(&self, run: &str) {
-        let signal = Signal { name: "go".to_owned(), payload: Value::from(()), from: None };
+        let signal = Signal { name: "go".to_owned(), payload: Value::from(()), from: None, key: None };
         assert!(self.runner.signal(run, signal).await.unwrap());
     }
 }

@@ -167,7 +167,7 @@ impl World {
     }
 
     async fn signal(&self, run: &Run) {
-        let signal = Signal { name: "go".to_owned(), payload: Value::from(()), from: None };
+        let signal = Signal { name: "go".to_owned(), payload: Value::from(()), from: None, key: None };
         assert!(self.runner.signal(&run.public_id, signal).await.unwrap());
     }
 }

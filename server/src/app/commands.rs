@@ -1,7 +1,6 @@
 //! What callers may tell their runs, as the runner does it.
 
 use futures_util::future::BoxFuture;
-use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
 
@@ -18,15 +17,8 @@ impl Commands for Runner {
         })
     }
 
-    fn signal(
-        &self,
-        run: &str,
-        name: &str,
-        payload: Value,
-        from: Option<&str>,
-    ) -> BoxFuture<'_, Result<(), CommandError>> {
+    fn signal(&self, run: &str, signal: Signal) -> BoxFuture<'_, Result<(), CommandError>> {
         let run = run.to_owned();
-        let signal = Signal { name: name.to_owned(), payload, from: from.map(str::to_owned) };
         Box::pin(async move { told(Self::signal(self, &run, signal).await) })
     }
 }

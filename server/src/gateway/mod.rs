@@ -20,7 +20,7 @@ mod doors;
 mod expiry;
 mod feed;
 mod health;
-mod idempotency;
+pub(crate) mod idempotency;
 pub mod openapi;
 pub(crate) mod outcome;
 mod patience;

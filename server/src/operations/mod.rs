@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
 
@@ -112,16 +111,15 @@ impl Operations {
         reached(&run, told)
     }
 
-    /// Sends a run a signal, in nobody's name.
+    /// Sends a run a signal.
     ///
     /// # Errors
     /// It is over, or parked, or the name is too long.
-    pub async fn signal(&self, id: &str, name: &str, payload: Value) -> Result<(), Error> {
-        if name.len() > LONGEST_NAME {
+    pub async fn signal(&self, id: &str, signal: Signal) -> Result<(), Error> {
+        if signal.name.len() > LONGEST_NAME {
             return Err(Error::Invalid(format!("the name of a signal has at most {LONGEST_NAME} bytes")));
         }
         let run = find(&*self.store, id).await?;
-        let signal = Signal { name: name.to_owned(), payload, from: None };
         let told = self.runner.signal(id, signal).await?;
         reached(&run, told)
     }

@@ -8,12 +8,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
-use pathway_engine::Value;
 use pathway_engine::compile::{File, Program, Surroundings, compile};
 use pathway_engine::diagnostic::{Diagnostics, Format, render};
 use pathway_engine::document::Schemas;
 use pathway_engine::expression::Variables;
-use pathway_engine::journal::Outcome;
+use pathway_engine::journal::{Outcome, Signal};
 use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
@@ -415,16 +414,11 @@ impl Commands for Recorded {
         Box::pin(async { Ok(()) })
     }
 
-    fn signal(
-        &self,
-        run: &str,
-        name: &str,
-        payload: Value,
-        from: Option<&str>,
-    ) -> BoxFuture<'_, Result<(), CommandError>> {
+    fn signal(&self, run: &str, signal: Signal) -> BoxFuture<'_, Result<(), CommandError>> {
+        let Signal { name, payload, from, key } = signal;
         assert_ne!(name, "panic", "secret of the server");
         let payload = pathway_engine::value::to_json(&payload);
-        self.given.lock().unwrap().push(format!("{name} {run} {payload} {from:?}"));
+        self.given.lock().unwrap().push(format!("{name} {run} {payload} {from:?} {key:?}"));
         let refused =
             (name == "nobody_waits").then(|| CommandError::Refused("nobody waits for it".to_owned()));
         Box::pin(async { refused.map_or(Ok(()), Err) })
