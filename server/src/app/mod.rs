@@ -284,6 +284,8 @@ impl App {
         });
         let operators = Admin {
             scrape,
+            role,
+            since: clock.now(),
             operations: Operations::new(store.clone(), runner.clone()),
             reloader: reloader.clone(),
             token: admin,

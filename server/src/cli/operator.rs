@@ -1,7 +1,6 @@
 //! How commands on runs get there: over the admin listener while a server holds the store, else
 //! through the store itself, which can only be looked at.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,7 +85,7 @@ impl Operator {
         let folder = data_folder(&config.project, config.root.folder());
         if let StoreKind::Postgres(_) = config.project.store {
             // To hold the store for a look would keep a server from starting.
-            return Self::of_server(config, &folder);
+            return Self::server(config);
         }
         if !folder.join(DATABASE).exists() {
             let message = format!("there is no store yet in `{}`", folder.display());
@@ -94,12 +93,14 @@ impl Operator {
         }
         match SqliteStore::open(&folder) {
             Ok(store) => Ok(Self::Store(Arc::new(store))),
-            Err(StoreError::InUse { .. }) => Self::of_server(config, &folder),
+            Err(StoreError::InUse { .. }) => Self::server(config),
             Err(error) => Err(Failure::new(Exit::Internal, error.to_string())),
         }
     }
 
-    fn of_server(config: &Config, folder: &Path) -> Result<Self, Failure> {
+    /// The server of a project that was loaded; the store is left alone.
+    pub(super) fn server(config: &Config) -> Result<Self, Failure> {
+        let folder = &data_folder(&config.project, config.root.folder());
         let given = config.variables.get(AdminToken::VARIABLE).map(|variable| variable.value.as_str());
         let address = std::fs::read_to_string(folder.join(ADMIN_ADDRESS)).map_err(|error| {
             let message = format!("no server has left its address in `{}`: {error}", folder.display());
