@@ -73,7 +73,7 @@ pub struct Settings {
     /// Services that mocks stand for beside those without a URL; none: all are called.
     pub mocked: Option<Vec<String>>,
     /// These mocks.
-    pub mocks: Option<Mocks>,
+    pub mocks: Option<Arc<Mocks>>,
 }
 
 /// A server that serves.
@@ -160,9 +160,8 @@ impl Settings {
 
     /// The same with mocks for services without a URL, and for those that are named.
     #[must_use]
-    pub fn mocking(mut config: Config, program: Program, services: Vec<String>) -> Self {
-        let mocks = stand_ins::of(&mut config, &program, &services);
-        Self { mocked: Some(services), mocks: Some(mocks), ..Self::new(config, program) }
+    pub(crate) fn mocking(self, services: Vec<String>, mocks: Arc<Mocks>) -> Self {
+        Self { mocked: Some(services), mocks: Some(mocks), ..self }
     }
 }
 
@@ -209,7 +208,7 @@ impl App {
             program: program.clone(),
             project: project.clone(),
             variables: variables.clone(),
-            mocks: mocks.clone().map(Arc::new),
+            mocks: mocks.clone(),
         };
         let (loaded, _) = watch::channel(loaded);
         let runner = Runner::start(Parts {

@@ -54,21 +54,36 @@ struct Diagnosed {
     file: Option<String>,
     line: Option<usize>,
     column: Option<usize>,
+    help: Option<String>,
 }
 
 impl Told {
     /// With a line for each diagnostic.
     fn in_full(&self) -> String {
         let mut text = self.detail.clone();
-        for Diagnosed { code, severity, message, file, line, column } in &self.diagnostics {
-            let place = match (file, line, column) {
-                (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
-                _ => String::new(),
-            };
-            text.push_str(&format!("\n  {place}{severity}[{code}]: {message}"));
+        for diagnosed in &self.diagnostics {
+            text.push_str(&format!("\n  {}", diagnosed.line()));
         }
         text
     }
+}
+
+impl Diagnosed {
+    /// On a line.
+    fn line(&self) -> String {
+        let Self { code, severity, message, file, line, column, help } = self;
+        let place = match (file, line, column) {
+            (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
+            _ => String::new(),
+        };
+        let help = help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{place}{severity}[{code}]: {message}{help}")
+    }
+}
+
+/// A diagnostic as programs are told it, on a line.
+pub(super) fn diagnosed(told: &serde_json::Value) -> Option<String> {
+    serde_json::from_value::<Diagnosed>(told.clone()).ok().map(|diagnosed| diagnosed.line())
 }
 
 impl Operator {

@@ -117,7 +117,7 @@ pub struct Parts {
     /// What `${NAME}` stands for, for runs that began with an earlier definition.
     pub variables: Variables,
     /// Answers to give instead of performing effects.
-    pub mocks: Option<Mocks>,
+    pub mocks: Option<Arc<Mocks>>,
     /// Calls services.
     pub transport: Arc<dyn Transport>,
     /// Tells the time.
@@ -244,7 +244,7 @@ impl Runner {
         } = parts;
         let strained = Arc::<Notify>::default();
         let slots = Slots::default();
-        let loaded = Loaded { program, project, variables, mocks: mocks.map(Arc::new) };
+        let loaded = Loaded { program, project, variables, mocks };
         swap::configure(&slots, &loaded);
         let upstreams = Upstreams::new(&loaded.project, slots.clone(), transport, clock.clone(), &strained);
         let before = match store.is_shared() {
