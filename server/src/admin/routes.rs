@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::routing::{MethodRouter, get, post, put};
 use serde_json::{Value as Json, json};
 
-use super::{Admin, dlq, limits, metrics, openapi, reload, runs};
+use super::{Admin, dlq, limits, metrics, openapi, overview, reload, runs};
 use crate::store::Status;
 
 /// A path, what answers there, and what that does.
@@ -183,6 +183,11 @@ pub(super) fn routes() -> Vec<Route> {
                     .gives("Reloaded")
                     .fails(&["409", "422"]),
             ],
+        ),
+        route(
+            "/overview",
+            get(overview::show),
+            vec![Operation::new("get", "showOverview", "The server at a glance").gives("Overview")],
         ),
         route("/metrics", get(metrics::scrape), vec![scrape]),
         route("/openapi.json", get(openapi::serve), vec![document]),

@@ -109,7 +109,7 @@ impl App {
             program: program.clone(),
             project: project.clone(),
             variables: variables.clone(),
-            mocks: mocks.clone().map(Arc::new),
+            mocks: mocks.clone(),
         };
         let (loaded, _) = watch::channel(loaded);
         let runner = Runner::start(Parts {
@@ -167,7 +167,7 @@ impl App {
             identity,
             admin: admin.clone(),
             keys,
-            clock,
+            clock: clock.clone(),
             ids: Ids::system(),
             ready: watch::channel(Ok(())).1,
             stop: stop.clone(),
@@ -186,6 +186,8 @@ impl App {
         });
         let operators = Admin {
             scrape,
+            role,
+            since: clock.now(),
             operations: Operations::new(store.clone(), runner.clone()),
             reloader: reloader.clone(),
             is_local: admin_address.ip().is_loopback(),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
 use pathway_engine::project::Project;
 use tokio::net::TcpListener;
 
-use super::{Role, reload, stand_ins};
+use super::{Role, reload};
 use crate::config::{Config, Request};
 use crate::definition::Definition;
 use crate::runner::Mocks;
@@ -37,7 +38,7 @@ pub struct Settings {
     /// Services that mocks stand for beside those without a URL; none: all are called.
     pub mocked: Option<Vec<String>>,
     /// These mocks.
-    pub mocks: Option<Mocks>,
+    pub mocks: Option<Arc<Mocks>>,
 }
 
 impl Settings {
@@ -61,8 +62,7 @@ impl Settings {
 
     /// The same with mocks for services without a URL, and for those that are named.
     #[must_use]
-    pub fn mocking(mut config: Config, program: Program, services: Vec<String>) -> Self {
-        let mocks = stand_ins::of(&mut config, &program, &services);
-        Self { mocked: Some(services), mocks: Some(mocks), ..Self::new(config, program) }
+    pub(crate) fn mocking(self, services: Vec<String>, mocks: Arc<Mocks>) -> Self {
+        Self { mocked: Some(services), mocks: Some(mocks), ..self }
     }
 }

@@ -5,6 +5,7 @@ mod again;
 mod error;
 mod journal;
 mod limits;
+mod overview;
 mod selection;
 mod shown;
 mod step_status;
@@ -21,6 +22,7 @@ pub use again::{Again, Rerun};
 pub use error::Error;
 pub use journal::{Entry, Journal};
 pub use limits::{Limit, Limits, Permits, Source};
+pub use overview::{Bucket, Circuit, Lag, Overview, Pathway, Took, UnderWay};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
 pub use step_status::StepStatus;
@@ -68,7 +70,13 @@ impl Operations {
     /// # Errors
     /// The store cannot be read, or `before` is no run.
     pub async fn list(&self, listing: Listing) -> Result<Vec<Summary>, Error> {
-        list(&*self.store, listing).await
+        Ok(self.told(&runs(&*self.store, listing).await?))
+    }
+
+    /// Runs, and what they do.
+    fn told(&self, runs: &[Run]) -> Vec<Summary> {
+        let doing = self.runner.doing(runs);
+        runs.iter().zip(doing).map(|(run, doing)| Summary::of(run).with_doing(doing)).collect()
     }
 
     /// A run with its steps, and what it waits for.
@@ -79,7 +87,8 @@ impl Operations {
         let run = find(&*self.store, id).await?;
         let story = self.runner.story(&run).await?;
         let reruns = self.store.reruns(id, RERUNS).await?;
-        Ok(Detail::of(&run, &story).with_reruns(&reruns))
+        let doing = self.runner.doing(std::slice::from_ref(&run)).into_iter().next().flatten();
+        Ok(Detail::of(&run, &story).with_doing(doing).with_reruns(&reruns))
     }
 
     /// When the steps of a run were at work.
@@ -192,13 +201,17 @@ impl Operations {
 /// # Errors
 /// The store cannot be read, or `before` is no run.
 pub async fn list(store: &dyn Store, listing: Listing) -> Result<Vec<Summary>, Error> {
+    Ok(runs(store, listing).await?.iter().map(Summary::of).collect())
+}
+
+async fn runs(store: &dyn Store, listing: Listing) -> Result<Vec<Run>, Error> {
     let before = match &listing.before {
         Some(id) => Some(find(store, id).await?.id),
         None => None,
     };
     let limit = listing.limit.clamp(1, MOST);
     let filter = Filter { status: listing.status, pathway: listing.pathway, before, limit };
-    Ok(store.runs(filter).await?.iter().map(Summary::of).collect())
+    Ok(store.runs(filter).await?)
 }
 
 /// The run with this public id.

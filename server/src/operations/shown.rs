@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StepStatus;
 use crate::gateway::outcome;
-use crate::runner::{Story, Waiting};
+use crate::runner::{Doing, Story, Waiting};
 use crate::store::{Millis, Run};
 
 /// Executions of steps that are shown of a run.
@@ -24,6 +24,9 @@ pub struct Summary {
     pub pathway: String,
     /// Where it stands.
     pub status: String,
+    /// What it does, of one that is `ready`: `queued`, `running`, `waiting`, or `elsewhere`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<String>,
     /// When it was admitted.
     pub created_at: Option<Timestamp>,
     /// When it ended.
@@ -171,6 +174,7 @@ impl Summary {
             id: run.public_id.clone(),
             pathway: run.pathway.clone(),
             status: run.status.name().to_owned(),
+            doing: None,
             created_at: time(run.created_at),
             finished_at: run.finished_at.and_then(time),
             subject: run.subject.clone(),
@@ -179,6 +183,18 @@ impl Summary {
             source: run.source.as_ref().map(|at| (at.topic.clone(), at.partition, at.offset)),
             failure: outcome::of(run).and_then(Result::err).map(|failure| Failed::of(&failure)),
         }
+    }
+
+    /// With what it does.
+    #[must_use]
+    pub fn with_doing(self, doing: Option<Doing>) -> Self {
+        Self { doing: doing.map(|doing| doing.name().to_owned()), ..self }
+    }
+
+    /// What it does, or else where it stands.
+    #[must_use]
+    pub fn now(&self) -> &str {
+        self.doing.as_deref().unwrap_or(&self.status)
     }
 }
 
@@ -213,6 +229,12 @@ impl Detail {
             waits: story.waits.iter().map(Waits::of).collect(),
             untold: story.untold.clone(),
         }
+    }
+
+    /// With what it does.
+    #[must_use]
+    pub fn with_doing(self, doing: Option<Doing>) -> Self {
+        Self { summary: self.summary.with_doing(doing), ..self }
     }
 
     /// With the runs that run it again.

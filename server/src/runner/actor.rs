@@ -170,6 +170,10 @@ impl Actor {
         self.run.queued = None;
         let was_asleep = self.run.woken.take().is_some();
         self.was_called = was_asleep;
+        // One that was read back may have begun before, and done nothing that was kept.
+        if !was_asleep && self.run.events.len() <= 1 {
+            self.inner.metrics.runs.began(&self.run.plan.name);
+        }
         let run = self.run.public_id.clone();
         let pathway = self.plan().name.clone();
         self.inner.observe(|| Observed::Began { run, pathway });

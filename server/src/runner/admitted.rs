@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
 use pathway_engine::journal::Event;
+use pathway_engine::testing::Called;
 use pathway_engine::vm::Failure;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -30,6 +31,8 @@ pub(super) struct Admitted {
     pub(super) source: Option<(String, i32, Offset)>,
     /// Public id of the run that called it.
     pub(super) parent: Option<String>,
+    /// Who called it, where there are mocks that ask for that.
+    pub(super) called: Option<Arc<Called>>,
     /// Told the offset of its record when it is over, if the store does not know it.
     pub(super) finished: Option<mpsc::Sender<Offset>>,
     /// The trace that it belongs to.
@@ -70,6 +73,7 @@ impl Admitted {
             from_http: false,
             source: None,
             parent: None,
+            called: None,
             finished: None,
             trace: None,
             called_off: None,

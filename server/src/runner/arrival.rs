@@ -176,7 +176,7 @@ impl Inner {
                 caller: of_http.map(|envelope| Caller {
                     deadline: envelope.deadline.and_then(|at| Timestamp::from_millisecond(at).ok()),
                 }),
-                rerun: None,
+                rerun: self.kept_by_mocks(public_id, None),
                 principal: asks.principal,
             }),
         };

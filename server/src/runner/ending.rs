@@ -89,6 +89,9 @@ impl Inner {
     pub(super) fn ended(&self, run: &Admitted, outcome: &Result<Value, Failure>, status: Status) {
         Ending { run, outcome }.log(status);
         // What ended at once took no time that anybody could tell, and has no journal here any more.
+        if run.events.is_empty() {
+            self.metrics.runs.began(&run.plan.name);
+        }
         let took = run.events.first().map(|started| self.clock.now().duration_since(started.at));
         let took = took.and_then(|took| Duration::try_from(took).ok()).unwrap_or_default();
         self.metrics.runs.ended(&run.plan.name, status, took);

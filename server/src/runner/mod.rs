@@ -17,6 +17,7 @@ mod bound;
 mod change;
 mod claims;
 mod current;
+mod doing;
 mod drive;
 mod earlier;
 mod effects;
@@ -67,6 +68,7 @@ use self::asleep::Asleep;
 use self::before::Before;
 use self::current::Current;
 pub use self::current::Loaded;
+pub use self::doing::Doing;
 use self::earlier::Earlier;
 pub use self::history::history;
 use self::holding::Holdings;
@@ -164,7 +166,7 @@ impl Runner {
         } = parts;
         let strained = Arc::<Notify>::default();
         let slots = Slots::default();
-        let loaded = Loaded { program, project, variables, mocks: mocks.map(Arc::new) };
+        let loaded = Loaded { program, project, variables, mocks };
         swap::configure(&slots, &loaded);
         let upstreams = Upstreams::new(&loaded.project, slots.clone(), transport, clock.clone(), &strained);
         let before = match store.is_shared() {

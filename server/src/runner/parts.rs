@@ -34,7 +34,7 @@ pub struct Parts {
     /// What `${NAME}` stands for, for runs that began with an earlier definition.
     pub variables: Variables,
     /// Answers to give instead of performing effects.
-    pub mocks: Option<Mocks>,
+    pub mocks: Option<Arc<Mocks>>,
     /// Calls services.
     pub transport: Arc<dyn Transport>,
     /// Tells the time.

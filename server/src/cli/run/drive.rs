@@ -34,7 +34,7 @@ pub(super) struct Lone<'a> {
     pub(super) target: &'a Target,
     pub(super) input: Value,
     pub(super) principal: Option<Principal>,
-    pub(super) mocks: Option<Mocks>,
+    pub(super) mocks: Option<Arc<Mocks>>,
 }
 
 /// How it ended.

@@ -142,7 +142,9 @@ pub(super) async fn show(session: &Session, operator: &Operator, id: &str, json:
     session.terminal.result(&shown::run(&run))?;
     let style = Style { color: session.terminal.colors_results() };
     let timeline = operator.timeline(id).await?;
-    if let Some(drawn) = timeline.and_then(|timeline| timeline::drawn(&timeline, style, timeline::width())) {
+    if let Some(drawn) =
+        timeline.and_then(|timeline| timeline::drawn(&timeline, style, session.terminal.size().0))
+    {
         session.terminal.result(&format!("\n{drawn}"))?;
     }
     Ok(Exit::Success)

@@ -15,7 +15,7 @@ pub(in crate::cli) fn table(runs: &[Summary]) -> String {
         rows.push([
             run.id.clone(),
             run.pathway.clone(),
-            run.status.clone(),
+            run.now().to_owned(),
             time(run.created_at),
             failure.and_then(|failure| failure.step.clone()).unwrap_or_else(|| "-".to_owned()),
             failure.map_or_else(|| "-".to_owned(), said),
@@ -34,7 +34,7 @@ pub(super) fn run(run: &Detail) -> String {
     let summary = &run.summary;
     line("run", &summary.id);
     line("pathway", &summary.pathway);
-    line("status", &summary.status);
+    line("status", summary.now());
     line("admitted", &time(summary.created_at));
     if summary.finished_at.is_some() {
         line("ended", &time(summary.finished_at));
@@ -96,7 +96,7 @@ pub(super) fn why(run: &Detail) -> String {
         let failure = run.summary.failure.as_ref().map(|failure| format!(": {}", said(failure)));
         let untold = run.untold.as_ref().map(|why| format!(": {why}"));
         let why = failure.or(untold).unwrap_or_default();
-        lines.push(format!("it waits for nothing, and is {}{why}", run.summary.status));
+        lines.push(format!("it waits for nothing, and is {}{why}", run.summary.now()));
     }
     lines.join("\n")
 }
