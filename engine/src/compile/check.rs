@@ -119,12 +119,18 @@ impl<'a> Checker<'a> {
 
     fn door(&mut self, pathway: &mut Pathway) {
         let door = &mut pathway.door;
-        if let Some(key) = &mut door.key {
-            self.expression(key, Place::Open("the key of a lane"));
-        }
-        for expression in [&mut door.id, &mut door.subject].into_iter().flatten() {
-            self.expression(expression, Place::Condition);
-        }
+        // These are computed before there is a run.
+        self.seeing(&["input", "auth"], |checker| {
+            if let Some(key) = &mut door.key {
+                checker.expression(key, Place::Open("the key of a lane"));
+            }
+            if let Some(per) = &mut pathway.max_runs.per {
+                checker.expression(&mut per.key, Place::Open("the key of a limit"));
+            }
+            for expression in [&mut door.id, &mut door.subject].into_iter().flatten() {
+                checker.expression(expression, Place::Condition);
+            }
+        });
         if let Some(topic) = &door.topic {
             self.topic(topic);
         }

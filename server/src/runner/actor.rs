@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::journal::{Event, Kind, Performed, Started};
-use pathway_engine::limits::Limit;
 use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Vm};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -19,7 +18,7 @@ use super::drive::Left;
 use super::inbox::Order;
 use super::slots::{RunSlots, Share};
 use super::timers::Timers;
-use super::{Admitted, Inner, Observed};
+use super::{Admitted, Inner, Observed, needs};
 use crate::seal::Secret;
 use crate::store::{Status, StatusChange, StoreError};
 
@@ -29,8 +28,8 @@ pub(super) const MAILBOX: usize = 256;
 /// What a run is told. It is small, since every mailbox has places for many.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// An effect is over.
-    Performed(Box<Performed>),
+    /// An effect is over; the run's slots were held for it, and still are.
+    Performed(Box<Performed>, Option<Arc<Share>>),
     /// A piece of a stream arrived.
     Emitted { instance: Instance, attempt: u32, value: Value },
     /// Something was left for it in the store.
@@ -81,7 +80,7 @@ impl Actor {
     ) -> Box<Self> {
         let plan = run.plan.clone();
         let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
-        let limits = [Limit::Server, Limit::Pathway(plan.name.clone())];
+        let limits = needs::of(&plan, &run.events);
         let rest = run.woken.as_mut().and_then(|woken| woken.rest.take());
         let (timers, used) = rest.map(|rest| (rest.timers, rest.used)).unwrap_or_default();
         let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label, used));
@@ -214,7 +213,7 @@ impl Actor {
         let mut effects = Vec::new();
         for message in messages {
             match message {
-                Message::Performed(performed) => self.tell(Kind::Performed(*performed), &mut effects),
+                Message::Performed(performed, _share) => self.tell(Kind::Performed(*performed), &mut effects),
                 Message::Told { id, .. } if !self.told.insert(id) => {}
                 Message::Told { id, order } => {
                     self.change.received.push(id);

@@ -140,11 +140,12 @@ impl Actor {
             label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
         };
         let task = self.tasks.spawn(async move {
+            let mut share = Some(share);
             if emits {
                 work.stream(&request, share, mocked).await;
             } else {
-                let answer = work.send(&request, share, None, mocked).await;
-                work.report(answer, false).await;
+                let answer = work.send(&request, &mut share, None, mocked).await;
+                work.report(answer, false, share).await;
             }
         });
         self.running.insert(instance, task);
@@ -172,7 +173,7 @@ impl Actor {
             let outcome = mocked.outcome.map_or_else(Outcome::Failure, Outcome::Answer);
             let performed =
                 Performed { instance: asked, attempt, request, outcome, emitted: false, took: None };
-            let _over = mailbox.send(Message::Performed(Box::new(performed))).await;
+            let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
         });
         self.running.insert(instance, task);
     }
@@ -259,7 +260,7 @@ impl Actor {
             let performed =
                 Performed { instance, attempt, request: hash, outcome, emitted: false, took: None };
             // A run that is over listens no more.
-            let _over = mailbox.send(Message::Performed(Box::new(performed))).await;
+            let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
         });
         drop(task);
         self.begin_child(&public_id, called).await
@@ -306,7 +307,7 @@ impl Work {
     async fn send(
         &self,
         request: &HttpRequest,
-        share: Arc<Share>,
+        share: &mut Option<Arc<Share>>,
         pieces: Option<mpsc::Sender<Value>>,
         mocked: Option<Mocked>,
     ) -> Result<Value, Failure> {
@@ -339,26 +340,28 @@ impl Work {
     }
 
     /// Sends, and passes on what arrives meanwhile, in order.
-    async fn stream(&self, request: &HttpRequest, share: Arc<Share>, mocked: Option<Mocked>) {
+    async fn stream(&self, request: &HttpRequest, mut share: Option<Arc<Share>>, mocked: Option<Mocked>) {
         let (pieces, mut arriving) = mpsc::channel(PIECES);
         let mut emitted = false;
-        let sending = self.send(request, share, Some(pieces), mocked);
-        tokio::pin!(sending);
-        let answer = loop {
-            tokio::select! {
-                biased;
-                Some(value) = arriving.recv() => {
-                    emitted = true;
-                    self.pass_on(value).await;
+        let answer = {
+            let sending = self.send(request, &mut share, Some(pieces), mocked);
+            tokio::pin!(sending);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(value) = arriving.recv() => {
+                        emitted = true;
+                        self.pass_on(value).await;
+                    }
+                    answer = &mut sending => break answer,
                 }
-                answer = &mut sending => break answer,
             }
         };
         while let Ok(value) = arriving.try_recv() {
             emitted = true;
             self.pass_on(value).await;
         }
-        self.report(answer, emitted).await;
+        self.report(answer, emitted, share).await;
     }
 
     async fn pass_on(&self, value: Value) {
@@ -366,7 +369,7 @@ impl Work {
         let _over = self.mailbox.send(message).await;
     }
 
-    async fn report(&self, answer: Result<Value, Failure>, emitted: bool) {
+    async fn report(&self, answer: Result<Value, Failure>, emitted: bool, share: Option<Arc<Share>>) {
         let (sent, now) = (self.sent.get().copied(), Instant::now());
         // Without its turn it has only waited.
         let turn = sent.unwrap_or(now);
@@ -392,7 +395,7 @@ impl Work {
             emitted,
             took: u64::try_from(times.1.as_millis()).ok(),
         };
-        let _over = self.mailbox.send(Message::Performed(Box::new(performed))).await;
+        let _over = self.mailbox.send(Message::Performed(Box::new(performed), share)).await;
     }
 }
 

@@ -30,6 +30,7 @@ mod intake;
 mod lanes;
 mod launch;
 mod mocks;
+mod needs;
 mod observed;
 mod orphans;
 mod outgoing;

@@ -186,14 +186,15 @@ impl Upstreams {
     }
 
     /// Makes one attempt, once the service's circuit, slots and rate admit it. `share` is held
-    /// meanwhile, but for the time for which the circuit is open.
+    /// meanwhile, but for the time for which the circuit is open. It is there again with an answer, so
+    /// that the run goes on with it and stands in no line anew, unless there are fewer slots by now.
     ///
     /// # Errors
     /// As [`Transport::send`]; a service that cannot be called at all is an outage.
     pub async fn call(
         &self,
         call: &Call<'_>,
-        share: Arc<Share>,
+        share: &mut Option<Arc<Share>>,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
         let table = self.table();
@@ -203,10 +204,9 @@ impl Upstreams {
         let Some(gate) = table.gates.get(&service.limits_of) else {
             return Err(Failure::new(Class::Bug, format!("service `{}` has no gate", service.name.value)));
         };
-        let mut share = Some(share);
         loop {
             while let Some(wait) = gate.opens_after() {
-                share = None;
+                *share = None;
                 let (run, step) = (call.run_id, call.step);
                 tracing::debug!(run, step, service = service.name.value, ?wait, "circuit is open");
                 tokio::time::sleep(wait).await;
@@ -241,6 +241,7 @@ impl Upstreams {
             call.sent.get_or_init(Instant::now);
             let answer = self.transport.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
+            *share = Some(holding).filter(|holding| !holding.is_surplus());
             return answer;
         }
     }

@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 /// The longest that anything here may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Counts calls by path and key; refuses those of `broken`, and holds those to `/slow` until let go.
+/// Counts calls by path and key; refuses those of `broken`, and holds those to and below `/slow` until let go.
 #[derive(Clone, Default)]
 pub(crate) struct Upstream {
     calls: Arc<Mutex<Vec<(String, String)>>>,
@@ -47,7 +47,7 @@ impl Upstream {
                 upstream.tokens.lock().unwrap().push((path.clone(), token));
             }
             let is_broken = upstream.broken.lock().unwrap().contains(&path);
-            if path == "slow" {
+            if path.split('/').next() == Some("slow") {
                 upstream.called.notify_one();
                 upstream.go.notified().await;
             }

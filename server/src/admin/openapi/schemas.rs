@@ -265,6 +265,8 @@ fn limit() -> Json {
         "set_aside": count(),
         "waiting": count(),
         "holders": texts(),
+        "keys": count(),
+        "busiest": list(busy()),
     });
     let required = ["name", "permits", "source", "configured", "in_use", "set_aside", "waiting", "holders"];
     object(&required, properties)
@@ -342,6 +344,12 @@ fn lag() -> Json {
 
 fn seconds() -> Json {
     json!({ "type": "number", "minimum": 0 })
+}
+
+/// A key of a limit that is one for each key.
+fn busy() -> Json {
+    let properties = json!({ "key": text(), "in_use": count(), "waiting": count() });
+    object(&["key", "in_use", "waiting"], properties)
 }
 
 fn reloaded() -> Json {

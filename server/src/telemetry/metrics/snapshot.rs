@@ -103,7 +103,11 @@ impl Snapshot {
             })
         };
         let permits = ("pathway_limit_permits", "How many a limit allows; none: any number");
-        page.gauge(permits, of(|limit| limit.permits))?;
+        page.gauge(permits, of(|limit| limit.permits.filter(|_| limit.keys.is_none())))?;
+        // Keys are no labels: there may be as many as runs.
+        let of_each = ("pathway_limit_key_permits", "How many a limit allows each key; none: any number");
+        page.gauge(of_each, of(|limit| limit.permits.filter(|_| limit.keys.is_some())))?;
+        page.gauge(("pathway_limit_keys", "Keys that have a place or wait for one"), of(|limit| limit.keys))?;
         page.gauge(("pathway_limit_in_use", "How many have a place"), of(|limit| Some(limit.in_use)))?;
         page.gauge(("pathway_limit_waiting", "How many wait for one"), of(|limit| Some(limit.waiting)))
     }
