@@ -42,6 +42,7 @@ use crate::secret_file;
 use crate::standing::{self, Standings};
 use crate::store::{Outlet, PostgresOptions, PostgresStore, SqliteStore, Store, StoreError, make_private};
 use crate::telemetry::metrics::{Requests, Scrape};
+use crate::telemetry::traces::Traces;
 
 /// The data folder of a project that names none.
 const DATA: &str = "data";
@@ -95,6 +96,9 @@ pub struct App {
     gateway: JoinHandle<Result<(), gateway::ServeError>>,
     operators: JoinHandle<()>,
     schedules: JoinHandle<()>,
+    /// Ends the sending of spans once nothing is left to send.
+    flush: CancellationToken,
+    sending: Option<JoinHandle<()>>,
 }
 
 /// Why a server does not start, or could not go on.
@@ -204,6 +208,8 @@ impl App {
         }
         let clock = Clock::system();
         let bus = open_bus(&project, &store)?;
+        let traces = project.traces.as_ref().map(|traces| Traces::new(&project, traces));
+        let (traces, sending) = traces.transpose().map_err(AppError::Project)?.unzip();
         let project = Arc::new(project);
         let loaded = Loaded {
             program: program.clone(),
@@ -224,6 +230,7 @@ impl App {
             mocks,
             transport: Arc::new(HttpClient::new().map_err(|error| AppError::Runner(error.to_string()))?),
             clock: clock.clone(),
+            traces: traces.clone(),
         })
         .await
         .map_err(AppError::Runner)?;
@@ -270,6 +277,7 @@ impl App {
             ready: watch::channel(Ok(())).1,
             stop: stop.clone(),
             limits,
+            traces,
         });
         let doors = Doors::new(gateway.counting(requests));
         let reloader = Reloader::new(reload::Parts {
@@ -291,6 +299,8 @@ impl App {
             stop: stop.clone(),
         };
         let operators = tokio::spawn(operators.serve(for_operators));
+        let flush = CancellationToken::new();
+        let sending = sending.map(|sending| tokio::spawn(sending.run(runner.clone(), flush.clone())));
         let gateway = tokio::spawn(doors.serve(listener));
         let grace = limits.grace;
         Ok(Self {
@@ -305,6 +315,8 @@ impl App {
             gateway,
             operators,
             schedules,
+            flush,
+            sending,
         })
     }
 
@@ -328,6 +340,10 @@ impl App {
         self.stop.cancel();
         let runner = self.runner.stop(self.grace);
         let _ended = tokio::join!(self.gateway, self.operators, self.schedules, runner);
+        self.flush.cancel();
+        if let Some(sending) = self.sending {
+            let _sent = sending.await;
+        }
         self.bus.close().await;
     }
 }

@@ -23,6 +23,7 @@ pub use journal::{Entry, Journal};
 pub use limits::{Limit, Limits, Permits, Source};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
+pub(crate) use timeline::{Attempt, End, executions};
 pub use timeline::{Bar, Row, Timeline};
 
 use crate::runner::{RedriveError, Runner, Version};

@@ -124,7 +124,7 @@ impl Actor {
             key: idempotency_key(&self.run.public_id, &instance),
             token: self.token.clone(),
             slots: self.slots.clone(),
-            trace: self.run.trace.map(|trace| trace.child(&format!("{instance}/{attempt}"))),
+            trace: self.run.span().map(|run| run.of_attempt(&instance, attempt)),
             label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
         };
         let task = self.tasks.spawn(async move {
@@ -146,7 +146,8 @@ impl Actor {
             let Effect::Child { instance, attempt, pathway, input } = effect else { continue };
             let Some(plan) = current.called(pathway) else { continue };
             let public_id = child_id(&self.run.public_id, instance, *attempt);
-            let event = self.child_started(&public_id, input);
+            let call = self.run.span().map(|run| run.of_attempt(instance, *attempt));
+            let event = self.child_started(&public_id, input, call);
             self.change.children.push(NewRun {
                 public_id: public_id.clone(),
                 pathway: plan.name.to_string(),
@@ -168,7 +169,7 @@ impl Actor {
         }
     }
 
-    fn child_started(&self, public_id: &str, input: &Value) -> Event {
+    fn child_started(&self, public_id: &str, input: &Value, call: Option<TraceContext>) -> Event {
         let parent = started(&self.run.events);
         let depth = parent.map_or(0, |parent| parent.depth) + 1;
         let refused = (depth > DEEPEST)
@@ -185,7 +186,7 @@ impl Actor {
                 attempt: 1,
                 depth,
                 sealed: None,
-                trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
+                trace: call.map(|call| call.to_string()),
                 refused,
                 caller: None,
                 rerun: None,

@@ -14,6 +14,7 @@ mod before;
 mod bound;
 mod change;
 mod claims;
+mod course;
 mod current;
 mod earlier;
 mod effects;
@@ -91,6 +92,7 @@ use crate::seal::SealKeys;
 use crate::standing::Standing;
 use crate::store::{Home, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 
 /// What observers may lag behind before they miss something.
 const OBSERVED: usize = 4096;
@@ -120,6 +122,8 @@ pub struct Parts {
     pub transport: Arc<dyn Transport>,
     /// Tells the time.
     pub clock: Clock,
+    /// Told of runs that have ended, where spans are sent.
+    pub traces: Option<Traces>,
 }
 
 /// A running runner.
@@ -211,6 +215,7 @@ struct Inner {
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
     metrics: Metrics,
+    traces: Option<Traces>,
     stop: CancellationToken,
     /// Ends tasks that did not stop in time.
     kill: CancellationToken,
@@ -239,6 +244,7 @@ impl Runner {
             mocks,
             transport,
             clock,
+            traces,
         } = parts;
         let strained = Arc::<Notify>::default();
         let slots = Slots::default();
@@ -275,6 +281,7 @@ impl Runner {
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             metrics,
+            traces,
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             flush: CancellationToken::new(),
@@ -341,6 +348,12 @@ impl Runner {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
+    }
+
+    /// Who is told of runs that have ended; none where no spans are sent.
+    #[must_use]
+    pub fn traces(&self) -> Option<&Traces> {
+        self.inner.traces.as_ref()
     }
 
     /// The topics that pathways listen to, by their real names.

@@ -109,6 +109,7 @@ impl Process {
             mocks: None,
             transport: Arc::new(Network { life: life.clone() }),
             clock: life.world.clock(&life.name),
+            traces: None,
         };
         match Runner::start(parts).await {
             Ok(runner) => {
