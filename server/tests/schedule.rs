@@ -114,6 +114,7 @@ impl World {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock: Clock::system(),
+            traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

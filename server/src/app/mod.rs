@@ -44,6 +44,7 @@ use crate::runner::{Loaded, Parts, Runner};
 use crate::seal::{self, SealKeys};
 use crate::store::{Store, StoreError, make_private};
 use crate::telemetry::metrics::{Requests, Scrape};
+use crate::telemetry::traces::Traces;
 
 /// A server that serves.
 #[derive(Debug)]
@@ -64,6 +65,9 @@ pub struct App {
     gateway: JoinHandle<Result<(), gateway::ServeError>>,
     operators: JoinHandle<()>,
     schedules: JoinHandle<()>,
+    /// Ends the sending of spans once nothing is left to send.
+    flush: CancellationToken,
+    sending: Option<JoinHandle<()>>,
 }
 
 impl App {
@@ -104,6 +108,8 @@ impl App {
         }
         let clock = Clock::system();
         let bus = open_bus(&project, &store)?;
+        let traces = project.traces.as_ref().map(|traces| Traces::new(&project, traces));
+        let (traces, sending) = traces.transpose().map_err(AppError::Project)?.unzip();
         let project = Arc::new(project);
         let loaded = Loaded {
             program: program.clone(),
@@ -124,6 +130,7 @@ impl App {
             mocks,
             transport: Arc::new(HttpClient::new().map_err(|error| AppError::Runner(error.to_string()))?),
             clock: clock.clone(),
+            traces: traces.clone(),
         })
         .await
         .map_err(AppError::Runner)?;
@@ -172,6 +179,7 @@ impl App {
             ready: watch::channel(Ok(())).1,
             stop: stop.clone(),
             limits,
+            traces,
         });
         let doors = Doors::new(gateway.counting(requests));
         let reloader = Reloader::new(reload::Parts {
@@ -196,6 +204,8 @@ impl App {
             stop: stop.clone(),
         };
         let operators = tokio::spawn(operators.serve(for_operators));
+        let flush = CancellationToken::new();
+        let sending = sending.map(|sending| tokio::spawn(sending.run(runner.clone(), flush.clone())));
         let gateway = tokio::spawn(doors.serve(listener));
         let grace = limits.grace;
         Ok(Self {
@@ -210,6 +220,8 @@ impl App {
             gateway,
             operators,
             schedules,
+            flush,
+            sending,
         })
     }
 
@@ -233,6 +245,10 @@ impl App {
         self.stop.cancel();
         let runner = self.runner.stop(self.grace);
         let _ended = tokio::join!(self.gateway, self.operators, self.schedules, runner);
+        self.flush.cancel();
+        if let Some(sending) = self.sending {
+            let _sent = sending.await;
+        }
         self.bus.close().await;
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auth::Caller;
+use super::trace::Passed;
 use super::{Gateway, Problem, answer, capacity, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
@@ -30,8 +31,8 @@ pub(super) struct Asked {
     /// When a run that has not begun shall not begin any more, from now; none: the caller does
     /// not wait for it.
     pub(super) deadline: Option<Duration>,
-    /// The trace that it is part of, as headers of a record.
-    pub(super) trace: Vec<(String, Vec<u8>)>,
+    /// The trace that it is part of.
+    pub(super) trace: Passed,
 }
 
 /// A run that is there, or will be.
@@ -93,7 +94,7 @@ impl Asked {
             topic: parts.project.topics.real(&plan.topic()).to_owned(),
             key: Some(key.flatten().unwrap_or_else(|| self.id.clone()).into_bytes()),
             value: Some(value::to_json(&self.input).into_bytes()),
-            headers: [envelope.to_headers(), self.trace.clone()].concat(),
+            headers: [envelope.to_headers(), self.trace.headers()].concat(),
             time: now,
         })
     }
@@ -107,7 +108,12 @@ impl Asked {
         capacity::check(&gateway.parts, plan, self.deadline.is_some())?;
         let record = self.record(gateway, plan)?;
         let followed = Followed::new(&**store, self.id.clone());
-        gateway.parts.bus.publish(vec![record]).await.map_err(|error| Problem::from_bus(&error))?;
+        let publishing = self.trace.publishing(gateway.parts.traces.as_ref(), &record.topic);
+        let published = gateway.parts.bus.publish(vec![record]).await;
+        if let Some(publishing) = publishing {
+            publishing.end(published.as_ref().err());
+        }
+        published.map_err(|error| Problem::from_bus(&error))?;
         Ok(followed)
     }
 

@@ -83,7 +83,7 @@ async fn read(
     };
     let request = Request::from_parts(head, content);
     let idempotency_key = idempotency::key(request.headers())?;
-    let trace = trace::headers(request.headers());
+    let trace = trace::Passed::of(&request);
     let input = match http.method {
         // Who calls is no input: it would be kept with the run.
         Method::Get if http.takes_credentials() => body::query(request.uri(), &HttpDoor::CREDENTIALS)?,

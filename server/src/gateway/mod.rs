@@ -68,6 +68,7 @@ use crate::ids::Ids;
 use crate::seal::SealKeys;
 use crate::store::Store;
 use crate::telemetry::metrics::{Requests, requests};
+use crate::telemetry::traces::Traces;
 
 /// What a gateway works with.
 #[derive(Debug, Clone)]
@@ -100,6 +101,8 @@ pub struct Parts {
     pub stop: CancellationToken,
     /// Bounds.
     pub limits: Limits,
+    /// Told of requests, where spans are sent.
+    pub traces: Option<Traces>,
 }
 
 /// Bounds on what one client can take.
@@ -219,7 +222,11 @@ impl Gateway {
             None => router,
         };
         let counted = axum::middleware::from_fn_with_state(self.requests.clone(), requests::count);
-        router.layer(axum::middleware::from_fn(request::observe)).layer(counted)
+        let router = router.layer(axum::middleware::from_fn(request::observe)).layer(counted);
+        match &self.parts.traces {
+            Some(traces) => router.layer(axum::middleware::from_fn_with_state(traces.clone(), trace::follow)),
+            None => router,
+        }
     }
 
     fn door(&self, plan: &Arc<Plan>, http: &HttpDoor) -> MethodRouter {

@@ -136,7 +136,7 @@ impl Actor {
             key: idempotency_key(&self.run.public_id, &instance),
             token: self.token.clone(),
             slots: self.slots.clone(),
-            trace: self.run.trace.map(|trace| trace.child(&format!("{instance}/{attempt}"))),
+            trace: self.run.span().map(|run| run.of_attempt(&instance, attempt)),
             label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
         };
         let task = self.tasks.spawn(async move {
@@ -189,7 +189,8 @@ impl Actor {
             }
             let Some(plan) = current.called(pathway) else { continue };
             let public_id = child_id(&self.run.public_id, instance, *attempt);
-            let event = self.child_started(&public_id, instance, input);
+            let call = self.run.span().map(|run| run.of_attempt(instance, *attempt));
+            let event = self.child_started(&public_id, instance, input, call);
             self.change.children.push(NewRun {
                 public_id: public_id.clone(),
                 pathway: plan.name.to_string(),
@@ -211,7 +212,13 @@ impl Actor {
         }
     }
 
-    fn child_started(&self, public_id: &str, instance: &str, input: &Value) -> Event {
+    fn child_started(
+        &self,
+        public_id: &str,
+        instance: &str,
+        input: &Value,
+        call: Option<TraceContext>,
+    ) -> Event {
         let parent = started(&self.run.events);
         let depth = parent.map_or(0, |parent| parent.depth) + 1;
         let refused = (depth > DEEPEST)
@@ -229,7 +236,7 @@ impl Actor {
                 attempt: 1,
                 depth,
                 sealed: None,
-                trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
+                trace: call.map(|call| call.to_string()),
                 refused,
                 caller: None,
                 rerun: self.inner.kept_by_mocks(public_id, Some(&called)),

@@ -16,6 +16,7 @@ mod begin;
 mod bound;
 mod change;
 mod claims;
+mod course;
 mod current;
 mod doing;
 mod drive;
@@ -97,6 +98,7 @@ use crate::seal::SealKeys;
 use crate::standing::Standing;
 use crate::store::{Home, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 
 /// A running runner.
 #[derive(Debug, Clone)]
@@ -136,6 +138,7 @@ struct Inner {
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
     metrics: Metrics,
+    traces: Option<Traces>,
     stop: CancellationToken,
     /// Ends tasks that did not stop in time.
     kill: CancellationToken,
@@ -164,6 +167,7 @@ impl Runner {
             mocks,
             transport,
             clock,
+            traces,
         } = parts;
         let strained = Arc::<Notify>::default();
         let slots = Slots::default();
@@ -200,6 +204,7 @@ impl Runner {
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             metrics,
+            traces,
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             flush: CancellationToken::new(),
@@ -266,6 +271,12 @@ impl Runner {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
+    }
+
+    /// Who is told of runs that have ended; none where no spans are sent.
+    #[must_use]
+    pub fn traces(&self) -> Option<&Traces> {
+        self.inner.traces.as_ref()
     }
 
     /// The topics that pathways listen to, by their real names.

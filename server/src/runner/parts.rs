@@ -13,6 +13,7 @@ use crate::definition::Definition;
 use crate::effects::http::Transport;
 use crate::seal::SealKeys;
 use crate::store::Store;
+use crate::telemetry::traces::Traces;
 
 /// What a runner is made of.
 #[derive(Debug)]
@@ -39,4 +40,6 @@ pub struct Parts {
     pub transport: Arc<dyn Transport>,
     /// Tells the time.
     pub clock: Clock,
+    /// Told of runs that have ended, where spans are sent.
+    pub traces: Option<Traces>,
 }

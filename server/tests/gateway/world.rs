@@ -160,6 +160,7 @@ impl World {
             ready: ready_receiver,
             stop: stop.clone(),
             limits,
+            traces: None,
         };
         let (gateway, url, served) = serve(parts.clone()).await;
         let (sender, admitted) = mpsc::unbounded_channel();

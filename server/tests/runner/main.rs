@@ -179,6 +179,7 @@ impl World {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock,
+            traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

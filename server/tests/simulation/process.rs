@@ -116,6 +116,7 @@ impl Process {
             mocks: None,
             transport: Arc::new(Network { life: life.clone() }),
             clock: life.world.clock(&life.name),
+            traces: None,
         };
         match Runner::start(parts).await {
             Ok(runner) => {
@@ -163,6 +164,7 @@ impl Process {
             ready: watch::channel(Ok(())).1,
             stop: CancellationToken::new(),
             limits: Limits::default(),
+            traces: None,
         }))
     }
 

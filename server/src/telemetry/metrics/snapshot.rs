@@ -52,7 +52,12 @@ impl Collector for Snapshot {
         let requests = requests.iter().map(|(route, status, count)| {
             (vec![label("route", route), ("status", Cow::Owned(status.to_string()))], *count)
         });
-        page.counter(("pathway_http_requests", "Requests that the gateway has answered"), requests)
+        page.counter(("pathway_http_requests", "Requests that the gateway has answered"), requests)?;
+        let traces = self.runner.traces();
+        let mut one = |named, count: u64| page.counter(named, [(Vec::new(), count)]);
+        let (sent, dropped) = traces.map_or((0, 0), |traces| (traces.sent_spans(), traces.dropped_items()));
+        one(("pathway_trace_spans_sent", "Spans that the collector of traces has taken"), sent)?;
+        one(("pathway_traces_dropped", "Runs and requests of which no spans were sent"), dropped)
     }
 }
 
