@@ -259,6 +259,18 @@ async fn a_run_that_waits_says_why_and_is_told() {
         let (_, why, _) = run(folder, &["runs", "why", id]).await;
         assert_eq!(why, "it waits for the signal `approved`, in step `ok`\n");
     }
+    let asleep = async {
+        loop {
+            let listed = json(folder, &["runs", "list", "--status", "ready"]).await;
+            if listed.as_array().unwrap().iter().all(|run| run["doing"] == "waiting") {
+                return listed;
+            }
+        }
+    };
+    let listed = tokio::time::timeout(PATIENCE, asleep).await.unwrap();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["status"]), (2, &json!("ready")));
+    assert_eq!(run(folder, &["runs", "list"]).await.1.matches(" waiting ").count(), 2);
+    assert!(run(folder, &["runs", "show", &ids[0]]).await.1.contains("\nstatus    waiting\n"));
     let signal = ["runs", "signal", &ids[0], "approved", "--data", r#"{"by": "ops"}"#];
     assert_eq!(run(folder, &signal).await.0, 0);
     assert_eq!(ended(&url, &ids[0]).await["result"], "ops");

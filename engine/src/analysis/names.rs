@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::outline::Part;
+use super::spot::Part;
 use super::{Known, Seen, is_return, takes};
 use crate::document::MODIFIERS;
 use crate::project::Project;

@@ -37,6 +37,21 @@ pub enum State {
     HalfOpen,
 }
 
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
+    /// Its name for operators.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
 /// Leave to make one call: to be given to [`Circuit::settle`], whatever becomes of the call.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is not settled blocks a probe for good"]

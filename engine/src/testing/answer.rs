@@ -72,7 +72,7 @@ pub(super) struct Answer {
     /// Whether it need not be given.
     pub(super) optional: bool,
     /// It never comes.
-    timeout: bool,
+    pub(super) timeout: bool,
     error: Option<Failure>,
     status: Option<u16>,
     headers: Vec<(String, String)>,
@@ -197,8 +197,13 @@ impl Answer {
         }
     }
 
-    /// What the pathway that a step calls comes to.
-    pub(super) fn returned(&self) -> Come {
+    /// What the pathway that a step calls with `input` comes to. Whatever it returns, it is not begun with
+    /// an input that its schema does not admit.
+    pub(super) fn returned(&self, schema: Option<&Schema>, input: &Value) -> Come {
+        if let Some(Err(violations)) = schema.map(|schema| schema.check(input)) {
+            let outcome = Err(Failure::violated(Class::Invalid, "the input", violations));
+            return Come { after: Duration::ZERO, outcome, pieces: Vec::new() };
+        }
         let outcome = match &self.error {
             Some(failure) => Err(failure.clone()),
             None => Ok(self.returns.clone().unwrap_or_else(|| Value::from(()))),

@@ -184,7 +184,7 @@ impl Expect {
     ) -> Option<Self> {
         let mut fields = Fields::of(node, "`expect`", diagnostics)?;
         let mut expect = Self::default();
-        let names = Names { program: setting.program, plan };
+        let names = Names::of(setting.program, plan);
         let returns = fields.take_entry("return");
         expect.returns = returns.map(|entry| Pattern::parse(&entry.value, diagnostics));
         let error = fields.take_entry("error");

@@ -5,7 +5,7 @@ use super::answer::Answer;
 use super::key::Key;
 use super::names::Names;
 use crate::Value;
-use crate::compile::{Plan, Step};
+use crate::compile::Step;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Fields, scalar, wrong_type};
 use crate::schema::Schema;
@@ -50,7 +50,7 @@ impl Mock {
     /// Reads `mocks:`; those that are null are left out.
     pub(super) fn parse_all(
         node: &Node,
-        plan: &Plan,
+        names: Names<'_>,
         setting: Setting<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Vec<Self> {
@@ -59,16 +59,15 @@ impl Mock {
             return Vec::new();
         };
         let given = entries.iter().filter(|entry| entry.value.kind != Kind::Null);
-        given.filter_map(|entry| Self::parse(entry, plan, setting, diagnostics)).collect()
+        given.filter_map(|entry| Self::parse(entry, names, setting, diagnostics)).collect()
     }
 
     fn parse(
         entry: &Entry,
-        plan: &Plan,
+        names: Names<'_>,
         setting: Setting<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
-        let names = Names { program: setting.program, plan };
         let key = Key::parse(&entry.key, names, setting.project, diagnostics)?;
         let (verb, schema) = match &key {
             Key::Calls { .. } => (Verb::Http, None),
@@ -87,7 +86,7 @@ impl Mock {
         };
         let what = format!("the mock of `{}`", entry.key.value);
         if entry.value.get(OUTPUT).is_some() {
-            let answers = output_of(&key, &entry.value, &what, plan, diagnostics)?;
+            let answers = output_of(&key, &entry.value, &what, names, diagnostics)?;
             return Some(Self { key, name: entry.key.clone(), answers });
         }
         let mut one = |node: &Node| Answer::parse(node, &what, verb, schema, diagnostics);
@@ -123,18 +122,22 @@ fn output_of(
     key: &Key,
     node: &Node,
     what: &str,
-    plan: &Plan,
+    names: Names<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Answers> {
     let mut fields = Fields::of(node, what, diagnostics)?;
     let value = from_serde(&fields.take(OUTPUT)?.to_json());
     let optional = fields.take("optional").and_then(|node| scalar::boolean(node, "`optional`", diagnostics));
     fields.finish(diagnostics);
+    let plan = names.plan;
     let why = match key {
         Key::Calls { .. } => Some("calls of a service are answered: give a `body`"),
         Key::Step(name) if plan.is_guard(name) => Some("it ends its block: give what its `when` reads"),
         // What a called pathway has is its own to know.
         Key::Step(name) if name.contains('/') || name.contains(['[', '#', '~']) => None,
+        Key::Step(name) if !names.is_own(name) => {
+            Some("it is a step of another pathway: name it with those that call it, such as `caller/step`")
+        }
         Key::Step(name) if plan.addresses().contains_key(name.as_str()) => None,
         Key::Step(_) => Some("it may run more than once: name an execution, such as `rows[1].fetch`"),
     };

@@ -16,9 +16,16 @@ const LISTED: usize = 8;
 pub(super) struct Names<'a> {
     pub(super) program: &'a Program,
     pub(super) plan: &'a Plan,
+    /// Whether steps of all other pathways have their paths for names, too.
+    pub(super) others: bool,
 }
 
 impl<'a> Names<'a> {
+    /// Those of a test of `plan`.
+    pub(super) fn of(program: &'a Program, plan: &'a Plan) -> Self {
+        Self { program, plan, others: false }
+    }
+
     /// The steps of that name: more than one where cases of a `switch` have steps of the same name.
     pub(super) fn find(self, name: &str, span: Span) -> Result<Vec<&'a Step>, Diagnostic> {
         let (mut plan, mut rest) = (self.plan, name);
@@ -29,7 +36,19 @@ impl<'a> Names<'a> {
             (plan, rest) = (called, inner);
         }
         let found = steps(plan, rest);
-        if found.is_empty() { Err(unknown(plan, rest, name, span)) } else { Ok(found) }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let elsewhere: Vec<&Step> = match self.others && !name.contains('/') {
+            true => self.program.pathways.values().flat_map(|plan| steps(plan, name)).collect(),
+            false => Vec::new(),
+        };
+        if elsewhere.is_empty() { Err(unknown(plan, rest, name, span)) } else { Ok(elsewhere) }
+    }
+
+    /// Whether the pathway itself has a step of that name.
+    pub(super) fn is_own(self, name: &str) -> bool {
+        !steps(self.plan, name).is_empty()
     }
 }
 

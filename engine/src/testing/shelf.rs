@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::answer::Answer;
-use super::key::{Fit, Key};
+use super::key::Key;
 use super::mock::{Answers, Mock};
 use crate::journal::Kept;
 use crate::source::Span;
@@ -43,16 +43,9 @@ impl<'a> Shelf<'a> {
         path: &str,
         request: Option<&HttpRequest>,
     ) -> Option<Found<'a>> {
-        let best = |mocks: &'a [Mock], from: usize| -> Option<(Fit, usize, &'a Mock)> {
-            let fits = mocks
-                .iter()
-                .enumerate()
-                .filter(|(_, mock)| !is_output(mock))
-                .filter_map(|(n, mock)| Some((mock.key.fit(execution, path, request)?, from + n, mock)));
-            // Of paths that are left open the longer says more.
-            fits.min_by_key(|(fit, _, mock)| (*fit, std::cmp::Reverse(mock.name.value.len())))
-        };
-        let (_, n, mock) = best(self.own, 0).or_else(|| best(self.shared, self.own.len()))?;
+        let shared =
+            || best(self.shared, execution, path, request).map(|(n, mock)| (self.own.len() + n, mock));
+        let (n, mock) = best(self.own, execution, path, request).or_else(shared)?;
         let count = self.counts.get_mut(n)?;
         let found = match &mock.answers {
             Answers::Output { .. } => return None,
@@ -68,16 +61,8 @@ impl<'a> Shelf<'a> {
 
     /// What steps put out that do not run, by the rest of their names, of those whose names begin so.
     pub(super) fn kept(&self, prefix: &str) -> BTreeMap<Arc<str>, Kept> {
-        let mut kept = BTreeMap::new();
         // The case's own come last, and hold.
-        for mock in self.shared.iter().chain(self.own) {
-            if let (Key::Step(name), Answers::Output { value, .. }) = (&mock.key, &mock.answers)
-                && let Some(rest) = name.strip_prefix(prefix).filter(|rest| !rest.contains('/'))
-            {
-                kept.insert(Arc::from(rest), Kept::Output(value.clone()));
-            }
-        }
-        kept
+        kept(self.shared.iter().chain(self.own), prefix)
     }
 
     /// The step of that name did not run, as its mock says.
@@ -99,6 +84,34 @@ impl<'a> Shelf<'a> {
         let shared = self.counts.iter().skip(self.own.len()).enumerate();
         shared.filter(|(_, count)| **count > 0).map(|(n, _)| n).collect()
     }
+}
+
+/// Which of these answers an execution of the step of that path, and its place: the one that says most of it.
+pub(super) fn best<'a>(
+    mocks: &'a [Mock],
+    execution: &str,
+    path: &str,
+    request: Option<&HttpRequest>,
+) -> Option<(usize, &'a Mock)> {
+    let answers = mocks.iter().enumerate().filter(|(_, mock)| !is_output(mock));
+    let fits = answers.filter_map(|(n, mock)| Some((mock.key.fit(execution, path, request)?, n, mock)));
+    // Of paths that are left open the longer says more.
+    let best = fits.min_by_key(|(fit, _, mock)| (*fit, std::cmp::Reverse(mock.name.value.len())));
+    best.map(|(_, n, mock)| (n, mock))
+}
+
+/// What steps put out that do not run, by the rest of their names, of those whose names begin so; what
+/// comes last holds.
+pub(super) fn kept<'a>(mocks: impl Iterator<Item = &'a Mock>, prefix: &str) -> BTreeMap<Arc<str>, Kept> {
+    let mut kept = BTreeMap::new();
+    for mock in mocks {
+        if let (Key::Step(name), Answers::Output { value, .. }) = (&mock.key, &mock.answers)
+            && let Some(rest) = name.strip_prefix(prefix).filter(|rest| !rest.contains('/'))
+        {
+            kept.insert(Arc::from(rest), Kept::Output(value.clone()));
+        }
+    }
+    kept
 }
 
 fn is_output(mock: &Mock) -> bool {

@@ -143,7 +143,7 @@ impl Suite {
             return None;
         };
         let shared = match node.get("mocks") {
-            Some(mocks) => Mock::parse_all(mocks, plan, setting, diagnostics),
+            Some(mocks) => Mock::parse_all(mocks, Names::of(setting.program, plan), setting, diagnostics),
             None => Vec::new(),
         };
         let Some(entries) = cases?.as_map() else {
@@ -215,7 +215,10 @@ impl Reading<'_> {
             |node| from_serde(&node.to_json()),
         );
         let mocks = match node.get("mocks") {
-            Some(mocks) => Mock::parse_all(mocks, self.plan, self.setting, diagnostics),
+            Some(mocks) => {
+                let names = Names::of(self.setting.program, self.plan);
+                Mock::parse_all(mocks, names, self.setting, diagnostics)
+            }
             None => Vec::new(),
         };
         let hidden = |mock: &Mock| node.get("mocks").is_some_and(|own| own.get(&mock.name.value).is_some());
@@ -276,7 +279,7 @@ impl Reading<'_> {
             diagnostics.push(wrong_type("`done`", "a map from step to key", node));
             return Vec::new();
         };
-        let names = Names { program: self.setting.program, plan: self.plan };
+        let names = Names::of(self.setting.program, self.plan);
         let mut all = Vec::new();
         for entry in entries {
             match names.find(&entry.key.value, entry.key.span) {
@@ -365,7 +368,7 @@ fn signal(node: &Node, diagnostics: &mut Diagnostics) -> Option<Coming> {
     let after = fields.take("after").and_then(|node| scalar::duration(node, "`after`", diagnostics));
     let optional = fields.take("optional").and_then(|node| scalar::boolean(node, "`optional`", diagnostics));
     fields.finish(diagnostics);
-    let signal = Signal { name: name?.value, payload, from: from.map(|from| from.value) };
+    let signal = Signal { name: name?.value, payload, from: from.map(|from| from.value), key: None };
     Some(Coming {
         span: node.span,
         after: after.unwrap_or(Duration::ZERO),

@@ -5,6 +5,7 @@ mod guard;
 mod limits;
 mod metrics;
 pub mod openapi;
+mod overview;
 mod reload;
 mod routes;
 mod runs;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use pathway_engine::vm::{Class, Failure};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::routes::{Route, routes};
-use crate::app::Reloader;
+use crate::app::{Reloader, Role};
 use crate::gateway::{Limits, Problem, connections, problem, request};
 use crate::identity::AdminToken;
 use crate::operations::{Error, Operations};
@@ -38,6 +40,12 @@ pub struct Admin {
     pub reloader: Reloader,
     /// What is told of what it counts.
     pub scrape: Scrape,
+    /// Whether only this machine reaches the listener.
+    pub is_local: bool,
+    /// What the server is there for.
+    pub role: Role,
+    /// When it began to serve.
+    pub since: Timestamp,
     /// What every request shows.
     pub token: AdminToken,
     /// Bounds.

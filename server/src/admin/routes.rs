@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::routing::{MethodRouter, get, post, put};
 use serde_json::{Value as Json, json};
 
-use super::{Admin, dlq, limits, metrics, openapi, reload, runs};
+use super::{Admin, dlq, limits, metrics, openapi, overview, reload, runs};
 use crate::store::Status;
 
 /// A path, what answers there, and what that does.
@@ -76,6 +76,10 @@ pub(super) fn routes() -> Vec<Route> {
         let what = "The `ETag` of an answer about limits: only if nobody has set one since";
         operation.with("header", "If-Match", json!({ "type": "string" }), what)
     };
+    let keyed = |operation: Operation| {
+        let key = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        operation.with("header", "Idempotency-Key", key, "Two signals with the same key count once")
+    };
     let document =
         Operation { answer: ("200", Answer::Document), ..Operation::new("get", "describe", "This document") };
     let scrape = Operation {
@@ -116,7 +120,9 @@ pub(super) fn routes() -> Vec<Route> {
         route(
             "/runs/{id}/signals/{name}",
             post(runs::signal),
-            vec![one("signalRun", "Sends it a signal, in nobody's name").takes("", false).fails(WITH_BODY)],
+            vec![keyed(
+                one("signalRun", "Sends it a signal, in nobody's name").takes("", false).fails(WITH_BODY),
+            )],
         ),
         route(
             "/runs/{id}/rerun",
@@ -177,6 +183,11 @@ pub(super) fn routes() -> Vec<Route> {
                     .gives("Reloaded")
                     .fails(&["409", "422"]),
             ],
+        ),
+        route(
+            "/overview",
+            get(overview::show),
+            vec![Operation::new("get", "showOverview", "The server at a glance").gives("Overview")],
         ),
         route("/metrics", get(metrics::scrape), vec![scrape]),
         route("/openapi.json", get(openapi::serve), vec![document]),

@@ -19,13 +19,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::role::Role;
-use super::stand_ins;
+use super::stand_ins::{self, StandIns};
 use crate::config::{Config, Request};
 use crate::definition::Definition;
 use crate::gateway::Doors;
 use crate::identity::AdminToken;
 use crate::loading;
-use crate::runner::{Loaded, Mocks, Runner, SwapError};
+use crate::runner::{Loaded, Runner, SwapError};
 use crate::seal;
 
 /// What came of reading a project again.
@@ -128,7 +128,7 @@ pub(super) struct Parts {
 struct Reading {
     config: Config,
     program: Program,
-    mocks: Option<Arc<Mocks>>,
+    stand_ins: Option<StandIns>,
 }
 
 impl Reloader {
@@ -175,7 +175,7 @@ impl Reloader {
         let (request, mocked) = (inner.request.clone(), inner.mocked.clone());
         let reading = tokio::task::spawn_blocking(move || read(&request, mocked.as_deref()));
         let reading = reading.await.map_err(|error| ReloadError::Unreadable(error.to_string()))?;
-        let Reading { config, program, mocks } =
+        let Reading { config, program, stand_ins } =
             reading.map_err(|error| ReloadError::Unreadable(error.to_string()))?;
         *inner.folders.lock().unwrap_or_else(PoisonError::into_inner) = folders(&config);
         let found = config.diagnostics.clone().sorted();
@@ -185,7 +185,11 @@ impl Reloader {
         if program.pathways.is_empty() && program.feeds.is_empty() {
             return Err(ReloadError::Refused("the project has no pathways any more".to_owned()));
         }
-        let warnings = as_json(&found, &config.sources);
+        let mut warnings = as_json(&found, &config.sources);
+        let mocks = stand_ins.map(|StandIns { mocks, found, sources }| {
+            warnings.extend(as_json(&found, &sources));
+            mocks
+        });
         let definition = Definition::of(&config);
         let (restart, project) = running.goes_on(config.project, &config.variables);
         let refused = |why: String| ReloadError::Refused(with_restart(why, &restart));
@@ -221,11 +225,11 @@ fn read(request: &Request, mocked: Option<&[String]>) -> std::io::Result<Reading
     let mut config = Config::load(request)?;
     let files = config.pathway_files();
     let program = loading::load(&mut config, &files);
-    let mocks = mocked.map(|services| {
+    let stand_ins = mocked.map(|services| {
         stand_ins::excuse(&mut config);
-        Arc::new(stand_ins::of(&mut config, &program, services))
+        stand_ins::of(&mut config, &program, services)
     });
-    Ok(Reading { config, program, mocks })
+    Ok(Reading { config, program, stand_ins })
 }
 
 /// The folders of all files of a project that were read.
@@ -280,6 +284,7 @@ impl Running {
             ("store", now.store != new.store),
             ("auth", now.auth != new.auth),
             ("log", now.log != new.log),
+            ("traces", now.traces != new.traces),
             ("http.timeout", now.http.timeout != new.http.timeout),
             ("http.max_connections", now.http.max_connections != new.http.max_connections),
             (seal::VARIABLE, seal_keys),
@@ -298,6 +303,7 @@ impl Running {
             store: now.store.clone(),
             auth: now.auth.clone(),
             log: now.log,
+            traces: now.traces.clone(),
             http,
             ..new
         };

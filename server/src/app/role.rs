@@ -17,6 +17,19 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Serve, Self::Gateway, Self::Worker];
+
+    /// Its name: that of the command.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Gateway => "gateway",
+            Self::Worker => "worker",
+        }
+    }
+
     /// Whether it has doors.
     #[must_use]
     pub const fn has_doors(self) -> bool {

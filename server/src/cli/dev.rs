@@ -13,7 +13,8 @@ use pathway_engine::project::{Bus, Store};
 use pathway_engine::vm::Method;
 
 use super::serve::{serve, way_of_verifying};
-use super::{Exit, Failure, Outcome, Session};
+use super::{Exit, Failure, Form, Outcome, Session};
+use crate::app::stand_ins::{self, StandIns};
 use crate::app::{App, Settings};
 use crate::config::Config;
 use crate::demo::Folder;
@@ -48,7 +49,7 @@ impl Dev {
         };
         let data = data.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         let session = session.with(&settings(&session.load()?, &data)).with_stand_ins();
-        let (config, program) = session.open()?;
+        let (mut config, program) = session.open()?;
         if program.pathways.is_empty() && program.feeds.is_empty() {
             return Err(Failure::new(Exit::Config, "the project has no pathways")
                 .help("write one into `pathways/`, or make an example with `pathway init`"));
@@ -61,12 +62,12 @@ impl Dev {
         let program_of_now = program.clone();
         let names: Vec<String> = config.project.services.keys().cloned().collect();
         let project = config.project.clone();
-        let settings = Settings::mocking(config, program, self.mocked.clone());
-        if let Some(mocks) = &settings.mocks {
-            for name in names.iter().filter(|name| mocks.stand_for_service(&project, name)) {
-                line(&mut rest, "MOCKED", &format!("{name}: nobody is called, its answers are mocks"));
-            }
+        let StandIns { mocks, found, sources } = stand_ins::of(&mut config, &program, &self.mocked);
+        session.terminal.diagnostics(&found, &sources, Form::Human)?;
+        for name in names.iter().filter(|name| mocks.stand_for_service(&project, name)) {
+            line(&mut rest, "MOCKED", &format!("{name}: nobody is called, its answers are mocks"));
         }
+        let settings = Settings::new(config, program).mocking(self.mocked.clone(), mocks);
         let banner = |app: &App| {
             let mut text = format!("pathway {} dev is ready", env!("CARGO_PKG_VERSION"));
             let _ok = writeln!(text, " after {} ms", started.elapsed().as_millis());

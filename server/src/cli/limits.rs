@@ -72,8 +72,9 @@ impl Limits {
                 }
                 Command::Set { name, permits: Permits(permits), revision } => {
                     let body = json!({ "permits": permits }).to_string();
-                    let known: Known =
-                        operator.change(Method::PUT, &path(name), Some(body), *revision).await?;
+                    let revision = revision.map(|revision| format!("\"{revision}\""));
+                    let header = revision.as_deref().map(|revision| ("if-match", revision));
+                    let known: Known = operator.change(Method::PUT, &path(name), Some(body), header).await?;
                     tell(session, &known, name, "until the server ends")?;
                 }
                 Command::Reset { name: Some(name), .. } => {

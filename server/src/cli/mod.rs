@@ -31,6 +31,7 @@ mod table;
 mod target;
 mod terminal;
 mod test;
+mod top;
 mod topics;
 mod watch;
 mod worker;
@@ -104,6 +105,7 @@ enum Command {
     Replay(replay::Replay),
     Dlq(dlq::Dlq),
     Limits(limits::Limits),
+    Top(top::Top),
     Topics(topics::Topics),
     Demo(demo::Demo),
     Config(config::Config),
@@ -142,6 +144,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Replay(command) => command.run(&session),
         Command::Dlq(command) => command.run(&session),
         Command::Limits(command) => command.run(&session),
+        Command::Top(command) => command.run(&session),
         Command::Topics(command) => command.run(&session),
         Command::Demo(command) => command.run(&session),
         Command::Config(command) => command.run(&session),

@@ -1,7 +1,6 @@
 //! How commands on runs get there: over the admin listener while a server holds the store, else
 //! through the store itself, which can only be looked at.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,21 +54,36 @@ struct Diagnosed {
     file: Option<String>,
     line: Option<usize>,
     column: Option<usize>,
+    help: Option<String>,
 }
 
 impl Told {
     /// With a line for each diagnostic.
     fn in_full(&self) -> String {
         let mut text = self.detail.clone();
-        for Diagnosed { code, severity, message, file, line, column } in &self.diagnostics {
-            let place = match (file, line, column) {
-                (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
-                _ => String::new(),
-            };
-            text.push_str(&format!("\n  {place}{severity}[{code}]: {message}"));
+        for diagnosed in &self.diagnostics {
+            text.push_str(&format!("\n  {}", diagnosed.line()));
         }
         text
     }
+}
+
+impl Diagnosed {
+    /// On a line.
+    fn line(&self) -> String {
+        let Self { code, severity, message, file, line, column, help } = self;
+        let place = match (file, line, column) {
+            (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
+            _ => String::new(),
+        };
+        let help = help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{place}{severity}[{code}]: {message}{help}")
+    }
+}
+
+/// A diagnostic as programs are told it, on a line.
+pub(super) fn diagnosed(told: &serde_json::Value) -> Option<String> {
+    serde_json::from_value::<Diagnosed>(told.clone()).ok().map(|diagnosed| diagnosed.line())
 }
 
 impl Operator {
@@ -86,7 +100,7 @@ impl Operator {
         let folder = data_folder(&config.project, config.root.folder());
         if let StoreKind::Postgres(_) = config.project.store {
             // To hold the store for a look would keep a server from starting.
-            return Self::of_server(config, &folder);
+            return Self::server(config);
         }
         if !folder.join(DATABASE).exists() {
             let message = format!("there is no store yet in `{}`", folder.display());
@@ -94,12 +108,14 @@ impl Operator {
         }
         match SqliteStore::open(&folder) {
             Ok(store) => Ok(Self::Store(Arc::new(store))),
-            Err(StoreError::InUse { .. }) => Self::of_server(config, &folder),
+            Err(StoreError::InUse { .. }) => Self::server(config),
             Err(error) => Err(Failure::new(Exit::Internal, error.to_string())),
         }
     }
 
-    fn of_server(config: &Config, folder: &Path) -> Result<Self, Failure> {
+    /// The server of a project that was loaded; the store is left alone.
+    pub(super) fn server(config: &Config) -> Result<Self, Failure> {
+        let folder = &data_folder(&config.project, config.root.folder());
         let given = config.variables.get(AdminToken::VARIABLE).map(|variable| variable.value.as_str());
         let address = std::fs::read_to_string(folder.join(ADMIN_ADDRESS)).map_err(|error| {
             let message = format!("no server has left its address in `{}`: {error}", folder.display());
@@ -179,6 +195,20 @@ impl Operator {
         Ok(())
     }
 
+    /// Sends a run a signal, which counts once however often it comes with the same key.
+    pub(super) async fn signal(
+        &self,
+        id: &str,
+        name: &str,
+        data: Option<String>,
+        key: Option<&str>,
+    ) -> Result<(), Failure> {
+        let path = format!("/runs/{}/signals/{}", url::encoded(id), url::encoded(name));
+        let key = key.map(|key| ("idempotency-key", key));
+        let _accepted: serde_json::Value = self.change(Method::POST, &path, data, key).await?;
+        Ok(())
+    }
+
     /// Asks the server.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
@@ -189,13 +219,13 @@ impl Operator {
         self.change(method, path, body, None).await
     }
 
-    /// Asks the server, if what is to be changed is of this revision.
+    /// Asks the server, with one more header.
     pub(super) async fn change<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<String>,
-        revision: Option<u64>,
+        header: Option<(&str, &str)>,
     ) -> Result<T, Failure> {
         let Self::Server { client, url, token } = self else {
             return Err(Failure::new(Exit::Temporary, "no server is at work, which could do this")
@@ -205,8 +235,8 @@ impl Operator {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        if let Some(revision) = revision {
-            request = request.header("if-match", format!("\"{revision}\""));
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         let away = |error: reqwest::Error| {
             Failure::new(Exit::Temporary, format!("the server did not answer: {}", error.without_url()))

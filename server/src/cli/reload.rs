@@ -8,7 +8,7 @@ use reqwest::Method;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::operator::{Operator, block_on};
+use super::operator::{Operator, block_on, diagnosed};
 use super::watch::{self, Changes as Changed, Watched};
 use super::{Exit, Failure, Outcome, Session, Terminal};
 use crate::app::{Changes, ReloadError, Reloaded, Reloader};
@@ -111,7 +111,11 @@ impl Reloading {
 
     async fn reload(&mut self) -> Result<(), Failure> {
         match self.reloader.reload().await {
-            Ok(reloaded) => self.terminal.note(&told(&reloaded))?,
+            Ok(reloaded) => {
+                let warnings: Vec<String> = reloaded.warnings.iter().filter_map(diagnosed).collect();
+                let lines = warnings.into_iter().chain([told(&reloaded)]);
+                self.terminal.note(&lines.collect::<Vec<_>>().join("\n"))?;
+            }
             Err(error) => {
                 if let ReloadError::Wrong { found, sources, .. } = &error {
                     let color = self.terminal.colors_errors();

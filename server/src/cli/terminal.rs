@@ -6,6 +6,9 @@ use std::io::{self, IsTerminal, Write};
 use pathway_engine::diagnostic::{Diagnostic, Format, render};
 use pathway_engine::source::Sources;
 
+/// Columns, where nothing says how many there are.
+const WIDTH: usize = 100;
+
 /// When output has colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
@@ -119,6 +122,22 @@ impl Terminal {
             Form::Json => self.result(render(found, sources, Format::Json).trim_end()),
             Form::Github => self.result(render(found, sources, Format::Github).trim_end()),
         }
+    }
+
+    /// Whether results go to a terminal on which what was said can be said anew.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+
+    /// How many columns and lines there are; the latter only on a terminal.
+    #[must_use]
+    pub fn size(&self) -> (usize, Option<usize>) {
+        let said = |name| env::var(name).ok().and_then(|text| text.parse().ok());
+        let found = terminal_size::terminal_size();
+        let width = said("COLUMNS").or_else(|| found.map(|(width, _)| usize::from(width.0)));
+        let height = said("LINES").or_else(|| found.map(|(_, height)| usize::from(height.0)));
+        (width.unwrap_or(WIDTH), height)
     }
 
     /// Whether results have colours.

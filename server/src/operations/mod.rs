@@ -5,15 +5,16 @@ mod again;
 mod error;
 mod journal;
 mod limits;
+mod overview;
 mod selection;
 mod shown;
+mod step_status;
 mod timeline;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
 
@@ -21,8 +22,11 @@ pub use again::{Again, Rerun};
 pub use error::Error;
 pub use journal::{Entry, Journal};
 pub use limits::{Adaptive, Busy, Limit, Limits, Permits, Source};
+pub use overview::{Bucket, Circuit, Lag, Overview, Pathway, Took, UnderWay};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
+pub use step_status::StepStatus;
+pub(crate) use timeline::{Attempt, End, executions};
 pub use timeline::{Bar, Row, Timeline};
 
 use crate::runner::{RedriveError, Runner, Version};
@@ -67,7 +71,13 @@ impl Operations {
     /// # Errors
     /// The store cannot be read, or `before` is no run.
     pub async fn list(&self, listing: Listing) -> Result<Vec<Summary>, Error> {
-        list(&*self.store, listing).await
+        Ok(self.told(&runs(&*self.store, listing).await?))
+    }
+
+    /// Runs, and what they do.
+    fn told(&self, runs: &[Run]) -> Vec<Summary> {
+        let doing = self.runner.doing(runs);
+        runs.iter().zip(doing).map(|(run, doing)| Summary::of(run).with_doing(doing)).collect()
     }
 
     /// A run with its steps, and what it waits for.
@@ -78,7 +88,8 @@ impl Operations {
         let run = find(&*self.store, id).await?;
         let story = self.runner.story(&run).await?;
         let reruns = self.store.reruns(id, RERUNS).await?;
-        Ok(Detail::of(&run, &story).with_reruns(&reruns))
+        let doing = self.runner.doing(std::slice::from_ref(&run)).into_iter().next().flatten();
+        Ok(Detail::of(&run, &story).with_doing(doing).with_reruns(&reruns))
     }
 
     /// When the steps of a run were at work.
@@ -110,16 +121,15 @@ impl Operations {
         reached(&run, told)
     }
 
-    /// Sends a run a signal, in nobody's name.
+    /// Sends a run a signal.
     ///
     /// # Errors
     /// It is over, or parked, or the name is too long.
-    pub async fn signal(&self, id: &str, name: &str, payload: Value) -> Result<(), Error> {
-        if name.len() > LONGEST_NAME {
+    pub async fn signal(&self, id: &str, signal: Signal) -> Result<(), Error> {
+        if signal.name.len() > LONGEST_NAME {
             return Err(Error::Invalid(format!("the name of a signal has at most {LONGEST_NAME} bytes")));
         }
         let run = find(&*self.store, id).await?;
-        let signal = Signal { name: name.to_owned(), payload, from: None };
         let told = self.runner.signal(id, signal).await?;
         reached(&run, told)
     }
@@ -192,13 +202,17 @@ impl Operations {
 /// # Errors
 /// The store cannot be read, or `before` is no run.
 pub async fn list(store: &dyn Store, listing: Listing) -> Result<Vec<Summary>, Error> {
+    Ok(runs(store, listing).await?.iter().map(Summary::of).collect())
+}
+
+async fn runs(store: &dyn Store, listing: Listing) -> Result<Vec<Run>, Error> {
     let before = match &listing.before {
         Some(id) => Some(find(store, id).await?.id),
         None => None,
     };
     let limit = listing.limit.clamp(1, MOST);
     let filter = Filter { status: listing.status, pathway: listing.pathway, before, limit };
-    Ok(store.runs(filter).await?.iter().map(Summary::of).collect())
+    Ok(store.runs(filter).await?)
 }
 
 /// The run with this public id.

@@ -7,8 +7,9 @@ use pathway_engine::value;
 use pathway_engine::vm::{Change, Failure, Trace};
 use serde::{Deserialize, Serialize};
 
+use super::StepStatus;
 use crate::gateway::outcome;
-use crate::runner::{Story, Waiting};
+use crate::runner::{Doing, Story, Waiting};
 use crate::store::{Millis, Run};
 
 /// Executions of steps that are shown of a run.
@@ -23,6 +24,9 @@ pub struct Summary {
     pub pathway: String,
     /// Where it stands.
     pub status: String,
+    /// What it does, of one that is `ready`: `queued`, `running`, `waiting`, or `elsewhere`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<String>,
     /// When it was admitted.
     pub created_at: Option<Timestamp>,
     /// When it ended.
@@ -99,8 +103,8 @@ pub struct Detail {
 pub struct Step {
     /// Which: the step's path, with items and iterations.
     pub path: String,
-    /// `running`, `retrying`, `finished`, `kept`, `skipped`, `failed` or `cancelled`.
-    pub status: String,
+    /// Where it stands.
+    pub status: StepStatus,
     /// How many attempts were begun.
     pub attempts: u32,
     /// When the next attempt begins.
@@ -170,6 +174,7 @@ impl Summary {
             id: run.public_id.clone(),
             pathway: run.pathway.clone(),
             status: run.status.name().to_owned(),
+            doing: None,
             created_at: time(run.created_at),
             finished_at: run.finished_at.and_then(time),
             subject: run.subject.clone(),
@@ -178,6 +183,18 @@ impl Summary {
             source: run.source.as_ref().map(|at| (at.topic.clone(), at.partition, at.offset)),
             failure: outcome::of(run).and_then(Result::err).map(|failure| Failed::of(&failure)),
         }
+    }
+
+    /// With what it does.
+    #[must_use]
+    pub fn with_doing(self, doing: Option<Doing>) -> Self {
+        Self { doing: doing.map(|doing| doing.name().to_owned()), ..self }
+    }
+
+    /// What it does, or else where it stands.
+    #[must_use]
+    pub fn now(&self) -> &str {
+        self.doing.as_deref().unwrap_or(&self.status)
     }
 }
 
@@ -214,6 +231,12 @@ impl Detail {
         }
     }
 
+    /// With what it does.
+    #[must_use]
+    pub fn with_doing(self, doing: Option<Doing>) -> Self {
+        Self { summary: self.summary.with_doing(doing), ..self }
+    }
+
     /// With the runs that run it again.
     #[must_use]
     pub fn with_reruns(self, reruns: &[Run]) -> Self {
@@ -228,34 +251,21 @@ fn steps(happened: &[Trace]) -> Vec<Step> {
     for Trace { instance, change, .. } in happened {
         let place = *places.entry(instance).or_insert(steps.len());
         if place == steps.len() {
-            let (path, status) = (instance.clone(), "running".to_owned());
+            let (path, status) = (instance.clone(), StepStatus::Running);
             steps.push(Step { path, status, attempts: 0, retry_at: None, failure: None });
         }
         let Some(step) = steps.get_mut(place) else { continue };
         step.retry_at = None;
-        let status = match change {
-            Change::Chose { .. } => continue,
-            Change::Begun { attempt } => {
-                step.attempts = *attempt;
-                "running"
-            }
+        match change {
+            Change::Begun { attempt } => step.attempts = *attempt,
             Change::Retrying { at, failure, .. } => {
                 (step.retry_at, step.failure) = (Some(*at), Some(Failed::of(failure)));
-                "retrying"
             }
-            Change::Finished { .. } => {
-                step.failure = None;
-                "finished"
-            }
-            Change::Kept { .. } => "kept",
-            Change::Skipped => "skipped",
-            Change::Failed { failure } => {
-                step.failure = Some(Failed::of(failure));
-                "failed"
-            }
-            Change::Cancelled => "cancelled",
-        };
-        status.clone_into(&mut step.status);
+            Change::Finished { .. } => step.failure = None,
+            Change::Failed { failure } => step.failure = Some(Failed::of(failure)),
+            Change::Chose { .. } | Change::Kept { .. } | Change::Skipped | Change::Cancelled => {}
+        }
+        step.status = StepStatus::after(change).unwrap_or(step.status);
     }
     steps
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
 use pathway_engine::journal::Event;
+use pathway_engine::testing::Called;
 use pathway_engine::vm::Failure;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -30,10 +31,14 @@ pub(super) struct Admitted {
     pub(super) source: Option<(String, i32, Offset)>,
     /// Public id of the run that called it.
     pub(super) parent: Option<String>,
+    /// Who called it, where there are mocks that ask for that.
+    pub(super) called: Option<Arc<Called>>,
     /// Told the offset of its record when it is over, if the store does not know it.
     pub(super) finished: Option<mpsc::Sender<Offset>>,
-    /// The trace that it belongs to.
+    /// What started it, in the trace that it belongs to.
     pub(super) trace: Option<TraceContext>,
+    /// How often it was redriven.
+    pub(super) redrives: u32,
     /// Why it is called off as soon as it begins, if it is.
     pub(super) called_off: Option<Failure>,
     /// Whether nobody is answered: it was parked and goes on, or it runs another one again.
@@ -70,8 +75,10 @@ impl Admitted {
             from_http: false,
             source: None,
             parent: None,
+            called: None,
             finished: None,
             trace: None,
+            redrives: 0,
             called_off: None,
             silent: false,
             waits: false,
@@ -83,5 +90,10 @@ impl Admitted {
             queued: None,
             room: None,
         }
+    }
+
+    /// Its own span: below what started it.
+    pub(super) fn span(&self) -> Option<TraceContext> {
+        self.trace.map(|trace| trace.of_run(&self.public_id, self.redrives))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Started};
+use pathway_engine::testing::{Asks, Called, Mocked};
 use pathway_engine::vm::{Class, Effect, Failure, HttpRequest, Instance, RequestHash};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -12,7 +13,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
-use super::mocks;
 use super::orphans;
 use super::outgoing::derived_id;
 use super::slots::{RunSlots, Share};
@@ -36,9 +36,12 @@ impl Actor {
                 let Some(hash) = effect.hash() else { return Ok(()) };
                 self.call(instance.clone(), attempt, request.clone(), hash, share.clone());
             }
-            Effect::Child { ref instance, attempt, .. } => {
+            Effect::Child { ref instance, attempt, ref pathway, ref input } => {
                 let Some(hash) = effect.hash() else { return Ok(()) };
-                self.watch_child(instance.clone(), attempt, hash).await?;
+                match self.returned(instance, attempt, pathway, input) {
+                    Some(mocked) => self.answer_with(instance.clone(), attempt, hash, mocked),
+                    None => self.watch_child(instance.clone(), attempt, hash).await?,
+                }
             }
             Effect::Timer { timer, at, since } => {
                 self.timers.set(timer, Due { at, since }, &self.inner.clock)
@@ -66,7 +69,10 @@ impl Actor {
     /// Records what a step publishes or emits; the answer is known at once.
     pub(super) fn record(&mut self, effect: &Effect) -> Option<Performed> {
         let (instance, attempt, request) = (effect.instance()?.clone(), effect.attempt()?, effect.hash()?);
+        let mocks = self.inner.current.borrow().loaded.mocks.clone();
+        let refused = mocks.and_then(|mocks| mocks.refused(self.asks(&instance, attempt)));
         let outcome = match effect {
+            Effect::Emit { .. } | Effect::Publish { .. } if refused.is_some() => Outcome::Failure(refused?),
             Effect::Emit { value, .. } => {
                 self.emitted(&instance, attempt, value.clone());
                 Outcome::Answer(value.clone())
@@ -111,6 +117,12 @@ impl Actor {
         if emits && self.heard.remove(&*instance) {
             self.say(&instance, attempt, Said::Reset);
         }
+        let loaded = &self.inner.current().loaded;
+        let now = self.inner.clock.now();
+        let mocked = loaded
+            .mocks
+            .as_ref()
+            .and_then(|mocks| mocks.call(self.asks(&instance, attempt), &request, &loaded.project, now));
         let work = Work {
             inner: self.inner.clone(),
             mailbox: self.mailbox.clone(),
@@ -124,15 +136,15 @@ impl Actor {
             key: idempotency_key(&self.run.public_id, &instance),
             token: self.token.clone(),
             slots: self.slots.clone(),
-            trace: self.run.trace.map(|trace| trace.child(&format!("{instance}/{attempt}"))),
+            trace: self.run.span().map(|run| run.of_attempt(&instance, attempt)),
             label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
         };
         let task = self.tasks.spawn(async move {
             let mut share = Some(share);
             if emits {
-                work.stream(&request, share).await;
+                work.stream(&request, share, mocked).await;
             } else {
-                let answer = work.send(&request, &mut share, None).await;
+                let answer = work.send(&request, &mut share, None, mocked).await;
                 work.report(answer, false, share).await;
             }
         });
@@ -140,14 +152,45 @@ impl Actor {
         while self.tasks.try_join_next().is_some() {}
     }
 
+    /// An execution of a step, as mocks know it.
+    fn asks<'a>(&'a self, instance: &'a str, attempt: u32) -> Asks<'a> {
+        Asks { pathway: &self.plan().name, called: self.run.called.as_deref(), instance, attempt }
+    }
+
+    /// What a mock says that a called pathway comes to.
+    fn returned(&self, instance: &str, attempt: u32, pathway: &str, input: &Value) -> Option<Mocked> {
+        let current = self.inner.current();
+        let schema = current.called(pathway).and_then(|plan| plan.input.as_deref());
+        current.loaded.mocks.as_ref()?.returned(self.asks(instance, attempt), schema, input)
+    }
+
+    /// Answers what a step asks for with what was made up.
+    fn answer_with(&mut self, instance: Instance, attempt: u32, request: RequestHash, mocked: Mocked) {
+        let mailbox = self.mailbox.clone();
+        let asked = instance.clone();
+        let task = self.tasks.spawn(async move {
+            tokio::time::sleep(mocked.after).await;
+            let outcome = mocked.outcome.map_or_else(Outcome::Failure, Outcome::Answer);
+            let performed =
+                Performed { instance: asked, attempt, request, outcome, emitted: false, took: None };
+            let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
+        });
+        self.running.insert(instance, task);
+    }
+
     /// Adds the runs that steps call to what is committed next.
     pub(super) fn children(&mut self, effects: &[Effect]) {
         let current = self.inner.current();
         for effect in effects {
             let Effect::Child { instance, attempt, pathway, input } = effect else { continue };
+            let asks = self.asks(instance, *attempt);
+            if current.loaded.mocks.as_ref().is_some_and(|mocks| mocks.answer(asks)) {
+                continue;
+            }
             let Some(plan) = current.called(pathway) else { continue };
             let public_id = child_id(&self.run.public_id, instance, *attempt);
-            let event = self.child_started(&public_id, input);
+            let call = self.run.span().map(|run| run.of_attempt(instance, *attempt));
+            let event = self.child_started(&public_id, instance, input, call);
             self.change.children.push(NewRun {
                 public_id: public_id.clone(),
                 pathway: plan.name.to_string(),
@@ -169,12 +212,19 @@ impl Actor {
         }
     }
 
-    fn child_started(&self, public_id: &str, input: &Value) -> Event {
+    fn child_started(
+        &self,
+        public_id: &str,
+        instance: &str,
+        input: &Value,
+        call: Option<TraceContext>,
+    ) -> Event {
         let parent = started(&self.run.events);
         let depth = parent.map_or(0, |parent| parent.depth) + 1;
         let refused = (depth > DEEPEST)
             .then(|| Failure::new(Class::Bug, format!("pathways call each other more than {DEEPEST} deep")));
         let id = Uuid::parse_str(public_id).unwrap_or_default();
+        let called = self.calls(instance);
         Event {
             at: self.inner.clock.now(),
             kind: Kind::Started(Started {
@@ -186,12 +236,17 @@ impl Actor {
                 attempt: 1,
                 depth,
                 sealed: None,
-                trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
+                trace: call.map(|call| call.to_string()),
                 refused,
                 caller: None,
-                rerun: None,
+                rerun: self.inner.kept_by_mocks(public_id, Some(&called)),
             }),
         }
+    }
+
+    /// Who the run is called by that a step calls.
+    fn calls(&self, instance: &str) -> Called {
+        Called::by(&self.plan().name, self.run.called.as_deref(), instance)
     }
 
     /// Lets a child run, and waits for it.
@@ -206,7 +261,7 @@ impl Actor {
         let watch = self.inner.store.watch_run(&public_id);
         let store = self.inner.store.clone();
         let mailbox = self.mailbox.clone();
-        let child = public_id.clone();
+        let (child, called) = (public_id.clone(), self.calls(&instance));
         let task = self.tasks.spawn(async move {
             let outcome = super::resume::outcome_of(&*store, watch, &child).await;
             let performed =
@@ -215,16 +270,17 @@ impl Actor {
             let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
         });
         drop(task);
-        self.begin_child(&public_id).await
+        self.begin_child(&public_id, called).await
     }
 
-    async fn begin_child(&self, public_id: &str) -> Result<(), StoreError> {
+    async fn begin_child(&self, public_id: &str, called: Called) -> Result<(), StoreError> {
         let Some(run) = self.inner.store.run(public_id).await? else { return Ok(()) };
         if run.status != Status::Ready || self.inner.is_under_way(public_id) {
             return Ok(());
         }
         if let Some(mut child) = self.inner.read_back(run).await? {
             child.parent = Some(self.run.public_id.clone());
+            child.called = self.inner.current.borrow().loaded.mocks.is_some().then(|| Arc::new(called));
             child.is_suspect = self.takes_up;
             if let Some(holding) = &self.run.holding {
                 child.belong_to(holding);
@@ -260,19 +316,21 @@ impl Work {
         request: &HttpRequest,
         share: &mut Option<Arc<Share>>,
         pieces: Option<mpsc::Sender<Value>>,
+        mocked: Option<Mocked>,
     ) -> Result<Value, Failure> {
-        let loaded = &self.inner.current().loaded;
-        if let Some(mocks) = loaded.mocks.as_ref().filter(|mocks| mocks.stand_for(&loaded.project, request)) {
-            let answer = mocks.answer(&self.plan.name, &self.instance, self.attempt, &request.accept);
+        if let Some(mocked) = mocked {
+            // It has its turn at once.
+            let _first = self.sent.set(self.asked);
+            tokio::time::sleep(mocked.after).await;
             // What a real stream would have passed on while it arrived.
-            for piece in answer.as_ref().map(mocks::chunks).unwrap_or_default() {
+            for piece in mocked.pieces {
                 if let Some(pieces) = &pieces
                     && pieces.send(piece).await.is_err()
                 {
                     break;
                 }
             }
-            return answer;
+            return mocked.outcome;
         }
         let call = Call {
             request,
@@ -289,11 +347,11 @@ impl Work {
     }
 
     /// Sends, and passes on what arrives meanwhile, in order.
-    async fn stream(&self, request: &HttpRequest, mut share: Option<Arc<Share>>) {
+    async fn stream(&self, request: &HttpRequest, mut share: Option<Arc<Share>>, mocked: Option<Mocked>) {
         let (pieces, mut arriving) = mpsc::channel(PIECES);
         let mut emitted = false;
         let answer = {
-            let sending = self.send(request, &mut share, Some(pieces));
+            let sending = self.send(request, &mut share, Some(pieces), mocked);
             tokio::pin!(sending);
             loop {
                 tokio::select! {
@@ -320,9 +378,8 @@ impl Work {
 
     async fn report(&self, answer: Result<Value, Failure>, emitted: bool, share: Option<Arc<Share>>) {
         let (sent, now) = (self.sent.get().copied(), Instant::now());
-        // Without its turn it has only waited, but for an answer that was made up.
-        let is_mocked = self.inner.current.borrow().loaded.mocks.is_some();
-        let turn = sent.unwrap_or(if is_mocked { self.asked } else { now });
+        // Without its turn it has only waited.
+        let turn = sent.unwrap_or(now);
         let times = (turn.duration_since(self.asked), now.duration_since(turn));
         let failure = answer.as_ref().err().map(|failure| failure.class);
         self.inner.metrics.runs.called(&self.plan.name, &self.instance, times, failure);

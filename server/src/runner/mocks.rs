@@ -1,51 +1,38 @@
-//! Answers given instead of calling a service: of all services (`pathway run --mock`), or of those that
-//! are not there (`pathway dev`).
+//! What answers instead of what is outside: of all of it (`pathway run --mock`), or of services that are
+//! not there (`pathway dev`). What mocks say, and what comes of that, is the engine's to know.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathway_engine::Value;
-use pathway_engine::compile::step_path;
+use pathway_engine::expression::Now;
+use pathway_engine::journal::Rerun;
 use pathway_engine::project::Project;
-use pathway_engine::value::ValueKind;
+use pathway_engine::schema::Schema;
+use pathway_engine::testing::{self, Asks, Called, Mocked};
 use pathway_engine::vm::{Class, Failure, HttpRequest};
 
-/// Answers by step path; of a list, one per attempt.
-#[derive(Debug, Clone, Default)]
+use super::Inner;
+
+/// Mocks, and what they stand for.
+#[derive(Debug)]
 pub struct Mocks {
-    answers: BTreeMap<String, Value>,
-    /// The services that they stand for beside those without a URL, by answers that name their pathway;
-    /// none: they stand for all.
+    said: testing::Mocks,
+    /// The services that they stand for beside those without a URL; none: they stand for all that is outside.
     stand_ins: Option<BTreeSet<String>>,
 }
 
 impl Mocks {
-    /// Reads a map: step path → `{body, status, headers, text, chunks}`, `{timeout: true}`, or a
-    /// list of those, one per attempt.
-    ///
-    /// # Errors
-    /// It is no such map.
-    pub fn read(mocks: &Value) -> Result<Self, String> {
-        if mocks.kind() != ValueKind::Map {
-            return Err("mocks are a map from step to answer".to_owned());
-        }
-        let names = mocks.try_iter().map_err(|error| error.to_string())?;
-        let mut answers = BTreeMap::new();
-        for name in names {
-            let answer = mocks.get_item(&name).map_err(|error| error.to_string())?;
-            answers.insert(name.to_string(), answer);
-        }
-        Ok(Self { answers, stand_ins: None })
+    /// Those of a run that calls nobody.
+    #[must_use]
+    pub fn of_run(said: testing::Mocks) -> Self {
+        Self { said, stand_ins: None }
     }
 
-    /// Answers in the place of services that have no URL, and of those that are named. What is not among
-    /// `answers`, by pathway and path of a step, is answered with an empty object.
+    /// Those in the place of services that have no URL, and of those that are named. What is not said is
+    /// an empty object.
     #[must_use]
-    pub fn standing_in(
-        services: impl IntoIterator<Item = String>,
-        answers: impl IntoIterator<Item = (String, String, Value)>,
-    ) -> Self {
-        let answers = answers.into_iter().map(|(pathway, step, answer)| (by_name(&pathway, &step), answer));
-        Self { answers: answers.collect(), stand_ins: Some(services.into_iter().collect()) }
+    pub fn standing_in(services: impl IntoIterator<Item = String>, said: testing::Mocks) -> Self {
+        Self { said, stand_ins: Some(services.into_iter().collect()) }
     }
 
     /// Whether a service is answered for.
@@ -56,104 +43,58 @@ impl Mocks {
         named.contains(service) || has_no_url()
     }
 
-    pub(super) fn stand_for(&self, project: &Project, request: &HttpRequest) -> bool {
-        self.stand_for_service(project, &request.service)
-    }
-
-    /// Steps that are mocked.
-    pub fn steps(&self) -> impl Iterator<Item = &str> {
-        self.answers.keys().map(String::as_str)
-    }
-
-    /// What the call of a step is answered with. Where there is nothing, it fails: a run with mocks calls
-    /// nobody; unless they stand in for services.
-    ///
-    /// # Errors
-    /// The failure that is mocked, or that there is no mock.
-    pub(super) fn answer(
+    /// What a call of a service is answered with; none: it is made. A run with mocks calls nobody, so that
+    /// it fails where nothing is said.
+    pub(super) fn call(
         &self,
-        pathway: &str,
-        instance: &str,
-        attempt: u32,
-        accept: &[u16],
-    ) -> Result<Value, Failure> {
-        let path = step_path(instance);
-        let known = |step: &str| match self.stand_ins {
-            None => self.answers.get(step),
-            Some(_) => self.answers.get(&by_name(pathway, step)),
-        };
-        let Some(mock) = known(instance).or_else(|| known(&path)) else {
-            if self.stand_ins.is_some() {
-                tracing::warn!(
-                    pathway,
-                    step = path,
-                    "nothing is mocked for it: answered with an empty object"
-                );
-                let empty = Value::from_pairs(std::iter::empty::<(Value, Value)>());
-                return outcome(&Value::from_pairs([("body", empty)]), accept);
+        asks: Asks<'_>,
+        request: &HttpRequest,
+        project: &Project,
+        now: Now,
+    ) -> Option<Mocked> {
+        if !self.stand_for_service(project, &request.service) {
+            return None;
+        }
+        let said = self.said.call(asks, request, project, now);
+        Some(said.unwrap_or_else(|| match self.stand_ins {
+            Some(_) => {
+                let (pathway, step) = (asks.pathway, asks.instance);
+                tracing::warn!(pathway, step, "nothing is mocked for it: answered with an empty object");
+                Mocked::empty(request)
             }
-            let message = format!("step `{path}` has no mock, and a run with mocks calls no service");
-            return Err(Failure::new(Class::Bug, message));
-        };
-        let one = match mock.kind() {
-            ValueKind::Seq => {
-                let last = mock.len().unwrap_or(1).saturating_sub(1);
-                let n = (attempt as usize).saturating_sub(1).min(last);
-                mock.get_item_by_index(n).unwrap_or_default()
+            None => {
+                let step = asks.instance;
+                let message = format!("step `{step}` has no mock, and a run with mocks calls no service");
+                Mocked::failure(Failure::new(Class::Bug, message))
             }
-            _ => mock.clone(),
+        }))
+    }
+
+    /// Whether something is said of what a step asks for that calls no service.
+    pub(super) fn answer(&self, asks: Asks<'_>) -> bool {
+        self.stand_ins.is_none() && self.said.answer(asks)
+    }
+
+    /// What a called pathway comes to; none: it is called.
+    pub(super) fn returned(&self, asks: Asks<'_>, schema: Option<&Schema>, input: &Value) -> Option<Mocked> {
+        if self.answer(asks) { self.said.returned(asks, schema, input) } else { None }
+    }
+
+    /// The failure with which what a step publishes or emits is refused, if it is.
+    pub(super) fn refused(&self, asks: Asks<'_>) -> Option<Failure> {
+        if self.answer(asks) { self.said.refused(asks) } else { None }
+    }
+}
+
+impl Inner {
+    /// Steps of a run that do not run, since a mock says what they put out: as if another run had done them.
+    pub(super) fn kept_by_mocks(&self, run: &str, called: Option<&Called>) -> Option<Box<Rerun>> {
+        let mocks = self.current.borrow().loaded.mocks.clone()?;
+        let kept = match mocks.stand_ins {
+            Some(_) => BTreeMap::new(),
+            None => mocks.said.kept(called),
         };
-        outcome(&one, accept)
+        let is_any = !kept.is_empty();
+        is_any.then(|| Box::new(Rerun { of: run.into(), kept, vars: BTreeMap::new(), only: None }))
     }
-}
-
-fn by_name(pathway: &str, step: &str) -> String {
-    format!("{pathway}/{step}")
-}
-
-/// The pieces of a mocked stream.
-pub(super) fn chunks(answer: &Value) -> Vec<Value> {
-    let chunks = answer.get_attr("chunks").ok();
-    chunks.and_then(|chunks| Some(chunks.try_iter().ok()?.collect())).unwrap_or_default()
-}
-
-fn outcome(mock: &Value, accept: &[u16]) -> Result<Value, Failure> {
-    let get = |name: &str| mock.get_attr(name).ok().filter(|value| !value.is_undefined());
-    if get("timeout").is_some_and(|value| value.is_true()) {
-        return Err(Failure::new(Class::Timeout, "mocked: took too long"));
-    }
-    let status = get("status").and_then(|status| status.as_i64()).unwrap_or(200);
-    let status = u16::try_from(status).unwrap_or(500);
-    if status >= 400 && !accept.contains(&status) {
-        let class = match status {
-            408 | 504 => Class::Timeout,
-            429 => Class::RateLimited,
-            500.. => Class::Outage,
-            _ => Class::Upstream,
-        };
-        let mut failure = Failure::new(class, format!("mocked: answered {status}"));
-        failure.status = Some(status);
-        failure.details = get("body");
-        return Err(failure);
-    }
-    let none = || Value::from(());
-    let pieces = get("text").filter(|text| text.kind() == ValueKind::Seq);
-    let chunks = get("chunks").or(pieces);
-    let text = get("text").filter(|text| text.kind() != ValueKind::Seq).or_else(|| {
-        let pieces = chunks.as_ref()?.try_iter().ok()?;
-        Some(Value::from(pieces.map(|piece| piece.to_string()).collect::<String>()))
-    });
-    let mut pairs = vec![
-        ("status", Value::from(status)),
-        (
-            "headers",
-            get("headers").unwrap_or_else(|| Value::from_pairs(std::iter::empty::<(Value, Value)>())),
-        ),
-        ("body", get("body").unwrap_or_else(none)),
-    ];
-    if let Some(text) = text {
-        pairs.push(("text", text));
-        pairs.push(("chunks", chunks.unwrap_or_else(none)));
-    }
-    Ok(Value::from_pairs(pairs))
 }

@@ -213,6 +213,19 @@ impl Upstreams {
         table.services.keys().filter_map(|name| Some((name.clone(), table.opens_after(name)?))).collect()
     }
 
+    /// Host and port of `service`, or of the one that is called instead without a token; none where they may be
+    /// secret.
+    pub(super) fn address(&self, service: &str, has_token: bool) -> Option<(String, u16)> {
+        let table = self.table();
+        let known = table.services.get(service)?;
+        let known = match &known.service.without_token {
+            Some(other) if !has_token => table.services.get(other)?,
+            _ => known,
+        };
+        let url = known.url.as_ref().filter(|_| !known.service.url.secret)?;
+        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+    }
+
     /// How long calls of `service` will wait, at least, because of its circuit; none: they need
     /// not. Without a token another service may be called instead, which must be out of order too.
     #[must_use]

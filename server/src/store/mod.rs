@@ -126,6 +126,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Runs that are ready or parked, in order of admission, after `after`.
     fn unfinished(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
 
+    /// As [`Store::unfinished`], of the runs that are ready.
+    fn ready(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
+
     /// As [`Store::unfinished`], of the runs that belong to a partition.
     fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
 

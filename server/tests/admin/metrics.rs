@@ -182,6 +182,7 @@ async fn what_is_documented_is_there_and_adds_up() {
     }
     assert_eq!(page.sum("pathway_run_duration_seconds", &[]), page.sum("pathway_runs_total", &[]));
     assert_eq!(page.sum("pathway_runs_total", &[]), 5.0);
+    assert_eq!(page.sum("pathway_runs_started_total", &[("pathway", "p")]), 5.0);
     assert_eq!(page.sum("pathway_runs_parked", &[]), 2.0);
     let calls = ["x", "y", "broken"].map(|path| world.upstream.keys(path).len()).iter().sum::<usize>();
     let step = [("pathway", "p"), ("step", "a")];

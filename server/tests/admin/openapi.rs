@@ -185,6 +185,7 @@ async fn every_route_is_in_it_and_is_answered_as_it_says() {
         ("/limits/{name}", "put", "/limits/pathway/p".to_owned(), Some(json!({ "permits": "x" }))),
         ("/limits/{name}", "delete", "/limits/pathway/p".to_owned(), None),
         ("/reload", "post", "/reload".to_owned(), None),
+        ("/overview", "get", "/overview".to_owned(), None),
         ("/metrics", "get", "/metrics".to_owned(), None),
         ("/openapi.json", "get", "/openapi.json".to_owned(), None),
     ];

@@ -229,6 +229,10 @@ async fn app(folder: &Path) -> App {
     let files = config.pathway_files();
     let program = loading::load(&mut config, &files);
     assert!(!config.diagnostics.has_errors(), "{:?}", config.diagnostics);
-    let listener = Some(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    // A project that asks for any free port says itself where.
+    let listener = match config.project.admin.port() {
+        0 => None,
+        _ => Some(TcpListener::bind("127.0.0.1:0").await.unwrap()),
+    };
     App::start(Settings { listener, ..Settings::new(config, program) }).await.unwrap()
 }

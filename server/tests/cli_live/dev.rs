@@ -67,3 +67,40 @@ async fn it_says_what_is_mocked_and_what_is_lost() {
     server.says("reloaded").await;
     assert_eq!(server.answer().await, r#"{"a":{"left":4},"b":200}"#);
 }
+
+/// They say what those of a case say; what is wrong with them is told, and keeps nothing from being served.
+#[tokio::test]
+async fn mocks_answer_as_in_a_test_and_are_read_as_there() {
+    let folder = folder();
+    let project = "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlog: { level: error }\n\
+                   services: { stock: { url: '', retry: { attempts: 2, delay: 10ms } } }\n";
+    fs::write(folder.path().join("pathway.yaml"), project).unwrap();
+    write(
+        folder.path(),
+        "pathway: p\non: { http: { post: /p, auth: none } }\n\
+         steps: { a: { http: { service: stock, get: /a/1 } } }\nreturn: '{{ steps.a.body }}'\n",
+    );
+    let test = |mocks: &str| {
+        let text = format!("test: p\nmocks:\n  {mocks}\ncases: {{}}\n");
+        fs::write(folder.path().join("pathways/p.test.yaml"), text).unwrap();
+    };
+    test("stock GET /a/*: { delay: 10ms, body: { left: 3 } }");
+    let mut server = Server::start_saying(folder.path(), &["dev"], "watching").await;
+    assert_eq!(server.answer().await, r#"{"left":3}"#);
+    // One an attempt, of each run.
+    test("a: [{ status: 503 }, { body: { left: 4 } }]");
+    server.says("reloaded").await;
+    for _ in 0..2 {
+        assert_eq!(server.answer().await, r#"{"left":4}"#);
+    }
+    test("a: { error: { class: conflict, message: none left } }");
+    server.says("reloaded").await;
+    let answer = server.answer().await;
+    assert!(answer.contains(r#""status":409,"detail":"none left""#), "{answer}");
+    test("a: { boddy: { left: 5 } }");
+    let told = server.says("PW0202").await;
+    assert!(told.starts_with("pathways/p.test.yaml:3:8: warning[PW0202]: "), "{told}");
+    assert!(told.ends_with("did you mean `body`?"), "{told}");
+    server.says("reloaded").await;
+    assert_eq!(server.answer().await, "{}");
+}

@@ -15,6 +15,8 @@ use tokio::process::{Child, ChildStderr, Command};
 mod dev;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod top;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

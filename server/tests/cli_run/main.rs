@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod input;
+mod mocks;
 mod upstream;
 
 use std::fs;
@@ -243,7 +244,7 @@ fn a_run_with_mocks_calls_nobody() {
     assert!(error.contains("step `first` has no mock, and a run with mocks calls no service"), "{error}");
 
     let (code, _, error) = mock("frist: { body: 1 }");
-    assert_eq!(code, 2);
+    assert_eq!(code, 65);
     assert!(error.contains("did you mean `first`?"), "{error}");
     assert_eq!(upstream.calls(), 0);
 }

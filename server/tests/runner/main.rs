@@ -184,6 +184,7 @@ impl World {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock,
+            traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();
@@ -365,7 +366,8 @@ return: "{{ input.n + steps.approval.n }}"
     world.publish("t", "{}").await;
     let ready = world.until(Status::Ready, 2).await;
     let child = ready.iter().find(|run| run.pathway == "child").unwrap();
-    let signal = || Signal { name: "approved".into(), payload: Value::from_pairs([("n", 40)]), from: None };
+    let signal =
+        || Signal { name: "approved".into(), payload: Value::from_pairs([("n", 40)]), from: None, key: None };
     let told = async {
         while !world.runner.signal(&child.public_id, signal()).await.unwrap() {
             tokio::task::yield_now().await;

@@ -415,6 +415,13 @@ async fn unfinished_runs_are_paged(store: Arc<dyn Store>) {
         found.extend(page.into_iter().map(|run| run.id));
     }
     assert_eq!(found, expected);
+    let append = |run, status: Status| Append { status: self::status(status, None), ..Append::new(run, 1) };
+    let parked = expected.remove(2);
+    store.append(append(parked, Status::Parked)).await.unwrap();
+    let first = store.ready(None, 2).await.unwrap();
+    let rest = store.ready(first.last().map(|run| run.id), 100).await.unwrap();
+    let ready: Vec<_> = first.into_iter().chain(rest).map(|run| run.id).collect();
+    assert_eq!(ready, expected, "of those that are ready, the oldest first");
 }
 
 async fn the_newest_run_of_a_correlation_answers(store: Arc<dyn Store>) {

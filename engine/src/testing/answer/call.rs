@@ -85,6 +85,22 @@ impl Answer {
         Ok(Come { after: self.delay, outcome, pieces: heard(request, pieces) })
     }
 
+    /// What comes of a call that is answered with an empty object, or with nothing where the step reads
+    /// something else than that.
+    pub(in crate::testing) fn empty(request: &HttpRequest) -> Value {
+        let nothing = || Value::from_pairs(std::iter::empty::<(Value, Value)>());
+        let body = match request.parse {
+            Parse::Auto | Parse::Json => nothing(),
+            Parse::Text | Parse::Bytes => Value::from(""),
+            Parse::Sse | Parse::Lines => Value::from(()),
+        };
+        let mut output = vec![("status", Value::from(200_u16)), ("headers", nothing()), ("body", body)];
+        if matches!(request.parse, Parse::Sse | Parse::Lines) {
+            output.extend([("text", Value::from("")), ("chunks", Value::from(Vec::<Value>::new()))]);
+        }
+        Value::from_pairs(output)
+    }
+
     /// The body as the step reads it.
     fn read(&self, parse: Parse) -> Value {
         let none = Value::from(());

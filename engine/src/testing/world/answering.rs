@@ -199,13 +199,8 @@ impl World<'_> {
                 return self.exhausted(run, &asked.0, (mock, answers), format!("it calls `{pathway}`"));
             }
             Some(Found::Answer(answer)) => {
-                // Whatever it returns, it is not begun with an input that it does not take.
-                let schema = self.setting.program.pathways.get(pathway).and_then(|it| it.input.as_ref());
-                if let Some(Err(violations)) = schema.map(|schema| schema.check(&input)) {
-                    let failure = Failure::violated(Class::Invalid, "the input", violations);
-                    return self.come(run, self.now, asked, Outcome::Failure(failure), Vec::new());
-                }
-                let Come { after, outcome, .. } = answer.returned();
+                let schema = self.setting.program.pathways.get(pathway).and_then(|it| it.input.as_deref());
+                let Come { after, outcome, .. } = answer.returned(schema, &input);
                 let at = self.now.checked_add(after).unwrap_or(Now::MAX);
                 let outcome = outcome.map_or_else(Outcome::Failure, Outcome::Answer);
                 return self.come(run, at, asked, outcome, Vec::new());

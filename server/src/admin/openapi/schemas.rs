@@ -1,10 +1,13 @@
 //! What requests of operators hold, and what they are answered.
 
+use pathway_engine::limits::State;
 use pathway_engine::vm::Class;
 use serde_json::{Map, Value as Json, json};
 
+use crate::app::Role;
 use crate::gateway::openapi::{parts, reference};
-use crate::runner::Version;
+use crate::operations::StepStatus;
+use crate::runner::{Doing, Version};
 use crate::store::Status;
 
 /// All of them, by name.
@@ -38,6 +41,7 @@ pub(super) fn all() -> Map<String, Json> {
         ("Limits", limits()),
         ("Limit", limit()),
         ("Permits", object(&["permits"], json!({ "permits": maybe_count() }))),
+        ("Overview", overview()),
         ("Reloaded", reloaded()),
         ("Changes", changes()),
     ];
@@ -105,6 +109,7 @@ fn summary() -> Json {
         "id": text(),
         "pathway": text(),
         "status": { "enum": Status::ALL.map(Status::name) },
+        "doing": { "description": "Of one that is ready", "enum": Doing::ALL.map(Doing::name) },
         "created_at": time(),
         "finished_at": time(),
         "subject": text(),
@@ -156,7 +161,7 @@ fn detail() -> Json {
 fn step() -> Json {
     let properties = json!({
         "path": text(),
-        "status": text(),
+        "status": { "enum": StepStatus::ALL.map(StepStatus::name) },
         "attempts": count(),
         "retry_at": time(),
         "failure": reference("schemas", "Failure"),
@@ -266,6 +271,80 @@ fn limit() -> Json {
     });
     let required = ["name", "permits", "source", "configured", "in_use", "set_aside", "waiting", "holders"];
     object(&required, properties)
+}
+
+fn overview() -> Json {
+    let runs = json!({ "active": count(), "asleep": count(), "ready": count(), "parked": count() });
+    let properties = json!({
+        "version": text(),
+        "role": { "enum": Role::ALL.map(Role::name) },
+        "since": time(),
+        "now": time(),
+        "runs": object(&["active", "asleep", "ready", "parked"], runs),
+        "pathways": list(pathway()),
+        "limits": reference("schemas", "Limits"),
+        "circuits": list(circuit()),
+        "lags": list(lag()),
+        "outbox_age": seconds(),
+        "inbox": count(),
+        "longest": list(reference("schemas", "Summary")),
+    });
+    let required = [
+        "version",
+        "role",
+        "since",
+        "now",
+        "runs",
+        "pathways",
+        "limits",
+        "circuits",
+        "lags",
+        "outbox_age",
+        "inbox",
+        "longest",
+    ];
+    object(&required, properties)
+}
+
+fn pathway() -> Json {
+    let bucket =
+        object(&["up_to", "count"], json!({ "up_to": { "type": ["number", "null"] }, "count": count() }));
+    let took = json!({ "count": count(), "sum": seconds(), "buckets": list(bucket) });
+    let properties = json!({
+        "name": text(),
+        "started": count(),
+        "succeeded": count(),
+        "failed": count(),
+        "cancelled": count(),
+        "parked": count(),
+        "running": count(),
+        "queued": count(),
+        "took": object(&["count", "sum", "buckets"], took),
+    });
+    let required =
+        ["name", "started", "succeeded", "failed", "cancelled", "parked", "running", "queued", "took"];
+    object(&required, properties)
+}
+
+fn circuit() -> Json {
+    let properties = json!({
+        "name": text(),
+        "state": { "enum": State::ALL.map(State::name) },
+        "failures": count(),
+        "half_opens_at": time(),
+    });
+    object(&["name", "state", "failures"], properties)
+}
+
+fn lag() -> Json {
+    object(
+        &["topic", "partition", "records"],
+        json!({ "topic": text(), "partition": { "type": "integer" }, "records": count() }),
+    )
+}
+
+fn seconds() -> Json {
+    json!({ "type": "number", "minimum": 0 })
 }
 
 /// A key of a limit that is one for each key.

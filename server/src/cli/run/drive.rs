@@ -34,7 +34,7 @@ pub(super) struct Lone<'a> {
     pub(super) target: &'a Target,
     pub(super) input: Value,
     pub(super) principal: Option<Principal>,
-    pub(super) mocks: Option<Mocks>,
+    pub(super) mocks: Option<Arc<Mocks>>,
 }
 
 /// How it ended.
@@ -134,6 +134,7 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         mocks: lone.mocks.clone(),
         transport: Arc::new(HttpClient::new().map_err(internal)?),
         clock: Clock::system(),
+        traces: None,
     };
     Runner::start(parts).await.map_err(internal)
 }

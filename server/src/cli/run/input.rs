@@ -1,17 +1,14 @@
-//! The input of a run and its mocks, from files and flags.
+//! The input of a run, from files and flags.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use pathway_engine::Value;
-use pathway_engine::compile::{Program, step_path};
-use pathway_engine::diagnostic::did_you_mean;
 use pathway_engine::value::{from_json, from_serde};
 use serde_json::Value as Json;
 
 use super::super::{Exit, Failure};
-use crate::runner::Mocks;
 
 /// Bytes of an input: what a record may have.
 const LARGEST: u64 = 16 << 20;
@@ -21,7 +18,7 @@ const LONGEST: usize = 1000;
 /// The input: of a file, of standard input or `{}`, with values set.
 pub(super) fn read(file: Option<&Path>, settings: &[String]) -> Result<Value, Failure> {
     let mut input = match file {
-        Some(path) => document(path, "input")?,
+        Some(path) => document(path)?,
         None => Json::Object(serde_json::Map::new()),
     };
     for setting in settings {
@@ -30,36 +27,9 @@ pub(super) fn read(file: Option<&Path>, settings: &[String]) -> Result<Value, Fa
     Ok(from_serde(&input))
 }
 
-/// Mocks, each of a step that there is.
-pub(super) fn mocks(path: &Path, program: &Program) -> Result<Mocks, Failure> {
-    let wrong = |message: String| Failure::new(Exit::Usage, format!("`{}`: {message}", path.display()));
-    let mocks = Mocks::read(&from_serde(&document(path, "mocks")?)).map_err(wrong)?;
-    let known: Vec<&str> = program.pathways.values().flat_map(|plan| plan.steps()).collect();
-    for step in mocks.steps() {
-        let name = step_path(step);
-        if !known.contains(&name.as_str()) {
-            let failure = wrong(format!("there is no step `{step}`"));
-            return Err(match did_you_mean(&name, known.iter().copied()) {
-                Some(close) => failure.help(format!("did you mean `{close}`?")),
-                None => failure.help("name steps by their paths, such as `update.budget`"),
-            });
-        }
-    }
-    Ok(mocks)
-}
-
 /// A file of JSON or YAML.
-fn document(path: &Path, what: &str) -> Result<Json, Failure> {
-    let name =
-        if path == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", path.display()) };
-    let wrong = |message: String| Failure::new(Exit::Usage, message);
-    let bytes = bytes(path).map_err(|error| wrong(format!("the {what}, {name}, was not read: {error}")))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(wrong(format!("the {what}, {name}, is larger than {} MiB", LARGEST >> 20)));
-    }
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(wrong(format!("the {what}, {name}, is empty")).help("leave it out, or write `{}`"));
-    }
+fn document(path: &Path) -> Result<Json, Failure> {
+    let bytes = content(path, "input")?;
     let is_json = path.extension().is_some_and(|extension| extension == "json")
         || bytes
             .iter()
@@ -71,9 +41,29 @@ fn document(path: &Path, what: &str) -> Result<Json, Failure> {
         Err(error) => serde_yaml::from_slice(&bytes).map_err(|yaml| {
             let (form, error) =
                 if is_json { ("JSON", error.to_string()) } else { ("YAML", yaml.to_string()) };
-            wrong(format!("the {what}, {name}, is not {form}: {error}"))
+            let name = named(path);
+            Failure::new(Exit::Usage, format!("the input, {name}, is not {form}: {error}"))
         }),
     }
+}
+
+/// What a file holds that is to say something.
+pub(super) fn content(path: &Path, what: &str) -> Result<Vec<u8>, Failure> {
+    let name = named(path);
+    let wrong = |message: String| Failure::new(Exit::Usage, message);
+    let bytes = bytes(path).map_err(|error| wrong(format!("the {what}, {name}, was not read: {error}")))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(wrong(format!("the {what}, {name}, is larger than {} MiB", LARGEST >> 20)));
+    }
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(wrong(format!("the {what}, {name}, is empty")).help("leave it out, or write `{}`"));
+    }
+    Ok(bytes)
+}
+
+/// How a file is called.
+pub(super) fn named(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", path.display()) }
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {

@@ -9,6 +9,7 @@ mod drive;
 mod events;
 mod input;
 mod mask;
+mod mocks;
 mod progress;
 mod report;
 mod screen;
@@ -44,7 +45,7 @@ pub(super) struct Run {
     /// Sets a value of the input, such as user.id=7; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Calls no service, but takes the answers from this file, by step; of a list one per attempt
+    /// Calls no service, but takes the answers from this file, which says them as tests do
     #[arg(long, value_name = "FILE")]
     mock: Option<PathBuf>,
     /// Runs in the name of this subject
@@ -59,7 +60,7 @@ impl Run {
     pub(super) fn run(&self, session: &Session) -> Outcome {
         let target = Target::find(session, &self.pathway, Settings::Matter)?;
         let input = input::read(self.input.as_deref(), &self.set)?;
-        let mocks = self.mock.as_deref().map(|path| input::mocks(path, &target.program)).transpose()?;
+        let mocks = self.mock.as_deref().map(|path| mocks::read(session, path, &target)).transpose()?;
         session.log_little(&target.config)?;
         let principal = self.subject.clone().map(|sub| Principal {
             sub,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::cli::table::aligned;
-use crate::operations::{Detail, Failed, Step, Summary, Waits};
+use crate::operations::{Detail, Failed, Step, StepStatus, Summary, Waits};
 
 /// A line per run.
 pub(in crate::cli) fn table(runs: &[Summary]) -> String {
@@ -15,7 +15,7 @@ pub(in crate::cli) fn table(runs: &[Summary]) -> String {
         rows.push([
             run.id.clone(),
             run.pathway.clone(),
-            run.status.clone(),
+            run.now().to_owned(),
             time(run.created_at),
             failure.and_then(|failure| failure.step.clone()).unwrap_or_else(|| "-".to_owned()),
             failure.map_or_else(|| "-".to_owned(), said),
@@ -34,7 +34,7 @@ pub(super) fn run(run: &Detail) -> String {
     let summary = &run.summary;
     line("run", &summary.id);
     line("pathway", &summary.pathway);
-    line("status", &summary.status);
+    line("status", summary.now());
     line("admitted", &time(summary.created_at));
     if summary.finished_at.is_some() {
         line("ended", &time(summary.finished_at));
@@ -75,7 +75,7 @@ fn steps(steps: &[Step]) -> String {
     let mut rows = vec![["STEP", "STATUS", "ATTEMPTS", "WHY"].map(str::to_owned)];
     for step in steps {
         let why = step.failure.as_ref().map_or_else(|| "-".to_owned(), said);
-        rows.push([step.path.clone(), step.status.clone(), step.attempts.to_string(), why]);
+        rows.push([step.path.clone(), step.status.name().to_owned(), step.attempts.to_string(), why]);
     }
     aligned(&rows)
 }
@@ -84,7 +84,7 @@ fn steps(steps: &[Step]) -> String {
 pub(super) fn why(run: &Detail) -> String {
     let mut lines: Vec<String> =
         run.waits.iter().map(|waits| format!("it waits for {}", wait(waits))).collect();
-    for step in run.steps.iter().filter(|step| step.status == "retrying") {
+    for step in run.steps.iter().filter(|step| step.status == StepStatus::Retrying) {
         let message = step.failure.as_ref().map_or_else(String::new, said);
         let at = time(step.retry_at);
         lines.push(format!(
@@ -96,7 +96,7 @@ pub(super) fn why(run: &Detail) -> String {
         let failure = run.summary.failure.as_ref().map(|failure| format!(": {}", said(failure)));
         let untold = run.untold.as_ref().map(|why| format!(": {why}"));
         let why = failure.or(untold).unwrap_or_default();
-        lines.push(format!("it waits for nothing, and is {}{why}", run.summary.status));
+        lines.push(format!("it waits for nothing, and is {}{why}", run.summary.now()));
     }
     lines.join("\n")
 }

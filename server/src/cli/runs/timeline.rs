@@ -7,21 +7,12 @@ use jiff::Timestamp;
 use crate::cli::run::{Style, duration, line};
 use crate::operations::{Bar, Row, Timeline};
 
-/// Columns, where nothing says how many there are.
-const WIDTH: usize = 100;
 /// The least that bars get.
 const NARROWEST: usize = 10;
 /// The most that names get.
 const NAMES: usize = 30;
 /// What is kept for what stands behind a bar.
 const BEHIND: usize = 24;
-
-/// How many columns there are.
-pub(super) fn width() -> usize {
-    let said = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    said.or_else(terminal).unwrap_or(WIDTH)
-}
 
 /// The drawing; none if there is nothing to draw.
 pub(super) fn drawn(timeline: &Timeline, style: Style, width: usize) -> Option<String> {

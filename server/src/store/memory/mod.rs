@@ -143,6 +143,10 @@ impl Store for MemoryStore {
         self.read(|state| state.unfinished(after, limit as usize))
     }
 
+    fn ready(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(|state| state.ready(after, limit as usize))
+    }
+
     fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
         self.read(|state| state.unfinished_of(home, after, limit as usize))
     }

@@ -250,6 +250,11 @@ impl State {
         later.filter(|run| !run.status.is_final()).take(limit).cloned().collect()
     }
 
+    pub(super) fn ready(&self, after: Option<RunId>, limit: usize) -> Vec<Run> {
+        let later = self.all().filter(|run| after.is_none_or(|after| run.id > after));
+        later.filter(|run| run.status == Status::Ready).take(limit).cloned().collect()
+    }
+
     pub(super) fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: usize) -> Vec<Run> {
         let theirs = self.all().filter(|run| run.home.as_ref() == Some(home));
         let later = theirs.filter(|run| after.is_none_or(|after| run.id > after));

@@ -219,6 +219,10 @@ impl Store for PostgresStore {
         self.read(runs::unfinished(after, limit))
     }
 
+    fn ready(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(runs::ready(after, limit))
+    }
+
     fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
         self.read(runs::unfinished_of(home, after, limit))
     }

@@ -96,6 +96,13 @@ pub(super) fn unfinished(after: Option<RunId>, limit: u32) -> Select<Vec<Run>> {
     Select { sql, given: given![after.map_or(0, |run| run.0), i64::from(limit)], read: MANY }
 }
 
+pub(super) fn ready(after: Option<RunId>, limit: u32) -> Select<Vec<Run>> {
+    let sql =
+        select_run!("WHERE finished_at IS NULL AND status = $3 AND run.id > $1 ORDER BY run.id LIMIT $2");
+    let given = given![after.map_or(0, |run| run.0), i64::from(limit), Status::Ready.name()];
+    Select { sql, given, read: MANY }
+}
+
 pub(super) fn unfinished_of(home: &Home, after: Option<RunId>, limit: u32) -> Select<Vec<Run>> {
     let sql = select_run!(
         r#"WHERE finished_at IS NULL AND run.id > $1

@@ -234,6 +234,10 @@ impl Store for SqliteStore {
         self.read(move |connection| runs::unfinished(connection, after, limit))
     }
 
+    fn ready(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(move |connection| runs::ready(connection, after, limit))
+    }
+
     fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
         let home = home.clone();
         self.read(move |connection| runs::unfinished_of(connection, &home, after, limit))

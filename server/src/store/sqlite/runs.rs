@@ -109,6 +109,14 @@ pub(super) fn unfinished(
     )
 }
 
+pub(super) fn ready(connection: &Connection, after: Option<RunId>, limit: u32) -> rusqlite::Result<Vec<Run>> {
+    many(
+        connection,
+        select_run!("WHERE finished_at IS NULL AND status = ?3 AND run.id > ?1 ORDER BY run.id LIMIT ?2"),
+        params![after.map_or(0, |run| run.0), limit, Status::Ready.name()],
+    )
+}
+
 pub(super) fn unfinished_of(
     connection: &Connection,
     home: &Home,

@@ -36,12 +36,12 @@ pub struct Histogram {
 
 /// What a histogram says at one moment.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     /// How many were no longer than each bound and longer than the one before.
-    pub(super) buckets: Vec<(f64, u64)>,
+    pub(crate) buckets: Vec<(f64, u64)>,
     /// Seconds.
-    pub(super) sum: f64,
-    pub(super) count: u64,
+    pub(crate) sum: f64,
+    pub(crate) count: u64,
 }
 
 impl Histogram {
@@ -55,7 +55,7 @@ impl Histogram {
         self.sum.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    pub(super) fn counted(&self) -> Counted {
+    pub(crate) fn counted(&self) -> Counted {
         let counts = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = BOUNDS.into_iter().zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();

@@ -12,10 +12,13 @@ mod runs;
 mod scrape;
 mod snapshot;
 
+pub(crate) use histogram::Counted;
 pub use histogram::Histogram;
 pub use requests::Requests;
+pub(crate) use runs::Pathway;
 pub use runs::Runs;
 pub use scrape::Scrape;
+pub(crate) use snapshot::Snapshot;
 
 use pathway_engine::compile::Program;
 

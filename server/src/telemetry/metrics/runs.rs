@@ -28,16 +28,17 @@ type Pathways = BTreeMap<Arc<str>, Arc<Pathway>>;
 
 /// Those of a pathway.
 #[derive(Debug, Default)]
-pub(super) struct Pathway {
-    ended: Arc<Ended>,
+pub(crate) struct Pathway {
+    runs: Arc<Counts>,
     /// By path.
     steps: BTreeMap<Box<str>, Arc<Step>>,
     other: Arc<Step>,
 }
 
-/// Runs that are over or parked.
+/// Runs that have begun, and those that are over or parked.
 #[derive(Debug, Default)]
-struct Ended {
+struct Counts {
+    begun: AtomicU64,
     results: [AtomicU64; RESULTS.len()],
     duration: Histogram,
 }
@@ -63,14 +64,19 @@ impl Runs {
         *pathways = Arc::new(known(program, &pathways));
     }
 
+    /// A run of `pathway` has begun.
+    pub fn began(&self, pathway: &str) {
+        self.of(pathway).runs.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A run of `pathway` came to this, so long after it was admitted.
     pub fn ended(&self, pathway: &str, status: Status, took: Duration) {
         let pathway = self.of(pathway);
         let place = RESULTS.iter().position(|result| *result == status);
-        if let Some(count) = place.and_then(|place| pathway.ended.results.get(place)) {
+        if let Some(count) = place.and_then(|place| pathway.runs.results.get(place)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        pathway.ended.duration.observe(took);
+        pathway.runs.duration.observe(took);
     }
 
     /// An attempt of a step waited so long for its turn, then took so long.
@@ -105,7 +111,7 @@ impl Runs {
     }
 
     /// By name.
-    pub(super) fn pathways(&self) -> Vec<(Arc<str>, Arc<Pathway>)> {
+    pub(crate) fn pathways(&self) -> Vec<(Arc<str>, Arc<Pathway>)> {
         let other = (!self.other.is_unused()).then(|| (OTHER.into(), self.other.clone()));
         self.now().iter().map(|(name, pathway)| (name.clone(), pathway.clone())).chain(other).collect()
     }
@@ -117,25 +123,30 @@ fn known(program: &Program, before: &Pathways) -> Pathways {
         let before = before.get(name);
         let step = |path: &str| before.and_then(|it| it.steps.get(path)).cloned().unwrap_or_default();
         let steps = plan.steps().map(|path| (Box::from(path), step(path))).collect();
-        let ended = before.map(|it| it.ended.clone()).unwrap_or_default();
+        let runs = before.map(|it| it.runs.clone()).unwrap_or_default();
         let other = before.map(|it| it.other.clone()).unwrap_or_default();
-        (name.clone(), Arc::new(Pathway { ended, steps, other }))
+        (name.clone(), Arc::new(Pathway { runs, steps, other }))
     };
     program.pathways.iter().map(pathway).collect()
 }
 
 impl Pathway {
     fn is_unused(&self) -> bool {
-        self.results().all(|(_, count)| count == 0) && self.steps().next().is_none()
+        self.begun() == 0 && self.results().all(|(_, count)| count == 0) && self.steps().next().is_none()
     }
 
-    pub(super) fn results(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counts = self.ended.results.iter().map(|count| count.load(Ordering::Relaxed));
+    /// How many have begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.runs.begun.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn results(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.runs.results.iter().map(|count| count.load(Ordering::Relaxed));
         RESULTS.map(Status::name).into_iter().zip(counts)
     }
 
-    pub(super) fn duration(&self) -> &Histogram {
-        &self.ended.duration
+    pub(crate) fn duration(&self) -> &Histogram {
+        &self.runs.duration
     }
 
     /// Steps that have called something, by path.

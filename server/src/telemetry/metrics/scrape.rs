@@ -1,4 +1,4 @@
-//! What is asked when somebody scrapes, and the page that comes of it.
+//! What is asked when somebody scrapes or looks on, and the page that comes of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,18 +39,25 @@ impl Scrape {
     /// # Errors
     /// The store cannot be read.
     pub async fn page(&self) -> Result<String, StoreError> {
-        let snapshot = Snapshot {
-            runner: self.runner.clone(),
-            requests: self.requests.clone(),
-            kept: self.kept().await?,
-            lags: self.lags().await,
-        };
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(snapshot));
+        registry.register_collector(Box::new(self.snapshot().await?));
         let mut page = String::new();
         // Writing to a string does not fail.
         let _ok = text::encode(&mut page, &registry);
         Ok(page)
+    }
+
+    /// What is the case now.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Ok(Snapshot {
+            runner: self.runner.clone(),
+            requests: self.requests.clone(),
+            kept: self.kept().await?,
+            lags: self.lags().await,
+        })
     }
 
     async fn kept(&self) -> Result<Kept, StoreError> {

@@ -16,20 +16,20 @@ use crate::runner::Runner;
 
 /// What is the case now.
 #[derive(Debug)]
-pub(super) struct Snapshot {
-    pub(super) runner: Runner,
-    pub(super) requests: Arc<Requests>,
-    pub(super) kept: Kept,
-    pub(super) lags: Vec<Lag>,
+pub(crate) struct Snapshot {
+    pub(crate) runner: Runner,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) kept: Kept,
+    pub(crate) lags: Vec<Lag>,
 }
 
 /// What the store says.
 #[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) ready: u64,
-    pub(super) parked: u64,
-    pub(super) outbox_age: Duration,
-    pub(super) messages: usize,
+pub(crate) struct Kept {
+    pub(crate) ready: u64,
+    pub(crate) parked: u64,
+    pub(crate) outbox_age: Duration,
+    pub(crate) messages: usize,
 }
 
 impl Collector for Snapshot {
@@ -52,13 +52,20 @@ impl Collector for Snapshot {
         let requests = requests.iter().map(|(route, status, count)| {
             (vec![label("route", route), ("status", Cow::Owned(status.to_string()))], *count)
         });
-        page.counter(("pathway_http_requests", "Requests that the gateway has answered"), requests)
+        page.counter(("pathway_http_requests", "Requests that the gateway has answered"), requests)?;
+        let traces = self.runner.traces();
+        let mut one = |named, count: u64| page.counter(named, [(Vec::new(), count)]);
+        let (sent, dropped) = traces.map_or((0, 0), |traces| (traces.sent_spans(), traces.dropped_items()));
+        one(("pathway_trace_spans_sent", "Spans that the collector of traces has taken"), sent)?;
+        one(("pathway_traces_dropped", "Runs and requests of which no spans were sent"), dropped)
     }
 }
 
 fn runs(page: &mut Page<'_>, metrics: &Metrics) -> fmt::Result {
     let pathways = metrics.runs.pathways();
     let pathways = || pathways.iter().map(|(name, pathway)| (&**name, &**pathway));
+    let begun = pathways().map(|(name, pathway)| (vec![label("pathway", name)], pathway.begun()));
+    page.counter(("pathway_runs_started", "Runs that have begun"), begun)?;
     let results = pathways().flat_map(|(name, pathway)| {
         let labels = move |result| vec![label("pathway", name), label("result", result)];
         pathway.results().map(move |(result, count)| (labels(result), count))
@@ -112,10 +119,9 @@ impl Snapshot {
 
     fn circuits(&self, page: &mut Page<'_>) -> fmt::Result {
         let circuits = self.runner.upstreams().circuits();
-        let states = [(State::Closed, "closed"), (State::Open, "open"), (State::HalfOpen, "half_open")];
         let values = circuits.iter().flat_map(|(name, circuit)| {
-            states.into_iter().map(move |(state, word)| {
-                let labels: Labels<'_> = vec![label("circuit", name), label("state", word)];
+            State::ALL.into_iter().map(move |state| {
+                let labels: Labels<'_> = vec![label("circuit", name), label("state", state.name())];
                 (labels, if circuit.state == state { 1.0 } else { 0.0 })
             })
         });

@@ -171,6 +171,10 @@ impl Store for Handle {
         self.read(move |store| store.unfinished(after, limit))
     }
 
+    fn ready(&self, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
+        self.read(move |store| store.ready(after, limit))
+    }
+
     fn unfinished_of(&self, home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>> {
         let home = home.clone();
         self.read(move |store| store.unfinished_of(&home, after, limit))
