@@ -107,8 +107,8 @@ fn path(name: &str) -> String {
 fn tell(session: &Session, known: &Known, name: &str, how: &str) -> Result<(), Failure> {
     let Some(limit) = known.limits.iter().find(|limit| limit.name == name) else { return Ok(()) };
     let draining = match limit.permits {
-        Some(permits) if fullest(limit) > permits => {
-            format!("; {} in use, which end first", fullest(limit))
+        Some(permits) if limit.fullest() > permits => {
+            format!("; {} in use, which end first", limit.fullest())
         }
         _ => String::new(),
     };
@@ -141,14 +141,6 @@ fn said(limit: &Limit) -> String {
 fn count(limit: &Limit, permits: Option<usize>) -> String {
     let each = if limit.keys.is_some() { " per key" } else { "" };
     permits.map_or_else(|| "any".to_owned(), |permits| format!("{permits}{each}"))
-}
-
-/// How many have a place, at most: of one key, where each has its own.
-fn fullest(limit: &Limit) -> usize {
-    match limit.keys {
-        None => limit.in_use,
-        Some(_) => limit.busiest.iter().map(|busy| busy.in_use).max().unwrap_or_default(),
-    }
 }
 
 /// The first few; of keys the busiest.

@@ -65,6 +65,17 @@ pub struct Busy {
     pub waiting: usize,
 }
 
+impl Limit {
+    /// How many have a place of those that the permits are for: of one key, where each has its own.
+    #[must_use]
+    pub fn fullest(&self) -> usize {
+        match self.keys {
+            None => self.in_use,
+            Some(_) => self.busiest.iter().map(|busy| busy.in_use).max().unwrap_or_default(),
+        }
+    }
+}
+
 /// Who says how many permits there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
