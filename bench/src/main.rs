@@ -1,5 +1,6 @@
 //! The benchmarks, one subcommand each. README.md tells how the figures are to be read.
 
+mod adaptive;
 mod callers;
 mod check;
 mod clock;
@@ -20,6 +21,7 @@ mod project;
 mod recovery;
 mod report;
 mod server;
+mod slowing;
 mod soak;
 mod start;
 mod streams;
@@ -72,6 +74,7 @@ impl Options {
 
 #[derive(Debug, Subcommand)]
 enum Benchmark {
+    Adaptive(adaptive::AdaptiveLimit),
     Compile(compile::Compile),
     Durable(durable::Durable),
     Expression(expression::Expressions),
@@ -93,6 +96,7 @@ type Outcome = Result<Report, String>;
 fn main() -> ExitCode {
     let Cli { options, benchmark } = Cli::parse();
     let outcome = match benchmark {
+        Benchmark::Adaptive(it) => it.run(&options),
         Benchmark::Compile(it) => it.run(&options),
         Benchmark::Durable(it) => it.run(&options),
         Benchmark::Expression(it) => it.run(&options),

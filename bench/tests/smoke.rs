@@ -46,6 +46,13 @@ fn vm() {
 }
 
 #[test]
+fn adaptive() {
+    let [binary, path, ..] = target();
+    let figures = ["fixed_64_per_second", "fixed_8_p99_ms", "adaptive_p99_ms", "adaptive_at_once"];
+    runs_with("adaptive", "20", &[&binary, &path], &figures);
+}
+
+#[test]
 fn fan() {
     runs("fan", "20", &["fan_out_ns_per_step", "long_to_short", "each_ns_per_item"]);
 }

@@ -7,7 +7,8 @@ use pathway_engine::Value;
 use pathway_engine::diagnostic::{Diagnostic, Diagnostics, Severity};
 use pathway_engine::document::Keep;
 use pathway_engine::expression::{Now, Scope, Slot, Variable, Variables};
-use pathway_engine::project::{Bus, OnGap, Project, Start, Store};
+use pathway_engine::limits::Range;
+use pathway_engine::project::{Bus, OnGap, Parallel, Project, Start, Store};
 use pathway_engine::source::{Limits, Sources, parse};
 use proptest::prelude::*;
 
@@ -131,7 +132,10 @@ vars: { limit: 5, list: [a, { b: "${PREFIX}" }], key: "${KEY}", none: }
 
     let base = &project.services["base"];
     assert_eq!(base.url.value, "https://x.test/v1");
-    assert_eq!((base.limits_of.as_str(), base.max_parallel, base.headers.len()), ("base", Some(2), 2));
+    assert_eq!(
+        (base.limits_of.as_str(), base.max_parallel, base.headers.len()),
+        ("base", Some(Parallel::Fixed(2)), 2)
+    );
     let circuit = base.circuit.unwrap();
     assert_eq!((circuit.failures, circuit.open, circuit.half_open), (4, Duration::from_secs(60), 3));
     let user = &project.services["user"];
@@ -176,6 +180,15 @@ fn mistakes_in_values() {
     one("max_runs: 0", "PW0204", "0");
     one("max_runs: ten", "PW0201", "ten");
     one("max_runs: '${KEY}'", "PW0604", "'${KEY}'");
+    let parallel = |text: &str| format!("services: {{ a: {{ url: 'http://x', max_parallel: {text} }} }}");
+    let found =
+        good(&parallel("{ adaptive: true, max: '${MAX}' }"), &[("MAX", "4")]).services["a"].max_parallel;
+    assert_eq!(found, Some(Parallel::Adaptive(Range { min: 1, max: 4 })));
+    one(&parallel("{ adaptive: false, max: 4 }"), "PW0201", "false");
+    one(&parallel("{ adaptive: true, min: 5, max: 4 }"), "PW0204", "5");
+    one(&parallel("{ adaptive: true, max: 0 }"), "PW0204", "0");
+    one(&parallel("{ adaptive: true }"), "PW0203", "{ adaptive: true }");
+    one(&parallel("{ adaptive: true, max: 4, limit: 1 }"), "PW0202", "limit");
     one("listen: 8000", "PW0201", "8000");
     one("listen: host:80", "PW0610", "host:80");
     one("listen: '{{ x }}'", "PW0617", "{{");

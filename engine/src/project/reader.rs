@@ -96,6 +96,15 @@ impl Reader<'_> {
         scalar::boolean(&node, what, self.diagnostics)
     }
 
+    /// `true`, which is all that it can be.
+    pub(super) fn always(&mut self, node: &Node, what: &str) -> Option<()> {
+        let is_so = self.flag(node, what)?;
+        if !is_so {
+            self.push(wrong_type(what, "true", node));
+        }
+        is_so.then_some(())
+    }
+
     pub(super) fn size(&mut self, node: &Node, what: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let node = self.plain(node, what)?;
         scalar::size(&node, what, range, self.diagnostics)

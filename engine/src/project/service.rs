@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::parallel::{ADAPTIVE, COUNT, Parallel};
 use super::rate::Rate;
 use super::reader::Reader;
 use super::secret::Resolved;
@@ -27,7 +28,7 @@ pub(super) static SERVICE: Object = Object::new(
         Field::new("timeout", Takes::Duration, "of one attempt"),
         Field::new("retry", Takes::Object(&RETRY), "where the step has none"),
         Field::new("circuit", Takes::Object(&CIRCUIT), "when calls are held back because they fail"),
-        Field::new("max_parallel", Takes::Count(1, 100_000), "calls in flight"),
+        Field::new("max_parallel", Takes::OneOf(&[COUNT, Takes::Object(&ADAPTIVE)]), "calls in flight"),
         Field::new("rate", Takes::Rate, "calls begun in a period"),
         Field::new("http", Takes::Call, "fields of its calls, unless the step says otherwise"),
         Field::new(
@@ -70,7 +71,7 @@ pub struct Service {
     /// When calls are held back because they fail.
     pub circuit: Option<Circuit>,
     /// Calls in flight.
-    pub max_parallel: Option<u32>,
+    pub max_parallel: Option<Parallel>,
     /// Calls begun in a period.
     pub rate: Option<Rate>,
     /// Fields of its calls where the step does not give them.
@@ -101,7 +102,7 @@ pub(super) struct Written {
     pub(super) timeout: Option<Duration>,
     pub(super) retry: Option<Retry>,
     pub(super) circuit: Option<Spanned<Circuit>>,
-    pub(super) max_parallel: Option<Spanned<u32>>,
+    pub(super) max_parallel: Option<Spanned<Parallel>>,
     pub(super) rate: Option<Spanned<Rate>>,
     pub(super) http: Option<Node>,
     pub(super) like: Option<Spanned<String>>,
@@ -154,9 +155,8 @@ impl Written {
                 .and_then(|node| reader.plain(node, "`retry`"))
                 .and_then(|node| Retry::parse(&node, &defaults.retry, reader.diagnostics)),
             circuit: circuit.and_then(|node| Some(Spanned::new(Circuit::read(node, reader)?, spanned(node)))),
-            max_parallel: slots.and_then(|node| {
-                Some(Spanned::new(reader.count(node, "`max_parallel`", 1..=100_000)?, spanned(node)))
-            }),
+            max_parallel: slots
+                .and_then(|node| Some(Spanned::new(Parallel::read(node, reader)?, spanned(node)))),
             rate: rate.and_then(|node| Some(Spanned::new(Rate::read(node, reader)?, spanned(node)))),
             http: fields.take("http").filter(|node| node.kind != Kind::Null).cloned(),
             like,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::operator::{Operator, block_on, url};
 use super::table::aligned;
 use super::{Exit, Failure, Outcome, Session};
-use crate::operations::{Busy, Limit, Limits as Known, Source};
+use crate::operations::{Adaptive, Busy, Limit, Limits as Known, Source};
 
 /// Shows how many may do something at once in the server, and who does; sets it until it ends
 #[derive(Debug, clap::Args)]
@@ -107,8 +107,8 @@ fn path(name: &str) -> String {
 fn tell(session: &Session, known: &Known, name: &str, how: &str) -> Result<(), Failure> {
     let Some(limit) = known.limits.iter().find(|limit| limit.name == name) else { return Ok(()) };
     let draining = match limit.permits {
-        Some(permits) if fullest(limit) > permits => {
-            format!("; {} in use, which end first", fullest(limit))
+        Some(permits) if limit.fullest() > permits => {
+            format!("; {} in use, which end first", limit.fullest())
         }
         _ => String::new(),
     };
@@ -127,7 +127,10 @@ fn table(known: &Known) -> String {
 /// How many, and how many the project says where that is something else.
 fn said(limit: &Limit) -> String {
     match limit.source {
-        Source::Project => count(limit, limit.permits),
+        Source::Project => match limit.adaptive {
+            None => count(limit, limit.permits),
+            Some(Adaptive { min, max }) => format!("{} (adaptive: {min}-{max})", count(limit, limit.permits)),
+        },
         Source::Operator => {
             let (permits, configured) = (count(limit, limit.permits), count(limit, limit.configured));
             format!("{permits} (project: {configured})")
@@ -138,14 +141,6 @@ fn said(limit: &Limit) -> String {
 fn count(limit: &Limit, permits: Option<usize>) -> String {
     let each = if limit.keys.is_some() { " per key" } else { "" };
     permits.map_or_else(|| "any".to_owned(), |permits| format!("{permits}{each}"))
-}
-
-/// How many have a place, at most: of one key, where each has its own.
-fn fullest(limit: &Limit) -> usize {
-    match limit.keys {
-        None => limit.in_use,
-        Some(_) => limit.busiest.iter().map(|busy| busy.in_use).max().unwrap_or_default(),
-    }
 }
 
 /// The first few; of keys the busiest.

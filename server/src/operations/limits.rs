@@ -24,8 +24,11 @@ pub struct Limit {
     pub permits: Option<usize>,
     /// Who says so.
     pub source: Source,
-    /// How many the project says.
+    /// How many the project says, or were found out to be worth having.
     pub configured: Option<usize>,
+    /// Within what that is found out; none: the project says how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<Adaptive>,
     /// How many have a place.
     pub in_use: usize,
     /// How many places are kept for those that wait for another limit.
@@ -42,6 +45,15 @@ pub struct Limit {
     pub busiest: Vec<Busy>,
 }
 
+/// Within what it is found out how many are worth having.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adaptive {
+    /// At least.
+    pub min: u32,
+    /// At most.
+    pub max: u32,
+}
+
 /// A key of a limit that is one for each key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Busy {
@@ -51,6 +63,17 @@ pub struct Busy {
     pub in_use: usize,
     /// How many wait.
     pub waiting: usize,
+}
+
+impl Limit {
+    /// How many have a place of those that the permits are for: of one key, where each has its own.
+    #[must_use]
+    pub fn fullest(&self) -> usize {
+        match self.keys {
+            None => self.in_use,
+            Some(_) => self.busiest.iter().map(|busy| busy.in_use).max().unwrap_or_default(),
+        }
+    }
 }
 
 /// Who says how many permits there are.
@@ -84,6 +107,7 @@ impl From<LimitState> for Limit {
             permits: state.permits,
             source: if state.is_tuned { Source::Operator } else { Source::Project },
             configured: state.configured,
+            adaptive: state.adaptive.map(|limits::Range { min, max }| Adaptive { min, max }),
             in_use: state.in_use,
             set_aside: state.set_aside,
             waiting: state.waiting,

@@ -21,7 +21,7 @@ use pathway_engine::vm::{Class, Failure};
 pub use again::{Again, Rerun};
 pub use error::Error;
 pub use journal::{Entry, Journal};
-pub use limits::{Busy, Limit, Limits, Permits, Source};
+pub use limits::{Adaptive, Busy, Limit, Limits, Permits, Source};
 pub use overview::{Bucket, Circuit, Lag, Overview, Pathway, Took, UnderWay};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use pathway_engine::limits::{Ledger, Limit, Limits, Ticket, Usage, Waiter};
+use pathway_engine::limits::{Ledger, Limit, Limits, Range, Ticket, Usage, Waiter};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -37,9 +37,27 @@ impl Slots {
     /// Sets how many slots of `limit` there are, as the project says, unless an operator says another
     /// number; none: any number.
     pub fn set_capacity(&self, limit: &Limit, capacity: Option<usize>) {
+        self.configure(limit, capacity, None);
+    }
+
+    /// Sets how many slots of `limit` there are until it is found out better, within `range`.
+    pub(super) fn set_adaptive(&self, limit: &Limit, found: u32, range: Range) {
+        self.configure(limit, Some(found as usize), Some(range));
+    }
+
+    fn configure(&self, limit: &Limit, capacity: Option<usize>, adaptive: Option<Range>) {
         let mut state = self.lock();
-        let capacity = state.tuning.configure(limit, capacity);
+        let capacity = state.tuning.configure(limit, capacity, adaptive);
         self.give_out(state, limit, capacity);
+    }
+
+    /// It was found out how many slots of `limit` are worth having. Nothing where another range holds by
+    /// now, or none.
+    pub(super) fn adapt(&self, limit: &Limit, found: u32, range: Range) {
+        let mut state = self.lock();
+        if let Some(capacity) = state.tuning.adapt(limit, found as usize, range) {
+            self.give_out(state, limit, capacity);
+        }
     }
 
     /// The project knows no such limit any more: any number from now on.

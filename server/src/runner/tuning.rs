@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pathway_engine::limits::{Busy, Limit};
+use pathway_engine::limits::{Busy, Limit, Range};
 
 use super::slots::Slots;
 
@@ -21,6 +21,8 @@ pub(super) struct Tuning {
 struct Tunable {
     limit: Limit,
     configured: Option<usize>,
+    /// Within what it is found out, where it is.
+    adaptive: Option<Range>,
     /// What an operator says instead.
     tuned: Option<Option<usize>>,
 }
@@ -34,6 +36,8 @@ pub struct LimitState {
     pub permits: Option<usize>,
     /// How many the project gives it.
     pub configured: Option<usize>,
+    /// Within what it is found out how many are worth having; none: it is not.
+    pub adaptive: Option<Range>,
     /// Whether an operator has said how many.
     pub is_tuned: bool,
     /// How many are in use.
@@ -71,12 +75,32 @@ pub enum TuneError {
 
 impl Tuning {
     /// What the project says; tells how many slots there are now, which an operator may say.
-    pub(super) fn configure(&mut self, limit: &Limit, capacity: Option<usize>) -> Option<usize> {
+    pub(super) fn configure(
+        &mut self,
+        limit: &Limit,
+        capacity: Option<usize>,
+        adaptive: Option<Range>,
+    ) -> Option<usize> {
         let known = self.limits.entry(limit.name());
-        let tunable =
-            known.or_insert_with(|| Tunable { limit: limit.clone(), configured: None, tuned: None });
-        tunable.configured = capacity;
+        let tunable = known.or_insert_with(|| Tunable {
+            limit: limit.clone(),
+            configured: None,
+            adaptive: None,
+            tuned: None,
+        });
+        (tunable.configured, tunable.adaptive) = (capacity, adaptive);
         tunable.permits()
+    }
+
+    /// How many were found out to be worth having; tells how many there are now, unless that is not found
+    /// out within that range.
+    pub(super) fn adapt(&mut self, limit: &Limit, found: usize, range: Range) -> Option<Option<usize>> {
+        let tunable = self.limits.get_mut(&limit.name())?;
+        if tunable.adaptive != Some(range) {
+            return None;
+        }
+        tunable.configured = Some(found);
+        Some(tunable.permits())
     }
 
     /// There is no such limit any more; tells whether there was.
@@ -135,6 +159,7 @@ impl Slots {
                 name: name.clone(),
                 permits: tunable.permits(),
                 configured: tunable.configured,
+                adaptive: tunable.adaptive,
                 is_tuned: tunable.tuned.is_some(),
                 in_use: usage.map_or(0, |usage| usage.in_use),
                 set_aside: usage.map_or(0, |usage| usage.set_aside),

@@ -8,8 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::expression::{Now, Scope, Slot};
-use pathway_engine::limits::{Circuit, Limit, Limits as Slotted, Outcome, Permit, Rate, Settings, Snapshot};
-use pathway_engine::project::{self, Project, Service};
+use pathway_engine::limits::{
+    Adaptive, Begun, Circuit, Limit, Limits as Slotted, Load, Outcome, Permit, Range, Rate, Settings,
+    Snapshot,
+};
+use pathway_engine::project::{self, Parallel, Project, Service};
 use pathway_engine::vm::{Class, Failure, HttpRequest};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -59,6 +62,7 @@ struct Gate {
     slotted: Slotted,
     rate: Option<Mutex<Rate>>,
     circuit: Option<Mutex<Circuit>>,
+    adaptive: Option<Found>,
     /// Told when a call is over: a half-open circuit may admit another probe then.
     settled: Notify,
     /// By which it is open for so long, and admits so many: a steady one.
@@ -72,6 +76,15 @@ struct Gate {
 struct Says {
     rate: Option<project::Rate>,
     circuit: Option<project::Circuit>,
+    adaptive: Option<Range>,
+}
+
+/// How many calls are worth making at once, within what.
+#[derive(Debug, Clone)]
+struct Found {
+    range: Range,
+    adaptive: Arc<Mutex<Adaptive>>,
+    slots: Slots,
 }
 
 /// A call: who asks, and in whose name.
@@ -127,16 +140,37 @@ impl Upstreams {
                 continue;
             }
             let limit = Limit::Service(name.as_str().into());
-            self.slots.set_capacity(&limit, service.max_parallel.map(|n| n as usize));
-            let says = Says { rate: service.rate, circuit: service.circuit };
+            let (fixed, adaptive) = match service.max_parallel {
+                None => (None, None),
+                Some(Parallel::Fixed(count)) => (Some(count as usize), None),
+                Some(Parallel::Adaptive(range)) => (None, Some(range)),
+            };
+            let found = adaptive.map(|range| self.found(range, gates.get(name)));
+            match &found {
+                None => self.slots.set_capacity(&limit, fixed),
+                Some(found) => {
+                    let adaptive = lock(&found.adaptive);
+                    self.slots.set_adaptive(&limit, adaptive.limit(), found.range);
+                }
+            }
+            let says = Says { rate: service.rate, circuit: service.circuit, adaptive };
             if gates.get(name).is_none_or(|gate| gate.says != says) {
-                gates.insert(name.clone(), Arc::new(self.gate(limit, says)));
+                gates.insert(name.clone(), Arc::new(self.gate(limit, says, found)));
             }
         }
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Table { services, gates });
     }
 
-    fn gate(&self, limit: Limit, says: Says) -> Gate {
+    /// What a gate has found out already within that range, or is to find out.
+    fn found(&self, range: Range, gate: Option<&Arc<Gate>>) -> Found {
+        let known = gate.and_then(|gate| gate.adaptive.as_ref()).filter(|found| found.range == range);
+        known.cloned().unwrap_or_else(|| {
+            let adaptive = Arc::new(Mutex::new(Adaptive::new(range)));
+            Found { range, adaptive, slots: self.slots.clone() }
+        })
+    }
+
+    fn gate(&self, limit: Limit, says: Says, adaptive: Option<Found>) -> Gate {
         let rate = says.rate.and_then(|rate| Rate::new(NonZeroU32::new(rate.count)?, rate.period));
         let circuit = says.circuit.map(|circuit| {
             Circuit::new(Settings {
@@ -151,6 +185,7 @@ impl Upstreams {
             says,
             rate: rate.map(Mutex::new),
             circuit: circuit.map(Mutex::new),
+            adaptive,
             settled: Notify::new(),
             clock: self.clock.steady(),
             strained: self.strained.clone(),
@@ -252,7 +287,9 @@ impl Upstreams {
                 now: self.clock.now(),
             };
             call.sent.get_or_init(Instant::now);
+            let timed = gate.begin();
             let answer = self.transport.send(&target, call.request, &context, pieces).await;
+            timed.settle(&answer);
             permit.settle(&answer);
             *share = Some(holding).filter(|holding| !holding.is_surplus());
             return answer;
@@ -294,6 +331,12 @@ impl Gate {
         }
     }
 
+    /// A call begins, and with it its time.
+    fn begin(&self) -> Timed<'_> {
+        let call = self.adaptive.as_ref().map(|found| lock(&found.adaptive).begin(self.clock.now()));
+        Timed { gate: self, call }
+    }
+
     /// A permit of its circuit, if that admits a call now.
     fn permit(&self) -> Option<Probe<'_>> {
         let permit = match &self.circuit {
@@ -333,6 +376,45 @@ impl Probe<'_> {
 impl Drop for Probe<'_> {
     fn drop(&mut self) {
         self.end(Outcome::Cancelled);
+    }
+}
+
+/// A call whose time tells how busy the service is; one that is dropped tells nothing.
+struct Timed<'a> {
+    gate: &'a Gate,
+    call: Option<Begun>,
+}
+
+impl Timed<'_> {
+    fn settle(mut self, answer: &Result<Value, Failure>) {
+        self.end(load(answer));
+    }
+
+    fn end(&mut self, load: Load) {
+        let (Some(call), Some(found)) = (self.call.take(), &self.gate.adaptive) else { return };
+        let mut adaptive = lock(&found.adaptive);
+        if let Some(limit) = adaptive.settle(call, load, self.gate.clock.now()) {
+            // Before another call settles, so that the last word is the newest.
+            found.slots.adapt(&self.gate.limit, limit, found.range);
+        }
+    }
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        self.end(Load::Unknown);
+    }
+}
+
+/// What an answer tells of how busy the service is. What failed for another reason may have failed sooner
+/// than an answer takes.
+fn load(answer: &Result<Value, Failure>) -> Load {
+    match answer {
+        Ok(_) => Load::Answered,
+        Err(failure) if failure.class == Class::Timeout || matches!(failure.status, Some(429 | 503)) => {
+            Load::Overload
+        }
+        Err(_) => Load::Unknown,
     }
 }
 

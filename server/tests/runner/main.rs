@@ -7,6 +7,8 @@
 )]
 
 #[cfg(test)]
+mod adaptive;
+#[cfg(test)]
 mod arrivals;
 #[cfg(test)]
 mod asleep;
@@ -93,7 +95,8 @@ fn program(project: &str, pathways: &[&str]) -> (Arc<Project>, Program) {
     (Arc::new(project), program)
 }
 
-/// An upstream that counts calls by path and key, and holds those to `/slow` until it is let go.
+/// An upstream that counts calls by path and key, and holds those to `/slow` until it is let go; those to
+/// `/steady` take as long as each other.
 #[derive(Clone, Default)]
 struct Upstream {
     calls: Arc<Mutex<Vec<(String, String)>>>,
@@ -114,6 +117,8 @@ impl Upstream {
             match path.as_str() {
                 "slow" => upstream.go.notified().await,
                 "broken" => return (StatusCode::BAD_REQUEST, "no".into()),
+                "busy" => return (StatusCode::TOO_MANY_REQUESTS, "later".into()),
+                "steady" => tokio::time::sleep(Duration::from_millis(20)).await,
                 _ => {}
             }
             (StatusCode::OK, format!("got {path}"))

@@ -261,6 +261,7 @@ fn limit() -> Json {
         "permits": maybe_count(),
         "source": { "enum": ["project", "operator"] },
         "configured": maybe_count(),
+        "adaptive": object(&["min", "max"], json!({ "min": count(), "max": count() })),
         "in_use": count(),
         "set_aside": count(),
         "waiting": count(),

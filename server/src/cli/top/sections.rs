@@ -106,7 +106,11 @@ fn limits(limits: &[Limit], width: usize) -> Section {
     let bar = width.saturating_sub(names + BEHIND + 1).clamp(SHORT_BAR, BAR);
     let rows = known.into_iter().map(|limit| {
         let tone = if limit.waiting > 0 { Tone::Bad } else { Tone::Good };
-        let of = limit.permits.map_or_else(|| " of any".to_owned(), |permits| format!(" of {permits}"));
+        let of = match (limit.keys, limit.permits) {
+            (Some(keys), Some(permits)) => format!(" of {}, {permits} each", counted(keys, "key")),
+            (_, Some(permits)) => format!(" of {permits}"),
+            (_, None) => " of any".to_owned(),
+        };
         let waiting = if limit.waiting > 0 { format!(", {} wait", limit.waiting) } else { String::new() };
         let source = if limit.source == Source::Operator { ", by an operator" } else { "" };
         let (full, empty) = filled(limit, bar);
@@ -124,7 +128,8 @@ fn limits(limits: &[Limit], width: usize) -> Section {
 
 /// How much of a bar is full: something, where anything is.
 fn filled(limit: &Limit, bar: usize) -> (usize, usize) {
-    let taken = limit.in_use + limit.set_aside;
+    // Of keys the fullest: others have their own.
+    let taken = if limit.keys.is_some() { limit.fullest() } else { limit.in_use + limit.set_aside };
     let full = match limit.permits {
         Some(0) => bar,
         Some(permits) => (taken.saturating_mul(bar)).div_ceil(permits).min(bar),

@@ -131,6 +131,19 @@ async fn a_server_that_is_away_is_told_of_with_the_time() {
 }
 
 #[tokio::test]
+async fn a_limit_for_each_key_is_as_full_as_its_fullest() {
+    let mut keyed = limit("pathway/order/per", Some(4), 5, 0, "project");
+    keyed["keys"] = json!(3);
+    keyed["busiest"] = json!([{ "key": "ann", "in_use": 2, "waiting": 0 }]);
+    let mut overview = work(0, &[]);
+    overview.limits.limits = vec![serde_json::from_value(keyed).unwrap()];
+    let shown = shown(&Seen::new("http://h".to_owned(), overview, Instant::now()), (80, None));
+    let line = shown.lines().find(|line| line.contains("pathway/order/per")).unwrap();
+    assert!(line.ends_with(" 5 of 3 keys, 4 each"), "{line}");
+    assert!(line.matches('█').count().abs_diff(line.matches('░').count()) <= 1, "{line}");
+}
+
+#[tokio::test]
 async fn a_server_that_began_anew_counts_anew() {
     let mut seen = twice();
     let mut anew = work(4, &[pathway("order", [1, 1, 0, 0, 0], (0, 0), [1, 0, 0, 0])]);
