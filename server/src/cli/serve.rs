@@ -133,6 +133,8 @@ struct Summary {
     bus: String,
     store: String,
     auth: String,
+    /// Where spans go, if they go anywhere.
+    traces: Option<String>,
 }
 
 impl Summary {
@@ -157,10 +159,10 @@ impl Summary {
             .collect();
         let feeds = program.feeds.values().filter(|_| role.has_doors());
         let feeds = feeds.map(|feed| format!("{} (GET {})", feed.name.value, feed.path.value)).collect();
+        let shown = |text: &Resolved| if text.secret { MASK.to_owned() } else { text.value.clone() };
         let bus = match &project.bus {
             Bus::Embedded => "embedded".to_owned(),
             Bus::Kafka(kafka) => {
-                let shown = |text: &Resolved| if text.secret { MASK.to_owned() } else { text.value.clone() };
                 format!("kafka {}, group {}", shown(&kafka.servers), shown(&kafka.group))
             }
         };
@@ -169,7 +171,8 @@ impl Summary {
             Store::Postgres(_) => "PostgreSQL".to_owned(),
         };
         let auth = project.auth.as_ref().map_or_else(|| "none".to_owned(), way_of_verifying);
-        Self { pathways, feeds, bus, store, auth }
+        let traces = project.traces.as_ref().map(|traces| shown(&traces.url));
+        Self { pathways, feeds, bus, store, auth, traces }
     }
 
     fn banner(&self, app: &App, started: Instant) -> String {
@@ -183,6 +186,9 @@ impl Summary {
         line("bus", &self.bus);
         line("store", &self.store);
         line("auth", &self.auth);
+        if let Some(traces) = &self.traces {
+            line("traces", traces);
+        }
         for (what, routes) in [("pathways", &self.pathways), ("feeds", &self.feeds)] {
             for (n, route) in routes.iter().enumerate() {
                 line(if n == 0 { what } else { "" }, route);

@@ -44,7 +44,8 @@ impl Runner {
         for event in &events {
             if let Kind::Performed(performed) = &event.kind {
                 let key = (performed.instance.to_string(), performed.attempt);
-                if let Some(Asked::Call { status, took, .. }) = asked.get_mut(&key) {
+                if let Some(Asked::Call { status, is_answered, took, .. }) = asked.get_mut(&key) {
+                    *is_answered = matches!(performed.outcome, Outcome::Answer(_));
                     (*status, *took) = (status_of(performed), performed.took);
                 }
             }
@@ -66,6 +67,7 @@ impl Inner {
                     method: request.method,
                     address: self.upstreams.address(&request.service, has_token),
                     status: None,
+                    is_answered: false,
                     took: None,
                 }
             }

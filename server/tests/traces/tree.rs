@@ -80,3 +80,36 @@ async fn who_comes_without_a_trace_begins_one() {
     let traces: std::collections::BTreeSet<_> = spans.0.iter().map(|span| span.trace_id.clone()).collect();
     assert_eq!(traces.len(), 3, "of each request that came to a door, and of the record");
 }
+
+#[tokio::test]
+async fn steps_stand_below_those_that_they_are_part_of() {
+    let pathway = "
+pathway: p
+on: { topic: t }
+steps:
+  page: { while: 'true', limit: 2, on_error: continue, http: { service: shop, get: /page } }
+  none: { when: 'false', set: 1 }
+  block:
+    needs: page
+    retry: { attempts: 2, delay: 1ms, on: [upstream] }
+    steps:
+      inner: { http: { service: shop, get: /inner }, retry: { attempts: 1 } }
+    on_error:
+      steps:
+        undone: { http: { service: shop, delete: /undone } }
+  room:
+    needs: block
+    http: { service: shop, post: /rooms }
+    compensate: { http: { service: shop, delete: /rooms } }
+  end: { needs: room, fail: { message: there is no way on, class: conflict } }
+";
+    let world = World::start(&[pathway]).await;
+    world.upstream.broken.lock().unwrap().insert("inner".to_owned());
+    world.publish("t", Some(CALLER)).await;
+    let run = world.until(Status::Failed, 1).await.remove(0).public_id;
+    let (collector, upstream) = world.stop().await;
+    let port = format!("server.port={}", upstream.address.split_once(':').unwrap().1);
+    let spans = collector.spans();
+    insta::assert_snapshot!(spans.drawn(&[(&run, "RUN"), (&port, "server.port=PORT")]));
+    assert_eq!(spans.places(SpanKind::Client), upstream.traces());
+}

@@ -117,3 +117,65 @@ fn message(span: &Span) -> Message {
 fn nanoseconds(at: Timestamp) -> u64 {
     u64::try_from(at.as_nanosecond()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+    use proptest::prelude::*;
+    use prost::Message as _;
+
+    use super::super::span::Kind;
+    use super::*;
+    use crate::trace::TraceContext;
+
+    fn told(attributes: &[KeyValue]) -> Vec<(String, Option<any_value::Value>)> {
+        attributes.iter().map(|it| (it.key.clone(), it.value.clone().and_then(|it| it.value))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_by_the_types_of_opentelemetry(
+            (name, text, number) in (".{0,300}", ".{0,300}", any::<i64>()),
+            (trace, place, parent) in (1_u128.., 1_u64.., proptest::option::of(1_u64..)),
+            (from, took) in (0_i64..4_000_000_000_000_000_000, 0_i64..1_000_000_000_000),
+            outcome in proptest::option::of(proptest::option::of(".{0,300}")),
+            count in 1..4_usize,
+        ) {
+            let at = |nanosecond: i64| Timestamp::from_nanosecond(nanosecond.into()).unwrap();
+            let (place, times) = (TraceContext::begin(trace, place, 1.0), (at(from), at(from + took)));
+            let span = Span::new((place, parent), name.clone(), Kind::Producer, times)
+                .with("text", text.clone())
+                .with("number", number);
+            let span = Span { outcome: outcome.clone().map(|why| why.map_or(Ok(()), Err)), ..span };
+            let spans = vec![span; count];
+            let bytes = request(&[("service.name", text.clone().into())], &spans);
+
+            let read = ExportTraceServiceRequest::decode(&*bytes).unwrap();
+            prop_assert_eq!(read.resource_spans.len(), 1);
+            let of = &read.resource_spans[0];
+            let text = any_value::Value::StringValue(text);
+            let resource = told(&of.resource.as_ref().unwrap().attributes);
+            prop_assert_eq!(resource, [("service.name".to_owned(), Some(text.clone()))]);
+            prop_assert_eq!(of.scope_spans[0].scope.as_ref().unwrap().name.as_str(), SCOPE);
+            prop_assert_eq!(of.scope_spans[0].spans.len(), count);
+            for span in &of.scope_spans[0].spans {
+                prop_assert_eq!(&span.name, &name);
+                prop_assert_eq!(&*span.trace_id, place.trace().to_be_bytes());
+                prop_assert_eq!(&*span.span_id, place.span().to_be_bytes());
+                let above = parent.map(|parent| parent.to_be_bytes().to_vec()).unwrap_or_default();
+                prop_assert_eq!(&span.parent_span_id, &above);
+                prop_assert_eq!((span.kind, span.flags), (4, 1));
+                let times = (span.start_time_unix_nano.cast_signed(), span.end_time_unix_nano.cast_signed());
+                prop_assert_eq!(times, (from, from + took));
+                let number = any_value::Value::IntValue(number);
+                let attributes = [("text", text.clone()), ("number", number)];
+                let attributes = attributes.map(|(name, value)| (name.to_owned(), Some(value)));
+                prop_assert_eq!(told(&span.attributes), attributes);
+                let status = span.status.as_ref().map(|status| (status.code, status.message.clone()));
+                let said = outcome.clone().map(|why| why.map_or((1, String::new()), |why| (2, why)));
+                prop_assert_eq!(status, said);
+            }
+        }
+    }
+}

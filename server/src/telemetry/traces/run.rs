@@ -66,8 +66,10 @@ pub(crate) enum Asked {
         method: Method,
         /// Its host and port, where they are no secret.
         address: Option<(String, u16)>,
-        /// What it answered.
+        /// With which status it was answered.
         status: Option<u16>,
+        /// Whether that is an answer, as its step sees it.
+        is_answered: bool,
         /// For how many milliseconds it ran, once it had its turn.
         took: Option<u64>,
     },
@@ -180,7 +182,7 @@ impl Teller<'_> {
         let (from, to) = (self.from(attempt), self.to(attempt));
         let at = (self.place.of_attempt(path, attempt.number), Some(step.span()));
         let mut span = match asked {
-            Asked::Call { service, method, address, status, took } => {
+            Asked::Call { service, method, address, status, took, .. } => {
                 let ran = took.and_then(|took| i64::try_from(took).ok());
                 let turn = ran.and_then(|ran| to.checked_sub(jiff::SignedDuration::from_millis(ran)).ok());
                 let turn = turn.unwrap_or(from).clamp(from, to.max(from));
@@ -213,12 +215,12 @@ impl Teller<'_> {
         };
         span.say("pathway.step.attempt", attempt.number);
         match (&attempt.end, asked) {
+            // Its step may have failed for another reason; that it went well is for whoever asked to judge.
+            (_, Asked::Call { is_answered: true, .. }) => {}
             (Some(End::Failed(failure)), Asked::Call { status: Some(status), .. }) => {
                 span.say("pathway.error.class", failure.class.name());
                 span.fail(status.to_string(), &failure.message);
             }
-            // What went well is not said of a call: that is for whoever asked to judge.
-            (Some(End::Finished), Asked::Call { .. }) => {}
             (ended, _) => end(&mut span, ended.as_ref()),
         }
         Some(span)
@@ -234,8 +236,8 @@ fn end(span: &mut Span, how: Option<&End<'_>>) {
     }
 }
 
-/// The execution that another one is part of.
+/// The execution that another one is part of. A further iteration is part of none before it.
 fn enclosing<'a>(path: &'a str, known: &HashSet<&str>) -> Option<&'a str> {
-    let marks = path.char_indices().rev().filter(|(_, c)| ['.', '[', '~', '#', '!'].contains(c));
+    let marks = path.char_indices().rev().filter(|(_, c)| ['.', '[', '#', '!'].contains(c));
     marks.filter_map(|(at, _)| path.get(..at)).find(|above| known.contains(above))
 }
