@@ -89,6 +89,7 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         mocks: None,
         transport: Arc::new(HttpClient::new().map_err(text)?),
         clock: Clock::system(),
+        traces: None,
     })
     .await?;
     runner.consume();

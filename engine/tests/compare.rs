@@ -30,7 +30,8 @@ fn ended() -> Run {
     assert!(run.fire());
     run.answer("a", r#"{"body": 7}"#);
     assert!(run.fire() && run.fire());
-    let signal = pathway_engine::journal::Signal { name: "go".into(), payload: 1.into(), from: None };
+    let signal =
+        pathway_engine::journal::Signal { name: "go".into(), payload: 1.into(), from: None, key: None };
     run.tell(pathway_engine::journal::Kind::Signalled(signal));
     assert_eq!(run.returned(), "7");
     run

@@ -45,7 +45,7 @@ fn raises(code: &str, yaml: &str) -> Option<Vec<Code>> {
     {
         Schema::compile(schema, &mut diagnostics);
     }
-    let of_project = ("PW0604"..="PW0617").contains(&code) || ["PW0652", "PW0653"].contains(&code);
+    let of_project = ("PW0604"..="PW0617").contains(&code) || ["PW0652", "PW0653", "PW0654"].contains(&code);
     if of_project && let Some(tree) = &tree {
         let mut variables = Variables::new();
         variables.set("ORDERS_TOKEN", Variable { value: "127.0.0.1:1".to_owned(), secret: true });

@@ -168,7 +168,8 @@ steps:
     let mut old = Run::start(&before, "{}");
     assert!(old.fire() && old.fire());
     let signal = |name: &str| {
-        let signal = pathway_engine::journal::Signal { name: name.into(), payload: 1.into(), from: None };
+        let signal =
+            pathway_engine::journal::Signal { name: name.into(), payload: 1.into(), from: None, key: None };
         Kind::Signalled(signal)
     };
     old.tell(signal("s"));

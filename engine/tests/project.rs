@@ -199,6 +199,12 @@ fn mistakes_in_values() {
     one("store: { keep: { parked: 1d } }", "PW0202", "parked");
     assert_eq!(good("store: { max_run: 2MiB }", &[]).max_run, 2 << 20);
     one("store: { max_run: 2GiB }", "PW0277", "2GiB");
+    let traces = |field: &str| format!("traces: {{ url: 'http://x.test', {field} }}");
+    one("traces: { url: there }", "PW0605", "there");
+    one(&traces("sample: 2"), "PW0204", "2");
+    one(&traces("headers: { 'a b': c }"), "PW0613", "'a b'");
+    one(&traces("headers: { a: \"b\\nc\" }"), "PW0654", "\"b\\nc\"");
+    one(&traces("headers: abc"), "PW0654", "abc");
     one("topics: { a: x, b: x }", "PW0614", "x");
     one("topics: { a: 'x y' }", "PW0614", "'x y'");
     one("auth: { issuer: 'http://x.test' }", "PW0616", "{ issuer: 'http://x.test' }");

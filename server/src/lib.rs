@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod facts;
 pub mod gateway;
 pub mod identity;
+pub mod ids;
 pub mod loading;
 pub mod lsp;
 pub mod operations;

@@ -71,6 +71,7 @@ impl World {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock: Clock::system(),
+            traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();
@@ -114,7 +115,7 @@ impl World {
     }
 
     async fn signal(&self, run: &str) {
-        let signal = Signal { name: "go".to_owned(), payload: Value::from(()), from: None };
+        let signal = Signal { name: "go".to_owned(), payload: Value::from(()), from: None, key: None };
         assert!(self.runner.signal(run, signal).await.unwrap());
     }
 }

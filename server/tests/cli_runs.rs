@@ -378,6 +378,28 @@ async fn limits_are_shown_and_set_beside_a_server() {
 }
 
 #[tokio::test]
+async fn a_limit_for_each_key_tells_of_the_busiest() {
+    let folder = folder();
+    let folder = folder.path();
+    let keyed = FAILS.replace("fails", "keyed") + "max_runs: { slots: 1, per: input.user }\n";
+    fs::write(folder.join("pathways/keyed.yaml"), keyed).unwrap();
+    let (_server, url) = serve(folder).await;
+    let (code, _, said) = run(folder, &["limits", "set", "pathway/keyed/per", "0"]).await;
+    assert_eq!((code, said.trim()), (0, "pathway/keyed/per: 0 per key until the server ends"));
+    let id = start_with(&format!("{url}/keyed"), r#"{"user": "ann"}"#).await;
+    let why = why(folder, &id).await;
+    assert!(why.contains("it waits for a slot of pathway keyed for key ann\n"), "{why}");
+    let (_, table, _) = run(folder, &["limits", "show"]).await;
+    let line = table.lines().find(|line| line.starts_with("pathway/keyed/per")).unwrap();
+    let cells: Vec<_> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    let expected = ["pathway/keyed/per", "0 per key (project: 1 per key)", "0", "1", "ann (0, 1 waiting)"];
+    assert_eq!(cells, expected, "{table}");
+    let (code, _, said) = run(folder, &["limits", "reset", "pathway/keyed/per"]).await;
+    assert_eq!((code, said.trim()), (0, "pathway/keyed/per: 1 per key as the project says"));
+    assert_eq!(ended(&url, &id).await["status"], "parked");
+}
+
+#[tokio::test]
 async fn a_run_is_written_out_as_a_test_that_does_what_it_did() {
     let folder = folder();
     let folder = folder.path();

@@ -156,6 +156,34 @@ fn settings_of_variables_are_typed_by_their_place_and_never_templates() {
 }
 
 #[test]
+fn spans_go_where_the_environment_says_unless_the_project_does() {
+    let traces = |yaml: &str, environment: &[(&str, &str)]| {
+        let folder = folder(&[("pathway.yaml", yaml)]);
+        let config = load(folder.path(), environment, &[]);
+        assert_eq!(codes(&config), Vec::<&str>::new());
+        config.project.traces.map(|it| {
+            let headers = it.headers.iter().map(|(name, value)| format!("{name}: {}", value.reveal()));
+            (it.url.value, headers.collect::<Vec<_>>(), it.sample, it.service)
+        })
+    };
+    let set = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://there.test:4318"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20x, x-team=a"),
+        ("OTEL_SERVICE_NAME", "shop"),
+    ];
+    assert_eq!(traces("{}", &[]), None, "off where nobody says where");
+    assert_eq!(traces("traces: { sample: 0.5 }", &[]), None);
+    let headers = ["authorization: Bearer x", "x-team: a"].map(str::to_owned).to_vec();
+    assert_eq!(traces("{}", &set), Some(("http://there.test:4318".into(), headers, 1.0, "shop".into())));
+    let yaml =
+        "traces: { url: 'http://here.test', headers: { X-Key: '${KEY}' }, sample: 0.1, service: mine }";
+    let (set, key) = (&set[..], ("KEY", "k"));
+    let own = Some(("http://here.test".into(), vec!["X-Key: k".to_owned()], 0.1, "mine".into()));
+    assert_eq!(traces(yaml, &[set, &[key]].concat()), own);
+    assert_eq!(traces("traces: { url: '' }", set), None, "an empty URL turns them off");
+}
+
+#[test]
 fn mistakes_are_told_where_they_were_made() {
     let files = [("pathway.yaml", "max_runs: x\n"), (".env", "A=1\nA=2\nbad line\nPATHWAY_LISTEN=nowhere\n")];
     let folder = folder(&files);
@@ -279,7 +307,7 @@ proptest! {
 
     /// However a secret came in, no one sees it.
     #[test]
-    fn secrets_are_never_shown(secret in "[a-zA-Z0-9]{10,16}", way in 0..9usize) {
+    fn secrets_are_never_shown(secret in "[a-zA-Z0-9]{10,16}", way in 0..10usize) {
         let yaml = "
 auth: { secret: '${JWT_SECRET:-}', introspect: 'http://a.test' }
 store: { postgres: '${DATABASE_URL:-postgres://h/db}' }
@@ -287,9 +315,10 @@ services: { a: { url: 'http://a.test', headers: { Authorization: 'Bearer ${API_K
 vars: { a: '${API_KEY:-}', b: '${PLAIN:-}', c: [\"${DB_PASSWORD:-}\"] }
 max_runs: 5
 ";
-        let literal = format!("auth: {{ secret: {secret} }}\nservices: {{ a: {{ url: 'http://u:{secret}@a.test', headers: {{ apikey: {secret} }} }} }}");
+        let literal = format!("auth: {{ secret: {secret} }}\nservices: {{ a: {{ url: 'http://u:{secret}@a.test', headers: {{ apikey: {secret} }} }} }}\ntraces: {{ url: 'http://u:{secret}@a.test', headers: {{ x-team: {secret} }} }}");
         let quoted = format!("DB_PASSWORD=\"{secret}\nAPI_KEY='{secret}' {secret}");
         let url = format!("postgres://u:{secret}@h/db");
+        let headers = format!("x-team={secret},other");
         let (yaml, dotenv, environment): (&str, String, Vec<(&str, &str)>) = match way {
             0 => (yaml, format!("API_KEY={secret}\n# was {secret}\nbad {secret}\n"), vec![]),
             1 => (yaml, quoted, vec![]),
@@ -299,6 +328,7 @@ max_runs: 5
             5 => (yaml, String::new(), vec![("PATHWAY_MAX_RUNS_FILE", "named.txt"), ("PLAIN_FILE", "named.txt")]),
             6 => (&literal, String::new(), vec![]),
             7 => (yaml, format!("DATABASE_URL={url}\nPATHWAY_STORE__POSTGRES={url}"), vec![]),
+            8 => (yaml, String::new(), vec![("OTEL_EXPORTER_OTLP_HEADERS", &headers), ("PATHWAY_TRACES__HEADERS__X", &secret)]),
             _ => (yaml, String::new(), vec![("PATHWAY_MAX__SECRET", &secret), ("API_KEY", &url)]),
         };
         let folder = folder(&[("pathway.yaml", yaml), (".env", &dotenv), ("named.txt", &secret)]);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::names::{Names, about, shown};
-use super::outline::{self, At, Part, Spot};
+use super::spot::{self, At, Part, Spot};
 use super::tail::{self, Tail};
 use super::{Known, Place, takes};
 use crate::expression::filters;
@@ -60,7 +60,7 @@ pub enum Sort {
 /// What can be written there.
 #[must_use]
 pub fn complete(known: &Known, place: Place<'_>) -> Completions {
-    let spot = outline::spot(place.text, place.position);
+    let spot = spot::spot(place.text, place.position);
     let Some(takes) = takes(place.document, &spot.path) else { return Completions::default() };
     let (mut proposals, replaced) = match &spot.at {
         At::Comment => return Completions::default(),

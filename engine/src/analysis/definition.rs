@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::hover::keys;
 use super::names::Names;
-use super::outline::{self, At, Part};
+use super::spot::{self, At, Part};
 use super::tail::{self, Tail};
 use super::{Known, Place, Seen, at, takes};
 use crate::compile::step_path;
@@ -28,7 +28,7 @@ pub enum Target {
 /// Where that was made.
 #[must_use]
 pub fn definition(known: &Known, place: Place<'_>) -> Option<Target> {
-    let spot = outline::spot(place.text, place.position);
+    let spot = spot::spot(place.text, place.position);
     let takes = takes(place.document, &spot.path)?;
     let names = Names::at(known, place.path, place.document, &spot.path);
     let (At::Value(range) | At::Key(range)) = spot.at else { return None };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::names::{Names, about, shown};
-use super::outline::{self, At, Part};
+use super::spot::{self, At, Part};
 use super::tail::{self, Tail};
 use super::{Known, Place, takes};
 use crate::expression::filters;
@@ -23,7 +23,7 @@ pub struct Hover {
 /// What stands there, if anything is known of it.
 #[must_use]
 pub fn hover(known: &Known, place: Place<'_>) -> Option<Hover> {
-    let spot = outline::spot(place.text, place.position);
+    let spot = spot::spot(place.text, place.position);
     let takes = takes(place.document, &spot.path)?;
     match spot.at {
         At::Comment => None,

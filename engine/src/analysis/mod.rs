@@ -1,15 +1,15 @@
 //! What an editor asks while somebody writes: what can stand here, what this is, where it comes from, and
 //! what else has its name.
 //!
-//! Pure, and patient: a place is found in the text as it is, by indentation (`outline`); what is known of
+//! Pure, and patient: a place is found in the text as it is, by indentation (`spot`); what is known of
 //! other places is that of the last text that could be read ([`Known`]).
 
 mod complete;
 mod definition;
 mod hover;
 mod names;
-mod outline;
 mod rename;
+mod spot;
 mod symbols;
 mod tail;
 
@@ -26,7 +26,7 @@ use crate::expression::Variables;
 use crate::project::Project;
 use crate::reference::{Document, Takes};
 use crate::source::{Kind, Node};
-use outline::Part;
+use spot::Part;
 
 /// A project, each of its files as it last could be read.
 #[derive(Debug, Default)]

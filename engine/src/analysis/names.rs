@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::outline::Part;
+use super::spot::Part;
 use super::{Known, Seen, is_return, takes};
 use crate::document::MODIFIERS;
 use crate::project::Project;
@@ -56,12 +56,14 @@ impl<'a> Names<'a> {
             (Document::Pathway, ["on", "reply" | "http", "error", ..]) => &["error"],
             (Document::Pathway, ["on", "reply" | "http", "done", ..]) => &[],
             (Document::Pathway, ["on", "schedule", "input", ..]) => &["scheduled_at"],
+            (Document::Pathway, ["on", "key" | "id" | "subject"] | ["max_runs", "per"]) => &["input", "auth"],
             (_, [.., "http", "pick"]) => &["chunk"],
             (Document::Project, _) => &["auth"],
             _ => return,
         };
+        let shape = |name| self.root(name).unwrap_or_else(|| given(name));
+        self.roots = only.iter().map(|name| ((*name).to_owned(), shape(name))).collect();
         self.is_narrow = true;
-        self.roots = only.iter().map(|name| ((*name).to_owned(), given(name))).collect();
     }
 
     /// What the blocks and steps around the place bring.

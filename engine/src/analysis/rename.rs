@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::outline::{self, At, Part};
+use super::spot::{self, At, Part};
 use super::tail::{self, Tail};
 use super::{Known, Place, Seen, is_bare, is_return, is_template, symbols, takes};
 use crate::compile::step_path;
@@ -89,7 +89,7 @@ fn target(place: Place<'_>, tree: &Node) -> Option<(Range<usize>, String)> {
     if place.document != Document::Pathway {
         return None;
     }
-    let spot = outline::spot(place.text, place.position);
+    let spot = spot::spot(place.text, place.position);
     let here = takes(place.document, &spot.path)?;
     let blocks = step_around(place.document, &spot.path);
     match spot.at {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Value;
-use crate::document::{Door, Keep, Retry};
+use crate::document::{Door, Keep, MaxRuns, Retry};
 use crate::expression::{Expression, Slot, Tree};
 use crate::schema::Schema;
 use crate::source::Span;
@@ -33,8 +33,8 @@ pub struct Plan {
     pub output: Option<Arc<Schema>>,
     /// Effects in flight in one run.
     pub max_parallel: u32,
-    /// Runs at once; none: the server's bound alone.
-    pub max_runs: Option<u32>,
+    /// Runs at once.
+    pub max_runs: MaxRuns,
     /// Runs that may wait to begin before its door takes no more.
     pub max_queue: u32,
     /// Of a run, from its first step, waiting not counted.

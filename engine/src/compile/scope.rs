@@ -129,6 +129,7 @@ impl Names {
             "record" => Found::new(Slot::Record, record()),
             "query" => Found::new(Slot::Query, self.query.clone()),
             "auth" => Found::new(Slot::Auth, auth()),
+            "input" => Found::new(Slot::Input, self.input.clone()),
             _ => Found::new(Slot::Error { up: 0 }, error()),
         })
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::block::BLOCK;
 use super::door::DOOR;
 use super::keep::KEEP;
-use super::{Block, Door, Fields, Keep, Reader, allow, scalar};
+use super::max_runs::{COUNT, MAX_RUNS};
+use super::{Block, Door, Fields, Keep, MaxRuns, Reader, allow, scalar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Tree;
 use crate::reference::{Field, Object, Of, Rule, Takes, Word};
@@ -28,13 +29,13 @@ pub(crate) static PATHWAY: Object = Object::with(
         Field::new("on", Takes::Object(&DOOR), "how it is triggered: a topic, a route, a schedule"),
         Field::new("input", Takes::Schema, "what its input must look like"),
         Field::new("output", Takes::Schema, "what it returns"),
-        Field::new("max_parallel", Takes::Count(1, 100_000), "steps in flight in one run"),
-        Field::new("max_runs", Takes::Count(1, 100_000), "runs at once"),
+        Field::new("max_parallel", COUNT, "steps in flight in one run"),
         Field::new(
-            "max_queue",
-            Takes::Count(1, 100_000),
-            "runs that may wait to begin before its door takes no more",
+            "max_runs",
+            Takes::OneOf(&[COUNT, Takes::Object(&MAX_RUNS)]),
+            "runs at once, in all or of each key",
         ),
+        Field::new("max_queue", COUNT, "runs that may wait to begin before its door takes no more"),
         Field::new("timeout", Takes::Duration, "of a run"),
         Field::new(
             "keep",
@@ -80,7 +81,7 @@ pub struct Pathway {
     /// Steps in flight in one run.
     pub max_parallel: Option<u32>,
     /// Runs at once.
-    pub max_runs: Option<u32>,
+    pub max_runs: MaxRuns,
     /// Runs that may wait to begin before its door takes no more.
     pub max_queue: Option<u32>,
     /// Of a run.
@@ -124,8 +125,8 @@ impl Pathway {
                 .take(name)
                 .map(|node| scalar::count(node, &format!("`{name}`"), 1..=100_000, reader.diagnostics))
         };
-        let (max_parallel, max_runs) = (count("max_parallel", reader), count("max_runs", reader));
-        let max_queue = count("max_queue", reader);
+        let (max_parallel, max_queue) = (count("max_parallel", reader), count("max_queue", reader));
+        let max_runs = fields.take("max_runs").and_then(|node| MaxRuns::parse(node, reader));
         let timeout =
             fields.take("timeout").map(|node| scalar::duration(node, "`timeout`", reader.diagnostics));
         let keep = fields.take("keep").map(|node| Some((Keep::parse(node, reader.diagnostics)?, node.span)));
@@ -151,7 +152,7 @@ impl Pathway {
             input: input.flatten(),
             output: output.flatten(),
             max_parallel: max_parallel.flatten(),
-            max_runs: max_runs.flatten(),
+            max_runs: max_runs.unwrap_or_default(),
             max_queue: max_queue.flatten(),
             timeout: timeout.flatten(),
             keep: keep.flatten(),

@@ -207,6 +207,9 @@ pub struct Signal {
     /// The subject who sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// By what it is the same as another of its sender, which counts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 impl Event {

@@ -3,7 +3,7 @@
 //! A request names all the limits it needs at once. It is granted when each of them has a slot
 //! for it; until then it runs nothing.
 //!
-//! Limits have one order: server, pathway, step, service ([`Limit`]'s own). A request that
+//! Limits have one order: server, pathway, key, step, service ([`Limit`]'s own). A request that
 //! waits goes through its limits from the last to the first, and stands in the queue of the
 //! first one on that way without room; slots of the limits behind it are set aside for it.
 //! Queues are ordered by age. So:
@@ -16,67 +16,19 @@
 //!   come later are younger and never pass.
 //! * There is no deadlock, because all go through the limits in the same order.
 //!
+//! A pathway may have slots for each key of its runs. There may be as many keys as runs, so a key
+//! is known only while somebody has or waits for a slot of it.
+//!
 //! An operation takes time logarithmic in the number of requests, and in proportion to the
 //! limits of the requests that it moves.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::sync::Arc;
+
+use super::limit::{Limit, Limits};
 
 /// How many holders are named.
 const MAX_HOLDERS: usize = 16;
-
-/// Something of which there is a limited number of slots.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Limit {
-    /// Runs in this process.
-    Server,
-    /// Steps in flight in this process.
-    ServerSteps,
-    /// Runs of a pathway.
-    Pathway(Arc<str>),
-    /// A step of a pathway: pathway, path of the step.
-    Step(Arc<str>, Arc<str>),
-    /// Calls to a service.
-    Service(Arc<str>),
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Server => f.write_str("runs of this server"),
-            Self::ServerSteps => f.write_str("steps of this server"),
-            Self::Pathway(name) => write!(f, "pathway {name}"),
-            Self::Step(pathway, step) => write!(f, "step {step} of pathway {pathway}"),
-            Self::Service(name) => write!(f, "service {name}"),
-        }
-    }
-}
-
-impl Limit {
-    /// What operators call it: `server`, `steps`, `pathway/NAME`, `pathway/NAME/STEP` or
-    /// `service/NAME`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Server => "server".to_owned(),
-            Self::ServerSteps => "steps".to_owned(),
-            Self::Pathway(name) => format!("pathway/{name}"),
-            Self::Step(pathway, step) => format!("pathway/{pathway}/{step}"),
-            Self::Service(name) => format!("service/{name}"),
-        }
-    }
-}
-
-/// Limits in their order, each once; made ahead where the same are asked for again and again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits(Arc<[Limit]>);
-
-impl<L: IntoIterator<Item = Limit>> From<L> for Limits {
-    fn from(limits: L) -> Self {
-        Self(limits.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
-    }
-}
 
 /// A request, by age: later requests have higher tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,27 +60,12 @@ pub struct Waiter {
     pub holders: Vec<Arc<str>>,
 }
 
-/// A limit and its slots.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Usage {
-    /// The limit.
-    pub limit: Limit,
-    /// How many slots it has; `None` is any number.
-    pub capacity: Option<usize>,
-    /// How many are in use by requests that run.
-    pub in_use: usize,
-    /// How many are set aside for requests that wait for another limit.
-    pub set_aside: usize,
-    /// How many requests wait for one.
-    pub waiting: usize,
-}
-
 #[derive(Debug, Default)]
-struct Slots {
-    capacity: Option<usize>,
-    in_use: BTreeSet<Ticket>,
-    set_aside: BTreeSet<Ticket>,
-    queue: BTreeSet<Ticket>,
+pub(super) struct Slots {
+    pub(super) capacity: Option<usize>,
+    pub(super) in_use: BTreeSet<Ticket>,
+    pub(super) set_aside: BTreeSet<Ticket>,
+    pub(super) queue: BTreeSet<Ticket>,
 }
 
 impl Slots {
@@ -141,8 +78,19 @@ impl Slots {
     }
 
     fn is_idle(&self) -> bool {
-        self.capacity.is_none() && self.taken() == 0 && self.queue.is_empty()
+        self.taken() == 0 && self.queue.is_empty()
     }
+}
+
+/// The slots of a limit. A key that was not known has as many as each key.
+fn slots_of<'a>(slots: &'a mut HashMap<Limit, Slots>, limit: &Limit) -> &'a mut Slots {
+    if let Limit::Key(pathway, _) = limit
+        && !slots.contains_key(limit)
+    {
+        let capacity = slots.get(&Limit::Keys(pathway.clone())).and_then(|each| each.capacity);
+        slots.insert(limit.clone(), Slots { capacity, ..Slots::default() });
+    }
+    slots.entry(limit.clone()).or_default()
 }
 
 #[derive(Debug)]
@@ -156,7 +104,7 @@ struct Request {
 /// Gives and takes slots.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    slots: HashMap<Limit, Slots>,
+    pub(super) slots: HashMap<Limit, Slots>,
     requests: HashMap<Ticket, Request>,
     last: u64,
 }
@@ -168,17 +116,21 @@ impl Ledger {
         Self::default()
     }
 
-    /// Sets how many slots `limit` has; `None` is any number. Returns who may run now. Slots in
-    /// use beyond a lower capacity are not taken back; they are not given again.
+    /// Sets how many slots `limit` has, or each of its keys; `None` is any number. Returns who may
+    /// run now. Slots in use beyond a lower capacity are not taken back; they are not given again.
     pub fn set_capacity(&mut self, limit: &Limit, capacity: Option<usize>) -> Vec<Ticket> {
-        self.slots.entry(limit.clone()).or_default().capacity = capacity;
-        let mut freed = BTreeSet::from([limit.clone()]);
-        while let Some(youngest) = self.surplus(limit) {
-            self.send_back(youngest, limit, &mut freed);
+        let mut changed = BTreeSet::from([limit.clone()]);
+        if matches!(limit, Limit::Keys(_)) {
+            changed.extend(self.slots.keys().filter(|other| other.is_key_of(limit)).cloned());
         }
-        let granted = self.serve(freed);
-        self.forget_if_idle(limit);
-        granted
+        let mut freed = changed.clone();
+        for limit in &changed {
+            slots_of(&mut self.slots, limit).capacity = capacity;
+            while let Some(youngest) = self.surplus(limit) {
+                self.send_back(youngest, limit, &mut freed);
+            }
+        }
+        self.serve(freed)
     }
 
     /// Asks for a slot of each of `limits` at once. A limit whose capacity was never set has
@@ -219,6 +171,17 @@ impl Ledger {
         self.requests.get(&ticket).is_some_and(|request| request.lacks == 0)
     }
 
+    /// Whether the request runs beyond what one of its limits has by now.
+    #[must_use]
+    pub fn is_surplus(&self, ticket: Ticket) -> bool {
+        let limits = self.requests.get(&ticket).into_iter().flat_map(|request| request.limits.iter());
+        let mut slots = limits.filter_map(|limit| self.slots.get(limit));
+        slots.any(|slots| {
+            let is_over = slots.capacity.is_some_and(|capacity| slots.in_use.len() > capacity);
+            is_over && slots.in_use.contains(&ticket)
+        })
+    }
+
     /// Why a request waits; `None` if it does not.
     #[must_use]
     pub fn why(&self, ticket: Ticket) -> Option<Waiter> {
@@ -241,32 +204,22 @@ impl Ledger {
         queues.collect()
     }
 
-    /// Who has slots of a limit, the oldest first, up to 16: who runs, then those for whom one is set
-    /// aside.
+    /// Who has slots of a limit, or of its keys, the oldest first, up to 16: who runs, then those for
+    /// whom one is set aside.
     #[must_use]
     pub fn holders(&self, limit: &Limit) -> Vec<Arc<str>> {
-        let slots = self.slots.get(limit);
-        let holders = slots.into_iter().flat_map(|slots| slots.in_use.iter().chain(&slots.set_aside));
-        let labels = holders.filter_map(|ticket| Some(self.requests.get(ticket)?.label.clone()));
+        let is_each = matches!(limit, Limit::Keys(_));
+        let keys = self.slots.iter().filter(|(other, _)| other.is_key_of(limit));
+        let keys = is_each.then_some(keys).into_iter().flatten().map(|(_, slots)| slots);
+        let mut holders: Vec<(bool, Ticket)> = Vec::new();
+        for slots in self.slots.get(limit).into_iter().chain(keys) {
+            let in_use = slots.in_use.iter().map(|ticket| (false, *ticket));
+            let set_aside = slots.set_aside.iter().map(|ticket| (true, *ticket));
+            holders.extend(in_use.chain(set_aside).take(MAX_HOLDERS));
+        }
+        holders.sort_unstable();
+        let labels = holders.iter().filter_map(|(_, ticket)| Some(self.requests.get(ticket)?.label.clone()));
         labels.take(MAX_HOLDERS).collect()
-    }
-
-    /// All limits that have a capacity or are in use, in their order.
-    #[must_use]
-    pub fn usage(&self) -> Vec<Usage> {
-        let mut usage: Vec<Usage> = self
-            .slots
-            .iter()
-            .map(|(limit, slots)| Usage {
-                limit: limit.clone(),
-                capacity: slots.capacity,
-                in_use: slots.in_use.len(),
-                set_aside: slots.set_aside.len(),
-                waiting: slots.queue.len(),
-            })
-            .collect();
-        usage.sort_by(|a, b| a.limit.cmp(&b.limit));
-        usage
     }
 
     fn waiter(&self, ticket: Ticket, request: &Request, limit: &Limit, position: usize) -> Waiter {
@@ -285,7 +238,7 @@ impl Ledger {
     fn advance(&mut self, ticket: Ticket, unserved: &BTreeSet<Limit>) -> bool {
         let Some(request) = self.requests.get_mut(&ticket) else { return false };
         while let Some(limit) = request.lacks.checked_sub(1).and_then(|n| request.limits.get(n)) {
-            let slots = self.slots.entry(limit.clone()).or_default();
+            let slots = slots_of(&mut self.slots, limit);
             if !slots.has_room() || unserved.contains(limit) {
                 slots.queue.insert(ticket);
                 return false;
@@ -315,12 +268,15 @@ impl Ledger {
                     granted.push(ticket);
                 }
             }
+            self.forget_if_idle(&limit);
         }
         granted
     }
 
+    /// Forgets a limit that tells nothing: what a key has is known without it.
     fn forget_if_idle(&mut self, limit: &Limit) {
-        if self.slots.get(limit).is_some_and(Slots::is_idle) {
+        let is_needless = |slots: &Slots| slots.capacity.is_none() || matches!(limit, Limit::Key(..));
+        if self.slots.get(limit).is_some_and(|slots| slots.is_idle() && is_needless(slots)) {
             self.slots.remove(limit);
         }
     }
@@ -367,22 +323,40 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LIMITS: usize = 5;
+    const LIMITS: usize = 7;
+    /// Two keys of a pathway, which have as many slots.
+    const KEYS: [usize; 2] = [3, 4];
+    const SERVICE: usize = 6;
 
     fn limit(n: usize) -> Limit {
         match n {
             0 => Limit::Server,
             1 => Limit::ServerSteps,
             2 => Limit::Pathway("p".into()),
-            3 => Limit::Step("p".into(), "s".into()),
+            3 => key("ann"),
+            4 => key("ben"),
+            5 => Limit::Step("p".into(), "s".into()),
             _ => Limit::Service("x".into()),
         }
+    }
+
+    fn key(key: &str) -> Limit {
+        Limit::Key("p".into(), key.into())
+    }
+
+    fn keys() -> Limit {
+        Limit::Keys("p".into())
+    }
+
+    /// By what the slots of a limit are set.
+    fn set_by(n: usize) -> Limit {
+        if KEYS.contains(&n) { keys() } else { limit(n) }
     }
 
     fn ledger(capacities: &[usize]) -> Ledger {
         let mut ledger = Ledger::new();
         for (n, capacity) in capacities.iter().enumerate() {
-            assert_eq!(ledger.set_capacity(&limit(n), Some(*capacity)), []);
+            assert_eq!(ledger.set_capacity(&set_by(n), Some(*capacity)), []);
         }
         ledger
     }
@@ -418,9 +392,9 @@ mod tests {
     #[test]
     fn a_full_service_keeps_nothing_else_waiting() {
         let mut ledger = ledger(&[4]);
-        ledger.set_capacity(&limit(4), Some(1));
-        let slow = granted(&mut ledger, &[0, 4]);
-        let queued: Vec<_> = (0..100).map(|_| waits(&mut ledger, &[0, 4])).collect();
+        ledger.set_capacity(&limit(SERVICE), Some(1));
+        let slow = granted(&mut ledger, &[0, SERVICE]);
+        let queued: Vec<_> = (0..100).map(|_| waits(&mut ledger, &[0, SERVICE])).collect();
         for _ in 0..3 {
             granted(&mut ledger, &[0]);
         }
@@ -467,8 +441,11 @@ mod tests {
         let mut ledger = ledger(&[2]);
         let (a, b) = (granted(&mut ledger, &[0]), granted(&mut ledger, &[0]));
         let (c, d) = (waits(&mut ledger, &[0]), waits(&mut ledger, &[0]));
+        assert!(!ledger.is_surplus(a));
         assert_eq!(ledger.set_capacity(&limit(0), Some(1)), []);
+        assert!(ledger.is_surplus(a) && ledger.is_surplus(b) && !ledger.is_surplus(c));
         assert_eq!(ledger.release(a), []);
+        assert!(!ledger.is_surplus(b));
         assert_eq!(ledger.release(b), [c]);
         assert_eq!(ledger.set_capacity(&limit(0), Some(0)), []);
         assert_eq!(ledger.release(c), []);
@@ -491,13 +468,13 @@ mod tests {
     #[test]
     fn a_waiter_knows_why() {
         let mut ledger = ledger(&[9]);
-        ledger.set_capacity(&limit(4), Some(1));
-        granted(&mut ledger, &[0, 4]);
-        let first = waits(&mut ledger, &[0, 4]);
-        let second = ledger.request([limit(4)], "run 7 step fetch").ticket;
+        ledger.set_capacity(&limit(SERVICE), Some(1));
+        granted(&mut ledger, &[0, SERVICE]);
+        let first = waits(&mut ledger, &[0, SERVICE]);
+        let second = ledger.request([limit(SERVICE)], "run 7 step fetch").ticket;
         let why = ledger.why(second).unwrap();
         assert_eq!((why.limit.to_string().as_str(), why.position), ("service x", 2));
-        assert_eq!((&*why.label, &*why.holders[0]), ("run 7 step fetch", "run [0, 4]"));
+        assert_eq!((&*why.label, &*why.holders[0]), ("run 7 step fetch", "run [0, 6]"));
         assert_eq!(ledger.why(first).unwrap().position, 1);
         assert_eq!(ledger.waiting().iter().map(|w| w.ticket).collect::<Vec<_>>(), [first, second]);
         let usage = ledger.usage().pop().unwrap();
@@ -512,6 +489,45 @@ mod tests {
             assert_eq!(ledger.release(ticket), []);
         }
         assert!(ledger.slots.is_empty());
+    }
+
+    #[test]
+    fn one_key_keeps_no_other_waiting() {
+        let mut ledger = ledger(&[4]);
+        ledger.set_capacity(&keys(), Some(1));
+        let ann = granted(&mut ledger, &[0, KEYS[0]]);
+        let queued: Vec<_> = (0..100).map(|_| waits(&mut ledger, &[0, KEYS[0]])).collect();
+        let ben = granted(&mut ledger, &[0, KEYS[1]]);
+        waits(&mut ledger, &[0, KEYS[1]]);
+        let why = ledger.why(queued[1]).unwrap();
+        assert_eq!((why.limit.to_string().as_str(), why.position), ("pathway p for key ann", 2));
+        assert_eq!(*why.holders, ["run [0, 3]".into()]);
+        let usage = ledger.usage().pop().unwrap();
+        assert_eq!((usage.limit, usage.capacity, usage.keys), (keys(), Some(1), 2));
+        assert_eq!((usage.in_use, usage.waiting), (2, 101));
+        let busiest: Vec<_> = usage.busiest.iter().map(|b| (b.key.as_str(), b.in_use, b.waiting)).collect();
+        assert_eq!(busiest, [("ann", 1, 100), ("ben", 1, 1)]);
+        assert_eq!(*ledger.holders(&keys()), ["run [0, 3]".into(), "run [0, 4]".into()]);
+        // What is set holds for keys in use too.
+        assert_eq!(ledger.set_capacity(&keys(), Some(2)).len(), 2);
+        assert_eq!(ledger.release(ann), queued[1..2]);
+        ledger.set_capacity(&keys(), Some(0));
+        assert_eq!(ledger.release(ben), []);
+    }
+
+    #[test]
+    fn a_key_is_forgotten_when_nobody_has_it_or_waits_for_it() {
+        for capacity in [Some(1), None] {
+            let mut ledger = ledger(&[1]);
+            ledger.set_capacity(&keys(), capacity);
+            for n in 0..1000 {
+                let limits = [Limit::Server, key(&format!("user {n}"))];
+                let (first, second) = (ledger.request(limits.clone(), "x"), ledger.request(limits, "y"));
+                assert_eq!(ledger.release(first.ticket), [second.ticket]);
+                assert_eq!(ledger.release(second.ticket), []);
+            }
+            assert_eq!(ledger.slots.len(), 1 + usize::from(capacity.is_some()));
+        }
     }
 
     #[test]
@@ -556,7 +572,8 @@ mod tests {
     }
 
     impl Watched {
-        fn new(capacities: Vec<usize>) -> Self {
+        fn new(mut capacities: Vec<usize>) -> Self {
+            capacities[KEYS[0]] = capacities[KEYS[1]];
             let ledger = ledger(&capacities);
             Self { ledger, alive: Vec::new(), running: BTreeSet::new(), capacities }
         }
@@ -579,8 +596,9 @@ mod tests {
                     self.ledger.release(ticket)
                 }
                 Op::Capacity(n, capacity) => {
-                    self.capacities[n] = capacity;
-                    self.ledger.set_capacity(&limit(n), Some(capacity))
+                    let same = (0..LIMITS).filter(|other| set_by(*other) == set_by(n));
+                    same.for_each(|n| self.capacities[n] = capacity);
+                    self.ledger.set_capacity(&set_by(n), Some(capacity))
                 }
             };
             self.check_order(&new)?;
@@ -608,23 +626,23 @@ mod tests {
 
         fn check(&self, before: &[usize]) -> Result<(), TestCaseError> {
             let mut waiting = 0;
-            for usage in self.ledger.usage() {
-                let n = (0..LIMITS).find(|n| limit(*n) == usage.limit).unwrap();
+            for (n, capacity) in self.capacities.iter().copied().enumerate() {
                 let in_use = self.in_use(n);
-                prop_assert_eq!(usage.in_use, in_use);
+                let Some(slots) = self.ledger.slots.get(&limit(n)) else {
+                    prop_assert!(KEYS.contains(&n) && in_use == 0, "{} is forgotten", limit(n));
+                    continue;
+                };
+                prop_assert!(!KEYS.contains(&n) || !slots.is_idle(), "{} is idle", limit(n));
+                prop_assert_eq!((slots.in_use.len(), slots.capacity), (in_use, Some(capacity)));
                 // Above a lowered capacity it only falls.
-                prop_assert!(in_use <= self.capacities[n].max(before[n]), "{usage:?}");
-                prop_assert!(
-                    usage.set_aside == 0 || in_use + usage.set_aside <= self.capacities[n],
-                    "{usage:?}"
-                );
-                prop_assert!(
-                    usage.waiting == 0 || in_use + usage.set_aside >= self.capacities[n],
-                    "{usage:?}"
-                );
-                waiting += usage.waiting;
+                prop_assert!(in_use <= capacity.max(before[n]), "{slots:?}");
+                prop_assert!(slots.set_aside.is_empty() || slots.taken() <= capacity, "{slots:?}");
+                prop_assert!(slots.queue.is_empty() || slots.taken() >= capacity, "{slots:?}");
+                waiting += slots.queue.len();
             }
             prop_assert_eq!(waiting, self.alive.len() - self.running.len());
+            let told: usize = self.ledger.usage().iter().map(|usage| usage.waiting).sum();
+            prop_assert_eq!(told, waiting);
             prop_assert_eq!(self.ledger.waiting().len(), waiting);
             for (ticket, _) in &self.alive {
                 prop_assert_eq!(self.ledger.is_granted(*ticket), self.running.contains(ticket));
@@ -646,6 +664,45 @@ mod tests {
             for op in ops {
                 watched.apply(op)?;
             }
+        }
+
+        /// Where nothing else is lacking, each key has as many running as it has slots or requests; and
+        /// when all are over nothing is left of any.
+        #[test]
+        fn keys_are_independent_and_leave_nothing_behind(
+            slots in 1usize..4,
+            ops in prop::collection::vec((0usize..6, any::<bool>(), 0usize..4), 1..80),
+        ) {
+            let mut ledger = Ledger::new();
+            ledger.set_capacity(&Limit::Server, Some(1000));
+            ledger.set_capacity(&keys(), Some(slots));
+            let mut slots = slots;
+            let mut alive: Vec<(Ticket, usize)> = Vec::new();
+            for (n, comes, capacity) in ops {
+                if n == 5 {
+                    // Never fewer than there are, so that none runs beyond them.
+                    slots = slots.max(capacity);
+                    ledger.set_capacity(&keys(), Some(slots));
+                } else if comes {
+                    let limits = [Limit::Server, Limit::Pathway("p".into()), key(&n.to_string())];
+                    alive.push((ledger.request(limits, "x").ticket, n));
+                } else if let Some(at) = alive.iter().position(|(_, key)| *key == n) {
+                    ledger.release(alive.remove(at).0);
+                }
+                for n in 0..5 {
+                    let of_key: Vec<_> = alive.iter().filter(|(_, key)| *key == n).collect();
+                    let running = of_key.iter().take_while(|(ticket, _)| ledger.is_granted(*ticket)).count();
+                    prop_assert_eq!(running, slots.min(of_key.len()), "the oldest run");
+                    let granted = of_key.iter().filter(|(ticket, _)| ledger.is_granted(*ticket)).count();
+                    prop_assert_eq!(granted, running);
+                }
+            }
+            for (ticket, _) in alive {
+                ledger.release(ticket);
+            }
+            prop_assert!(ledger.requests.is_empty());
+            let left: BTreeSet<Limit> = ledger.slots.into_keys().collect();
+            prop_assert_eq!(left, BTreeSet::from([Limit::Server, keys()]));
         }
 
         /// However others come and go, in whatever order they are released: once all who run have

@@ -5,8 +5,12 @@
 
 mod circuit;
 mod ledger;
+mod limit;
 mod rate;
+mod usage;
 
 pub use circuit::{Circuit, Outcome, Permit, Refused, Settings, Snapshot, State};
-pub use ledger::{Answer, Ledger, Limit, Limits, Ticket, Usage, Waiter};
+pub use ledger::{Answer, Ledger, Ticket, Waiter};
+pub use limit::{Limit, Limits};
 pub use rate::Rate;
+pub use usage::{Busy, Usage};

@@ -7,6 +7,7 @@
 mod address;
 mod auth;
 mod bus;
+mod header;
 mod http;
 mod inherit;
 mod interpolate;
@@ -17,6 +18,7 @@ mod retention;
 mod secret;
 mod service;
 mod store;
+mod traces;
 mod vars;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -37,6 +39,7 @@ pub use retention::Retention;
 pub use secret::{MASK, Resolved, Secret};
 pub use service::{Circuit, NO_URL, Service};
 pub use store::Store;
+pub use traces::Traces;
 pub use vars::Var;
 
 use crate::diagnostic::Diagnostics;
@@ -82,6 +85,11 @@ pub(crate) static PROJECT: Object = Object::new(
         Field::new("cors", Takes::Object(&CORS), "browsers that may call"),
         Field::new("http", Takes::Object(&http::HTTP), "what one client of the gateway can take"),
         Field::new("log", Takes::Object(&log::LOG), "what is logged, and in which form"),
+        Field::new(
+            "traces",
+            Takes::Object(&traces::TRACES),
+            "where spans of requests, runs and calls are sent",
+        ),
         Field::new(
             "services",
             Takes::Map(&Takes::Object(&service::SERVICE)),
@@ -181,6 +189,8 @@ pub struct Project {
     pub http: Http,
     /// What is logged.
     pub log: Log,
+    /// Where spans are sent; none: nowhere.
+    pub traces: Option<Traces>,
     /// Upstreams.
     pub services: IndexMap<String, Service>,
     /// Constants.
@@ -226,6 +236,7 @@ impl Default for Project {
             origins: Vec::new(),
             http: Http::default(),
             log: Log::default(),
+            traces: None,
             services: IndexMap::new(),
             vars: IndexMap::new(),
         }
@@ -284,6 +295,9 @@ impl Project {
         }
         if let Some(node) = fields.take("log").filter(|node| is_given(node)) {
             project.log = Log::read(node, reader);
+        }
+        if let Some(node) = fields.take("traces").filter(|node| is_given(node)) {
+            project.traces = Traces::read(node, reader);
         }
         if let Some(node) = fields.take("services") {
             project.services = service::services(node, &project.service, reader);

@@ -81,6 +81,11 @@ impl Reader<'_> {
         scalar::count(&node, what, range, self.diagnostics)
     }
 
+    pub(super) fn number(&mut self, node: &Node, what: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let node = self.plain(node, what)?;
+        scalar::number(&node, what, range, self.diagnostics)
+    }
+
     pub(super) fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
         let node = self.plain(node, what)?;
         scalar::duration(&node, what, self.diagnostics)

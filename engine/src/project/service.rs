@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rate::Rate;
 use super::reader::Reader;
 use super::secret::Resolved;
-use super::{ServiceDefaults, inherit, interpolate};
+use super::{ServiceDefaults, header, inherit, interpolate};
 use crate::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Fields, RETRY, Retry, scalar};
@@ -17,7 +17,6 @@ use indexmap::IndexMap;
 /// Of a service without a URL: its calls fail, unless something stands in for it.
 pub const NO_URL: Code = Code("PW0606");
 const HEADER_READS: Code = Code("PW0612");
-const BAD_HEADER: Code = Code("PW0613");
 
 /// Its fields.
 pub(super) static SERVICE: Object = Object::new(
@@ -220,36 +219,18 @@ fn headers(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, Expression)> {
     let mut headers: Vec<(String, Expression)> = Vec::new();
     for entry in reader.entries(node, "`headers`") {
         let name = &entry.key.value;
-        let twice = headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-        let word = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        let complaint = if name.is_empty() || !name.bytes().all(word) {
-            "cannot be the name of a header"
-        } else if twice {
-            "is given twice"
-        } else if REFUSED.iter().any(|refused| refused.eq_ignore_ascii_case(name)) {
-            "is set by the connection itself"
-        } else {
-            ""
-        };
-        if !complaint.is_empty() {
-            reader.push(
-                Diagnostic::error(BAD_HEADER, format!("`{name}` {complaint}"))
-                    .at(entry.key.span, "this header"),
-            );
+        if let Some(complaint) = header::complaint(name, headers.iter().map(|(name, _)| name.as_str())) {
+            reader.push(header::refusal(&entry.key, complaint));
             continue;
         }
-        if let Some(value) = header(&entry.value, reader) {
+        if let Some(value) = value_of(&entry.value, reader) {
             headers.push((name.clone(), value));
         }
     }
     headers
 }
 
-/// Headers that the HTTP client makes.
-const REFUSED: [&str; 6] =
-    ["host", "content-length", "connection", "transfer-encoding", "idempotency-key", "upgrade"];
-
-fn header(node: &Node, reader: &mut Reader<'_>) -> Option<Expression> {
+fn value_of(node: &Node, reader: &mut Reader<'_>) -> Option<Expression> {
     let value = match &node.kind {
         Kind::Null => return None,
         Kind::Bool(value) => value.to_string(),

@@ -368,7 +368,7 @@ fn signal(node: &Node, diagnostics: &mut Diagnostics) -> Option<Coming> {
     let after = fields.take("after").and_then(|node| scalar::duration(node, "`after`", diagnostics));
     let optional = fields.take("optional").and_then(|node| scalar::boolean(node, "`optional`", diagnostics));
     fields.finish(diagnostics);
-    let signal = Signal { name: name?.value, payload, from: from.map(|from| from.value) };
+    let signal = Signal { name: name?.value, payload, from: from.map(|from| from.value), key: None };
     Some(Coming {
         span: node.span,
         after: after.unwrap_or(Duration::ZERO),

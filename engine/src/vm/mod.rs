@@ -36,7 +36,7 @@ mod trail;
 mod undo;
 mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,6 +104,8 @@ pub struct Vm {
     released: Vec<Unfinished>,
     next_timer: u64,
     signals: VecDeque<Signal>,
+    /// Signals that came with a key: who sent them, and the key.
+    keys: BTreeSet<(Option<String>, String)>,
     /// The step that runs alone, if one does.
     only: Option<(Key<Frame>, u32)>,
     /// What the pathway's `on_error` handles.
@@ -212,6 +214,7 @@ impl Vm {
             released: Vec::new(),
             next_timer: 0,
             signals: VecDeque::new(),
+            keys: BTreeSet::new(),
             only: None,
             failure: None,
             undo: false,
@@ -381,6 +384,10 @@ impl Vm {
     }
 
     fn signalled(&mut self, plan: &Plan, signal: &Signal) -> Applied {
+        let key = signal.key.clone().map(|key| (signal.from.clone(), key));
+        if key.as_ref().is_some_and(|key| self.keys.contains(key)) {
+            return Applied::Ignored;
+        }
         let waiting = self.pending.iter().find_map(|(instance, pending)| {
             let is_awake = pending.effect.admits(signal) && !self.rests(pending.task, &pending.effect);
             is_awake.then(|| instance.clone())
@@ -390,6 +397,7 @@ impl Vm {
             None if self.signals.len() < MAILBOX => self.signals.push_back(signal.clone()),
             None => return Applied::Ignored,
         }
+        self.keys.extend(key);
         Applied::Yes
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Applied, Vm};
+use super::{Applied, Effect, Vm};
 use crate::compile::Plan;
 use crate::expression::Now;
 use crate::journal::{Event, Kind, Onto, SEMANTICS};
@@ -58,19 +58,40 @@ impl Vm {
     /// # Errors
     /// As [`Vm::replay`]; the state is that before the event.
     pub fn follow(&mut self, events: &[Event]) -> Result<(), Mismatch> {
-        self.follow_seen(events, |_, _, _| Ok(()))
+        self.follow_asking(events, drop)
+    }
+
+    /// As [`Vm::follow`]; `asked` is given what each event that counts led to.
+    ///
+    /// # Errors
+    /// As [`Vm::replay`]; the state is that before the event.
+    pub fn follow_asking(&mut self, events: &[Event], asked: impl FnMut(Effect)) -> Result<(), Mismatch> {
+        self.follow_with(events, |_, _, _| Ok(()), asked)
     }
 
     /// As [`Vm::follow`]; `see` is shown each event that counts, with its place, before the run is told.
     pub(super) fn follow_seen<E: From<Mismatch>>(
         &mut self,
         events: &[Event],
+        see: impl FnMut(&Self, usize, &Event) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.follow_with(events, see, drop)
+    }
+
+    fn follow_with<E: From<Mismatch>>(
+        &mut self,
+        events: &[Event],
         mut see: impl FnMut(&Self, usize, &Event) -> Result<(), E>,
+        mut asked: impl FnMut(Effect),
     ) -> Result<(), E> {
         let mut effects = Vec::new();
         for counted in counted(events)? {
             match counted {
-                Counted::Redrive { at, undone, onto, .. } => self.redrive(at, undone, onto),
+                Counted::Redrive { at, undone, onto, .. } => {
+                    self.redrive(at, undone, onto);
+                    // What was under way is asked for once more.
+                    self.in_flight().into_iter().for_each(|it| asked(it.effect));
+                }
                 Counted::Event(index, event) => {
                     see(self, index, event)?;
                     self.check(event)?;
@@ -78,7 +99,7 @@ impl Vm {
                         return Err(Mismatch::Unexpected { index, name: event.name() }.into());
                     }
                     self.note_failure(index);
-                    effects.clear();
+                    effects.drain(..).for_each(&mut asked);
                 }
             }
             self.released.clear();

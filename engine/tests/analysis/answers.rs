@@ -77,6 +77,10 @@ fn proposals_in_expressions() {
     let vars = proposed("{{ steps.stock.body }}", "{{ vars.¦ }}");
     assert!(vars.contains(&"mine".to_owned()) && vars.contains(&"currency".to_owned()), "{vars:?}");
     assert_eq!(proposed("{{ row.price }}", "{{ row.¦ }}"), ["price"]);
+    let per = |text: &str| proposed("vars: { mine", &format!("max_runs: {text}\nvars: {{ mine"));
+    assert_eq!(per("{ slots: 2, ¦ }"), ["per", "total"]);
+    assert_eq!(per("{ slots: 2, per: ¦ }"), ["input", "auth"]);
+    assert_eq!(per("{ slots: 2, per: input.¦ }"), ["item", "lines"]);
     let item = proposed("{{ price * 2 }}", "{{ ¦ }}");
     assert!(["row", "index", "price"].iter().all(|it| item.contains(&(*it).to_owned())), "{item:?}");
     let filters = proposed("{{ steps.stock.body }}", "{{ steps.stock.body | ¦ }}");

@@ -124,9 +124,12 @@ fn draw(plan: &Plan, out: &mut String) {
     writeln!(
         out,
         "  at once: {} steps, {:?} runs; timeout: {:?}",
-        plan.max_parallel, plan.max_runs, plan.timeout
+        plan.max_parallel, plan.max_runs.total, plan.timeout
     )
     .unwrap();
+    if let Some(per) = &plan.max_runs.per {
+        writeln!(out, "  of each key: {} runs", per.slots).unwrap();
+    }
     let mut after: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (first, then) in plan.edges() {
         after.entry(then).or_default().push(first.rsplit('.').next().unwrap());

@@ -84,7 +84,7 @@ impl Script {
             match (signal, answer) {
                 (Some(name), Ok(payload)) => {
                     let payload = pathway_engine::value::from_serde(&payload);
-                    run.tell(Kind::Signalled(Signal { name, payload, from: None }));
+                    run.tell(Kind::Signalled(Signal { name, payload, from: None, key: None }));
                 }
                 (_, Ok(value)) => run.answer(instance, &value.to_string()),
                 (_, Err(failure)) => run.fail(instance, failure),

@@ -208,7 +208,8 @@ fn play(run: &mut Run, seed: usize) {
         match &unfinished.effect {
             Effect::Timer { .. } => drop(run.fire()),
             Effect::Await { name, from, .. } => {
-                let signal = Signal { name: name.clone(), payload: json("{}"), from: from.clone() };
+                let (name, from, key) = (name.clone(), from.clone(), Some(n.to_string()));
+                let signal = Signal { name, payload: json("{}"), from, key };
                 run.tell(Kind::Signalled(signal));
             }
             effect => {

@@ -168,7 +168,7 @@ impl World {
                 });
                 let (instance, attempt) = first.unwrap();
                 let payload = Value::from(answer(self.seed, &instance, attempt).unwrap_or(1));
-                self.tell(Kind::Signalled(Signal { name: name.clone(), payload, from: None }));
+                self.tell(Kind::Signalled(Signal { name: name.clone(), payload, from: None, key: None }));
             }
             _ => self.answer(&effect),
         }

@@ -78,8 +78,12 @@ impl Story {
                     None => (None, argument),
                 };
                 let payload = if payload.is_empty() { "null" } else { payload };
-                let signal =
-                    Signal { name: name.into(), payload: json(payload), from: from.map(str::to_owned) };
+                let signal = Signal {
+                    name: name.into(),
+                    payload: json(payload),
+                    from: from.map(str::to_owned),
+                    key: None,
+                };
                 self.run().tell(Kind::Signalled(signal));
             }
             "cancel" => {

@@ -84,7 +84,12 @@ fn a_run_that_went_well_goes_well_again() {
     run.answer("rows", r#"{"status": 200, "headers": {"etag": "x", "date": "y"}, "body": ["a", "b"]}"#);
     run.answer("each[0]", r#"{"status": 201, "headers": {}, "body": {"$odd": 1}}"#);
     run.fail("each[1]", Failure::new(Class::Upstream, "`api` answered with JSON that cannot be read"));
-    run.tell(Kind::Signalled(Signal { name: "go".into(), payload: json("null"), from: Some("boss".into()) }));
+    run.tell(Kind::Signalled(Signal {
+        name: "go".into(),
+        payload: json("null"),
+        from: Some("boss".into()),
+        key: None,
+    }));
     run.answer(
         "said",
         r#"{"status": 200, "headers": {}, "body": null, "text": "hello", "chunks": ["hel", "lo"]}"#,

@@ -40,6 +40,8 @@ pub struct Admin {
     pub reloader: Reloader,
     /// What is told of what it counts.
     pub scrape: Scrape,
+    /// Whether only this machine reaches the listener.
+    pub is_local: bool,
     /// What the server is there for.
     pub role: Role,
     /// When it began to serve.

@@ -76,6 +76,10 @@ pub(super) fn routes() -> Vec<Route> {
         let what = "The `ETag` of an answer about limits: only if nobody has set one since";
         operation.with("header", "If-Match", json!({ "type": "string" }), what)
     };
+    let keyed = |operation: Operation| {
+        let key = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        operation.with("header", "Idempotency-Key", key, "Two signals with the same key count once")
+    };
     let document =
         Operation { answer: ("200", Answer::Document), ..Operation::new("get", "describe", "This document") };
     let scrape = Operation {
@@ -116,7 +120,9 @@ pub(super) fn routes() -> Vec<Route> {
         route(
             "/runs/{id}/signals/{name}",
             post(runs::signal),
-            vec![one("signalRun", "Sends it a signal, in nobody's name").takes("", false).fails(WITH_BODY)],
+            vec![keyed(
+                one("signalRun", "Sends it a signal, in nobody's name").takes("", false).fails(WITH_BODY),
+            )],
         ),
         route(
             "/runs/{id}/rerun",

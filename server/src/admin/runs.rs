@@ -7,6 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use pathway_engine::journal::Signal;
 use pathway_engine::vm::Class;
 use pathway_engine::{Value, value};
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::Admin;
-use crate::gateway::{Problem, body};
+use crate::gateway::{Problem, body, idempotency};
 use crate::operations::{Again, Detail, Error, Journal, Listing, Rerun, Timeline};
 use crate::store::Status;
 
@@ -92,8 +93,9 @@ pub(super) async fn signal(
     Path((id, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let key = idempotency::key(request.headers())?;
     let payload = body::json(request, &admin.limits).await?.unwrap_or_else(|| Value::from(()));
-    admin.operations.signal(&id, &name, payload).await?;
+    admin.operations.signal(&id, Signal { name, payload, from: None, key }).await?;
     Ok(accepted(&id))
 }
 

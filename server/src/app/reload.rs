@@ -284,6 +284,7 @@ impl Running {
             ("store", now.store != new.store),
             ("auth", now.auth != new.auth),
             ("log", now.log != new.log),
+            ("traces", now.traces != new.traces),
             ("http.timeout", now.http.timeout != new.http.timeout),
             ("http.max_connections", now.http.max_connections != new.http.max_connections),
             (seal::VARIABLE, seal_keys),
@@ -302,6 +303,7 @@ impl Running {
             store: now.store.clone(),
             auth: now.auth.clone(),
             log: now.log,
+            traces: now.traces.clone(),
             http,
             ..new
         };

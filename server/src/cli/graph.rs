@@ -7,7 +7,7 @@ use pathway_engine::graph::{Standing, Standings};
 use super::operator::{Operator, block_on};
 use super::target::{Settings, Target};
 use super::{Exit, Failure, Outcome, Session};
-use crate::operations::Detail;
+use crate::operations::{Detail, StepStatus};
 
 /// Draws the steps of a pathway and what each waits for
 ///
@@ -65,13 +65,13 @@ impl Graph {
 
 fn standings(run: &Detail) -> Standings {
     Standings::of(run.steps.iter().filter_map(|step| {
-        let standing = match step.status.as_str() {
-            "finished" | "kept" => Standing::Finished,
-            "skipped" => Standing::Skipped,
-            "failed" => Standing::Failed,
-            "cancelled" => Standing::Cancelled,
-            "running" | "retrying" => Standing::Running,
-            _ => return None,
+        let standing = match step.status {
+            StepStatus::Finished | StepStatus::Kept => Standing::Finished,
+            StepStatus::Skipped => Standing::Skipped,
+            StepStatus::Failed => Standing::Failed,
+            StepStatus::Cancelled => Standing::Cancelled,
+            StepStatus::Running | StepStatus::Retrying => Standing::Running,
+            StepStatus::Unknown => return None,
         };
         Some((step.path.as_str(), standing))
     }))

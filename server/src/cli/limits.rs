@@ -6,7 +6,7 @@ use serde_json::json;
 use super::operator::{Operator, block_on, url};
 use super::table::aligned;
 use super::{Exit, Failure, Outcome, Session};
-use crate::operations::{Limit, Limits as Known, Source};
+use crate::operations::{Busy, Limit, Limits as Known, Source};
 
 /// Shows how many may do something at once in the server, and who does; sets it until it ends
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ enum Command {
     },
     /// Sets a limit until the server ends; what is under way beyond it ends first
     Set {
-        /// server, steps, pathway/NAME or service/NAME
+        /// server, steps, pathway/NAME, pathway/NAME/per (of each key) or service/NAME
         name: String,
         /// How many; 0 lets nothing begin, `any` any number
         #[arg(value_parser = permits)]
@@ -72,8 +72,9 @@ impl Limits {
                 }
                 Command::Set { name, permits: Permits(permits), revision } => {
                     let body = json!({ "permits": permits }).to_string();
-                    let known: Known =
-                        operator.change(Method::PUT, &path(name), Some(body), *revision).await?;
+                    let revision = revision.map(|revision| format!("\"{revision}\""));
+                    let header = revision.as_deref().map(|revision| ("if-match", revision));
+                    let known: Known = operator.change(Method::PUT, &path(name), Some(body), header).await?;
                     tell(session, &known, name, "until the server ends")?;
                 }
                 Command::Reset { name: Some(name), .. } => {
@@ -106,12 +107,12 @@ fn path(name: &str) -> String {
 fn tell(session: &Session, known: &Known, name: &str, how: &str) -> Result<(), Failure> {
     let Some(limit) = known.limits.iter().find(|limit| limit.name == name) else { return Ok(()) };
     let draining = match limit.permits {
-        Some(permits) if limit.in_use > permits => {
-            format!("; {} in use, which end first", limit.in_use)
+        Some(permits) if fullest(limit) > permits => {
+            format!("; {} in use, which end first", fullest(limit))
         }
         _ => String::new(),
     };
-    session.terminal.note(&format!("{name}: {} {how}{draining}", count(limit.permits)))?;
+    session.terminal.note(&format!("{name}: {} {how}{draining}", count(limit, limit.permits)))?;
     Ok(())
 }
 
@@ -126,21 +127,45 @@ fn table(known: &Known) -> String {
 /// How many, and how many the project says where that is something else.
 fn said(limit: &Limit) -> String {
     match limit.source {
-        Source::Project => count(limit.permits),
-        Source::Operator => format!("{} (project: {})", count(limit.permits), count(limit.configured)),
+        Source::Project => count(limit, limit.permits),
+        Source::Operator => {
+            let (permits, configured) = (count(limit, limit.permits), count(limit, limit.configured));
+            format!("{permits} (project: {configured})")
+        }
     }
 }
 
-fn count(permits: Option<usize>) -> String {
-    permits.map_or_else(|| "any".to_owned(), |permits| permits.to_string())
+fn count(limit: &Limit, permits: Option<usize>) -> String {
+    let each = if limit.keys.is_some() { " per key" } else { "" };
+    permits.map_or_else(|| "any".to_owned(), |permits| format!("{permits}{each}"))
 }
 
-/// The first few.
+/// How many have a place, at most: of one key, where each has its own.
+fn fullest(limit: &Limit) -> usize {
+    match limit.keys {
+        None => limit.in_use,
+        Some(_) => limit.busiest.iter().map(|busy| busy.in_use).max().unwrap_or_default(),
+    }
+}
+
+/// The first few; of keys the busiest.
 fn held_by(limit: &Limit) -> String {
     const FEW: usize = 2;
-    let named = limit.holders.iter().take(FEW).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match (limit.in_use + limit.set_aside).saturating_sub(FEW) {
+    let (few, all) = match limit.keys {
+        None => (limit.holders.iter().take(FEW).cloned().collect(), limit.in_use + limit.set_aside),
+        Some(keys) => (limit.busiest.iter().take(FEW).map(shown).collect::<Vec<_>>(), keys),
+    };
+    let named = few.join(", ");
+    match all.saturating_sub(FEW) {
         0 => named,
         more => format!("{named} and {more} more"),
+    }
+}
+
+/// How busy a key is.
+fn shown(Busy { key, in_use, waiting }: &Busy) -> String {
+    match waiting {
+        0 => format!("{key} ({in_use})"),
+        _ => format!("{key} ({in_use}, {waiting} waiting)"),
     }
 }

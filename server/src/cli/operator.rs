@@ -195,6 +195,20 @@ impl Operator {
         Ok(())
     }
 
+    /// Sends a run a signal, which counts once however often it comes with the same key.
+    pub(super) async fn signal(
+        &self,
+        id: &str,
+        name: &str,
+        data: Option<String>,
+        key: Option<&str>,
+    ) -> Result<(), Failure> {
+        let path = format!("/runs/{}/signals/{}", url::encoded(id), url::encoded(name));
+        let key = key.map(|key| ("idempotency-key", key));
+        let _accepted: serde_json::Value = self.change(Method::POST, &path, data, key).await?;
+        Ok(())
+    }
+
     /// Asks the server.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
@@ -205,13 +219,13 @@ impl Operator {
         self.change(method, path, body, None).await
     }
 
-    /// Asks the server, if what is to be changed is of this revision.
+    /// Asks the server, with one more header.
     pub(super) async fn change<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<String>,
-        revision: Option<u64>,
+        header: Option<(&str, &str)>,
     ) -> Result<T, Failure> {
         let Self::Server { client, url, token } = self else {
             return Err(Failure::new(Exit::Temporary, "no server is at work, which could do this")
@@ -221,8 +235,8 @@ impl Operator {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        if let Some(revision) = revision {
-            request = request.header("if-match", format!("\"{revision}\""));
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         let away = |error: reqwest::Error| {
             Failure::new(Exit::Temporary, format!("the server did not answer: {}", error.without_url()))

@@ -5,10 +5,13 @@ use pathway_engine::project::has_password;
 use crate::seal;
 
 const WORDS: [&str; 4] = ["KEY", "SECRET", "TOKEN", "PASSWORD"];
+/// Variables whose names begin so hold what is sent with spans.
+const HEADERS: [&str; 2] = ["OTEL_EXPORTER_OTLP_HEADERS", "PATHWAY_TRACES__HEADERS"];
 
 /// Whether one of the words of `name` says that it is secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     name == seal::VARIABLE
+        || HEADERS.iter().any(|headers| name.starts_with(headers))
         || name
             .split(|c: char| !c.is_alphanumeric())
             .any(|word| WORDS.iter().any(|secret| secret.eq_ignore_ascii_case(word)))
@@ -33,6 +36,8 @@ mod tests {
             "DB_PASSWORD_OLD",
             "x-api-key",
             "PATHWAY_SEAL_KEYS",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "PATHWAY_TRACES__HEADERS__X",
         ] {
             assert!(is_secret_name(name), "{name}");
         }

@@ -164,6 +164,8 @@ fn hides_literals(path: &[&str]) -> bool {
     let secret = is_secret_name(leaf) || CREDENTIALS.iter().any(|name| name.eq_ignore_ascii_case(leaf));
     match above {
         ["auth"] => *leaf == "secret",
+        ["traces"] => *leaf == "headers",
+        ["traces", "headers"] => true,
         ["bus", "kafka"] | ["vars", ..] => secret,
         ["services", .., parent] => secret && ["headers", "query", "form"].contains(parent),
         _ => false,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auth::Caller;
+use super::trace::Passed;
 use super::{Gateway, Problem, answer, capacity, outcome};
 use crate::bus::NewRecord;
 use crate::envelope::{Envelope, Sealed, input_hash};
@@ -22,14 +23,16 @@ use pathway_engine::vm::{Class, Failure};
 pub(super) struct Asked {
     /// The public id of the run that it becomes, and its correlation id.
     pub(super) id: String,
+    /// When it was read.
+    pub(super) at: Timestamp,
     pub(super) input: Value,
     pub(super) caller: Caller,
     pub(super) idempotency_key: Option<String>,
     /// When a run that has not begun shall not begin any more, from now; none: the caller does
     /// not wait for it.
     pub(super) deadline: Option<Duration>,
-    /// The trace that it is part of, as headers of a record.
-    pub(super) trace: Vec<(String, Vec<u8>)>,
+    /// The trace that it is part of.
+    pub(super) trace: Passed,
 }
 
 /// A run that is there, or will be.
@@ -63,7 +66,7 @@ impl Asked {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts { input: &self.input, principal: self.caller.principal.as_ref(), now: Timestamp::now() }
+        Facts { input: &self.input, principal: self.caller.principal.as_ref(), now: self.at }
     }
 
     /// The record that starts the run.
@@ -74,7 +77,7 @@ impl Asked {
             let sealed = Sealed { principal, token: self.caller.token.clone() };
             sealed.seal(&parts.keys, &plan.name, &self.id)
         });
-        let now = Timestamp::now().as_millisecond();
+        let now = self.at.as_millisecond();
         let envelope = Envelope {
             pathway: plan.name.to_string(),
             run: self.id.clone(),
@@ -91,7 +94,7 @@ impl Asked {
             topic: parts.project.topics.real(&plan.topic()).to_owned(),
             key: Some(key.flatten().unwrap_or_else(|| self.id.clone()).into_bytes()),
             value: Some(value::to_json(&self.input).into_bytes()),
-            headers: [envelope.to_headers(), self.trace.clone()].concat(),
+            headers: [envelope.to_headers(), self.trace.headers()].concat(),
             time: now,
         })
     }
@@ -105,7 +108,12 @@ impl Asked {
         capacity::check(&gateway.parts, plan, self.deadline.is_some())?;
         let record = self.record(gateway, plan)?;
         let followed = Followed::new(&**store, self.id.clone());
-        gateway.parts.bus.publish(vec![record]).await.map_err(|error| Problem::from_bus(&error))?;
+        let publishing = self.trace.publishing(gateway.parts.traces.as_ref(), &record.topic);
+        let published = gateway.parts.bus.publish(vec![record]).await;
+        if let Some(publishing) = publishing {
+            publishing.end(published.as_ref().err());
+        }
+        published.map_err(|error| Problem::from_bus(&error))?;
         Ok(followed)
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
-use pathway_engine::Value;
+use pathway_engine::journal::Signal;
 
 /// Why a command was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,12 +27,6 @@ pub trait Commands: fmt::Debug + Send + Sync {
     /// Calls a run off.
     fn cancel(&self, run: &str) -> BoxFuture<'_, Result<(), CommandError>>;
 
-    /// Sends a run a signal; `from` is the subject who sends it.
-    fn signal(
-        &self,
-        run: &str,
-        name: &str,
-        payload: Value,
-        from: Option<&str>,
-    ) -> BoxFuture<'_, Result<(), CommandError>>;
+    /// Sends a run a signal.
+    fn signal(&self, run: &str, signal: Signal) -> BoxFuture<'_, Result<(), CommandError>>;
 }

@@ -11,7 +11,6 @@ use pathway_engine::compile::Plan;
 use pathway_engine::document::{HttpDoor, Mode};
 use pathway_engine::value;
 use pathway_engine::vm::Method;
-use uuid::Uuid;
 
 use super::admission::{Asked, Followed};
 use super::prefer::Prefer;
@@ -84,7 +83,7 @@ async fn read(
     };
     let request = Request::from_parts(head, content);
     let idempotency_key = idempotency::key(request.headers())?;
-    let trace = trace::headers(request.headers());
+    let trace = trace::Passed::of(&request);
     let input = match http.method {
         // Who calls is no input: it would be kept with the run.
         Method::Get if http.takes_credentials() => body::query(request.uri(), &HttpDoor::CREDENTIALS)?,
@@ -96,14 +95,14 @@ async fn read(
         Some(field) => value::without_field(&input, &field.value),
         None => input,
     };
-    let id = Uuid::now_v7().to_string();
+    let id = parts.ids.next().to_string();
     let input = match &plan.door.correlation {
         Some(field) => value::with_field(&input, &field.value, Value::from(id.as_str())),
         None => input,
     };
     // Who waits no longer has no use for a run that has not begun; who asks later does.
     let deadline = (mode != Mode::Accept && !prefer.is_given()).then_some(http.timeout);
-    Ok(Asked { id, input, caller, idempotency_key, deadline, trace })
+    Ok(Asked { id, at: parts.clock.now(), input, caller, idempotency_key, deadline, trace })
 }
 
 async fn wait(

@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::{Bytes, HttpBody};
+use axum::http::Request;
 use axum::response::Response;
+use axum::{BoxError, Router};
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
@@ -82,22 +84,41 @@ impl Doors {
     }
 }
 
-impl Answers for Doors {
-    async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
+impl Doors {
+    /// Answers a request, also one that came through no listener.
+    pub async fn enter<B>(&self, request: Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let (router, _under_way) = {
             let open = self.open.borrow();
             (open.router.clone(), open.requests.token())
         };
-        router.answer(request).await
+        answer(router, request).await
+    }
+}
+
+impl Answers for Doors {
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        self.enter(request).await
     }
 }
 
 impl Answers for Router {
-    async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
-        let service = TowerToHyperService::new(self.clone().into_service::<Incoming>());
-        match service.call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        answer(self.clone(), request).await
+    }
+}
+
+async fn answer<B>(router: Router, request: Request<B>) -> Response
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let service = TowerToHyperService::new(router.into_service::<B>());
+    match service.call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
     }
 }

@@ -8,7 +8,7 @@ use super::Problem;
 const LONGEST: usize = 255;
 
 /// The key, as a quoted string or as it is.
-pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all(HeaderName::from_static("idempotency-key")).iter();
     let Some(value) = given.next() else { return Ok(None) };
     let key = value.to_str().ok().and_then(|text| parse(text.trim()));

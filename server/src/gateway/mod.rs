@@ -20,7 +20,7 @@ mod doors;
 mod expiry;
 mod feed;
 mod health;
-mod idempotency;
+pub(crate) mod idempotency;
 pub mod openapi;
 pub(crate) mod outcome;
 mod patience;
@@ -62,10 +62,13 @@ pub use serve::{ServeError, check};
 use feed::Feeds;
 
 use crate::bus::Bus;
+use crate::clock::Clock;
 use crate::identity::{AdminToken, Identity};
+use crate::ids::Ids;
 use crate::seal::SealKeys;
 use crate::store::Store;
 use crate::telemetry::metrics::{Requests, requests};
+use crate::telemetry::traces::Traces;
 
 /// What a gateway works with.
 #[derive(Debug, Clone)]
@@ -88,12 +91,18 @@ pub struct Parts {
     pub admin: AdminToken,
     /// Seal who asked, and tickets.
     pub keys: SealKeys,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Names the runs that come of requests.
+    pub ids: Ids,
     /// What `/readyz` says.
     pub ready: watch::Receiver<Readiness>,
     /// Ends the server: cancelled, it accepts nothing more and its streams end.
     pub stop: CancellationToken,
     /// Bounds.
     pub limits: Limits,
+    /// Told of requests, where spans are sent.
+    pub traces: Option<Traces>,
 }
 
 /// Bounds on what one client can take.
@@ -213,7 +222,11 @@ impl Gateway {
             None => router,
         };
         let counted = axum::middleware::from_fn_with_state(self.requests.clone(), requests::count);
-        router.layer(axum::middleware::from_fn(request::observe)).layer(counted)
+        let router = router.layer(axum::middleware::from_fn(request::observe)).layer(counted);
+        match &self.parts.traces {
+            Some(traces) => router.layer(axum::middleware::from_fn_with_state(traces.clone(), trace::follow)),
+            None => router,
+        }
     }
 
     fn door(&self, plan: &Arc<Plan>, http: &HttpDoor) -> MethodRouter {

@@ -11,6 +11,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::document::Auth;
+use pathway_engine::journal::Signal;
 use pathway_engine::value;
 use pathway_engine::vm::{Class, Failure};
 use serde_json::json;
@@ -19,7 +20,7 @@ use super::admission::Followed;
 use super::auth::Caller;
 use super::commands::CommandError;
 use super::stream::Words;
-use super::{Gateway, Problem, answer, auth, body, outcome, stream};
+use super::{Gateway, Problem, answer, auth, body, idempotency, outcome, stream};
 use crate::store::Run;
 
 /// How long a request waits for a run at most.
@@ -126,12 +127,13 @@ pub(super) async fn signal(
         let detail = format!("the name of a signal has at most {LONGEST_NAME} bytes");
         return Err(Problem::new(StatusCode::BAD_REQUEST, Class::Invalid, detail));
     }
+    let key = idempotency::key(request.headers())?;
     let payload = body::json(request, &gateway.parts.limits).await?.unwrap_or_else(|| Value::from(()));
     if run.status.is_final() {
         return Err(refused(CommandError::Ended, &id));
     }
-    let sent = gateway.parts.commands.signal(&id, &name, payload, caller.subject());
-    sent.await.map_err(|error| refused(error, &id))?;
+    let signal = Signal { name, payload, from: caller.subject().map(str::to_owned), key };
+    gateway.parts.commands.signal(&id, signal).await.map_err(|error| refused(error, &id))?;
     Ok(answer::accepted(&id))
 }
 

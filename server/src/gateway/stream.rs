@@ -11,7 +11,6 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::document::{Form, Mode};
@@ -204,7 +203,7 @@ impl Telling {
         if emit.is_none() && replies {
             return None;
         }
-        Some(match evaluate(emit, Extra::Emitted(value.clone())) {
+        Some(match self.evaluate(emit, Extra::Emitted(value.clone())) {
             Ok(said) => sse::data(id, &value::to_json(&said.unwrap_or(value))),
             Err(failure) => self.end(Err(failure)),
         })
@@ -214,9 +213,9 @@ impl Telling {
     fn end(&mut self, outcome: Result<Value, Failure>) -> Bytes {
         let (form, _) = self.form();
         let said = match &outcome {
-            Ok(_) => evaluate(form.and_then(|form| form.done.as_ref()), Extra::Nothing),
+            Ok(_) => self.evaluate(form.and_then(|form| form.done.as_ref()), Extra::Nothing),
             Err(failure) => {
-                evaluate(form.and_then(|form| form.error.as_ref()), Extra::Error(failure.to_value()))
+                self.evaluate(form.and_then(|form| form.error.as_ref()), Extra::Error(failure.to_value()))
             }
         };
         let json = match (said, outcome) {
@@ -249,9 +248,9 @@ impl Telling {
         let http = door.http.as_ref().filter(|http| http.mode == Mode::Stream);
         (http.map(|http| &http.form), false)
     }
-}
 
-fn evaluate(tree: Option<&Tree>, extra: Extra) -> Result<Option<Value>, Failure> {
-    let outside = Outside { extra, now: Timestamp::now() };
-    Ok(tree.map(|tree| outside.eval(tree)).transpose()?)
+    fn evaluate(&self, tree: Option<&Tree>, extra: Extra) -> Result<Option<Value>, Failure> {
+        let outside = Outside { extra, now: self.gateway.parts.clock.now() };
+        Ok(tree.map(|tree| outside.eval(tree)).transpose()?)
+    }
 }

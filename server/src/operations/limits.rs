@@ -1,5 +1,6 @@
 //! How many may do something at once: looked at, and set while the server runs.
 
+use pathway_engine::limits;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Operations};
@@ -17,9 +18,9 @@ pub struct Limits {
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// `server`, `steps`, `pathway/NAME` or `service/NAME`.
+    /// `server`, `steps`, `pathway/NAME`, `pathway/NAME/per` or `service/NAME`.
     pub name: String,
-    /// How many it has room for; none: any number.
+    /// How many it has room for, or each of its keys; none: any number.
     pub permits: Option<usize>,
     /// Who says so.
     pub source: Source,
@@ -33,6 +34,23 @@ pub struct Limit {
     pub waiting: usize,
     /// Who has a place, the oldest first, up to 16: pathway, run and step.
     pub holders: Vec<String>,
+    /// How many keys somebody has or waits for a place of; none: it is not one for each key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<usize>,
+    /// The busiest of them: those of which most places are taken, then those for which most wait.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub busiest: Vec<Busy>,
+}
+
+/// A key of a limit that is one for each key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Busy {
+    /// The key, cut off where it is long.
+    pub key: String,
+    /// How many have a place.
+    pub in_use: usize,
+    /// How many wait.
+    pub waiting: usize,
 }
 
 /// Who says how many permits there are.
@@ -70,6 +88,12 @@ impl From<LimitState> for Limit {
             set_aside: state.set_aside,
             waiting: state.waiting,
             holders: state.holders.iter().map(ToString::to_string).collect(),
+            keys: state.keys,
+            busiest: state
+                .busiest
+                .into_iter()
+                .map(|limits::Busy { key, in_use, waiting }| Busy { key, in_use, waiting })
+                .collect(),
         }
     }
 }

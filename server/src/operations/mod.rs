@@ -8,23 +8,25 @@ mod limits;
 mod overview;
 mod selection;
 mod shown;
+mod step_status;
 mod timeline;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
 
 pub use again::{Again, Rerun};
 pub use error::Error;
 pub use journal::{Entry, Journal};
-pub use limits::{Limit, Limits, Permits, Source};
+pub use limits::{Busy, Limit, Limits, Permits, Source};
 pub use overview::{Bucket, Circuit, Lag, Overview, Pathway, Took, UnderWay};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
+pub use step_status::StepStatus;
+pub(crate) use timeline::{Attempt, End, executions};
 pub use timeline::{Bar, Row, Timeline};
 
 use crate::runner::{RedriveError, Runner, Version};
@@ -119,16 +121,15 @@ impl Operations {
         reached(&run, told)
     }
 
-    /// Sends a run a signal, in nobody's name.
+    /// Sends a run a signal.
     ///
     /// # Errors
     /// It is over, or parked, or the name is too long.
-    pub async fn signal(&self, id: &str, name: &str, payload: Value) -> Result<(), Error> {
-        if name.len() > LONGEST_NAME {
+    pub async fn signal(&self, id: &str, signal: Signal) -> Result<(), Error> {
+        if signal.name.len() > LONGEST_NAME {
             return Err(Error::Invalid(format!("the name of a signal has at most {LONGEST_NAME} bytes")));
         }
         let run = find(&*self.store, id).await?;
-        let signal = Signal { name: name.to_owned(), payload, from: None };
         let told = self.runner.signal(id, signal).await?;
         reached(&run, told)
     }

@@ -7,6 +7,7 @@ use pathway_engine::value;
 use pathway_engine::vm::{Change, Failure, Trace};
 use serde::{Deserialize, Serialize};
 
+use super::StepStatus;
 use crate::gateway::outcome;
 use crate::runner::{Doing, Story, Waiting};
 use crate::store::{Millis, Run};
@@ -102,8 +103,8 @@ pub struct Detail {
 pub struct Step {
     /// Which: the step's path, with items and iterations.
     pub path: String,
-    /// `running`, `retrying`, `finished`, `kept`, `skipped`, `failed` or `cancelled`.
-    pub status: String,
+    /// Where it stands.
+    pub status: StepStatus,
     /// How many attempts were begun.
     pub attempts: u32,
     /// When the next attempt begins.
@@ -250,34 +251,21 @@ fn steps(happened: &[Trace]) -> Vec<Step> {
     for Trace { instance, change, .. } in happened {
         let place = *places.entry(instance).or_insert(steps.len());
         if place == steps.len() {
-            let (path, status) = (instance.clone(), "running".to_owned());
+            let (path, status) = (instance.clone(), StepStatus::Running);
             steps.push(Step { path, status, attempts: 0, retry_at: None, failure: None });
         }
         let Some(step) = steps.get_mut(place) else { continue };
         step.retry_at = None;
-        let status = match change {
-            Change::Chose { .. } => continue,
-            Change::Begun { attempt } => {
-                step.attempts = *attempt;
-                "running"
-            }
+        match change {
+            Change::Begun { attempt } => step.attempts = *attempt,
             Change::Retrying { at, failure, .. } => {
                 (step.retry_at, step.failure) = (Some(*at), Some(Failed::of(failure)));
-                "retrying"
             }
-            Change::Finished { .. } => {
-                step.failure = None;
-                "finished"
-            }
-            Change::Kept { .. } => "kept",
-            Change::Skipped => "skipped",
-            Change::Failed { failure } => {
-                step.failure = Some(Failed::of(failure));
-                "failed"
-            }
-            Change::Cancelled => "cancelled",
-        };
-        status.clone_into(&mut step.status);
+            Change::Finished { .. } => step.failure = None,
+            Change::Failed { failure } => step.failure = Some(Failed::of(failure)),
+            Change::Chose { .. } | Change::Kept { .. } | Change::Skipped | Change::Cancelled => {}
+        }
+        step.status = StepStatus::after(change).unwrap_or(step.status);
     }
     steps
 }

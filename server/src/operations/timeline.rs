@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use pathway_engine::vm::{Change, Trace};
+use pathway_engine::vm::{Change, Failure, Trace};
 use serde::{Deserialize, Serialize};
 
 use crate::runner::Story;
@@ -93,34 +93,91 @@ impl Timeline {
     }
 }
 
-fn rows(happened: &[Trace]) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
+/// An execution of a step.
+#[derive(Debug)]
+pub(crate) struct Execution<'a> {
+    /// Which.
+    pub(crate) path: &'a str,
+    /// Its attempts; none of one that was skipped, or kept.
+    pub(crate) attempts: Vec<Attempt<'a>>,
+}
+
+/// An attempt of it.
+#[derive(Debug)]
+pub(crate) struct Attempt<'a> {
+    /// 1, 2, …
+    pub(crate) number: u32,
+    /// When it was asked for.
+    pub(crate) from: Timestamp,
+    /// When it was over; none: it is not.
+    pub(crate) to: Option<Timestamp>,
+    /// How it ended; none: it has not, or went on as another one.
+    pub(crate) end: Option<End<'a>>,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(crate) enum End<'a> {
+    Finished,
+    Cancelled,
+    Failed(&'a Failure),
+}
+
+impl End<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Finished => "ok",
+            Self::Cancelled => "cancelled",
+            Self::Failed(failure) => failure.class.name(),
+        }
+    }
+}
+
+/// The executions of steps that something happened to, in the order in which they began.
+pub(crate) fn executions(happened: &[Trace]) -> Vec<Execution<'_>> {
+    let mut executions: Vec<Execution<'_>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for Trace { at, instance, change } in happened {
-        let place = *places.entry(instance).or_insert(rows.len());
-        if place == rows.len() {
-            rows.push(Row { path: instance.clone(), bars: Vec::new() });
+        let place = *places.entry(instance).or_insert(executions.len());
+        if place == executions.len() {
+            executions.push(Execution { path: instance, attempts: Vec::new() });
         }
-        let Some(row) = rows.get_mut(place) else { continue };
-        let result = match change {
+        let Some(execution) = executions.get_mut(place) else { continue };
+        let open = execution.attempts.last_mut().filter(|attempt| attempt.to.is_none());
+        let end = match change {
             Change::Begun { attempt } => {
                 // What went on with another attempt without a word was begun anew by a redrive.
-                if let Some(open) = row.bars.last_mut().filter(|bar| bar.to.is_none()) {
+                if let Some(open) = open {
                     open.to = Some(*at);
                 }
-                row.bars.push(Bar { attempt: *attempt, from: *at, to: None, took: None, result: None });
+                execution.attempts.push(Attempt { number: *attempt, from: *at, to: None, end: None });
                 continue;
             }
             Change::Chose { .. } | Change::Kept { .. } | Change::Skipped => continue,
-            Change::Retrying { failure, .. } | Change::Failed { failure } => failure.class.name(),
-            Change::Finished { .. } => "ok",
-            Change::Cancelled => "cancelled",
+            Change::Retrying { failure, .. } | Change::Failed { failure } => End::Failed(failure),
+            Change::Finished { .. } => End::Finished,
+            Change::Cancelled => End::Cancelled,
         };
-        if let Some(open) = row.bars.last_mut().filter(|bar| bar.to.is_none()) {
-            (open.to, open.result) = (Some(*at), Some(result.to_owned()));
+        if let Some(open) = open {
+            (open.to, open.end) = (Some(*at), Some(end));
         }
     }
-    rows
+    executions
+}
+
+fn rows(happened: &[Trace]) -> Vec<Row> {
+    let bar = |attempt: Attempt<'_>| Bar {
+        attempt: attempt.number,
+        from: attempt.from,
+        to: attempt.to,
+        took: None,
+        result: attempt.end.map(|end| end.name().to_owned()),
+    };
+    let row = |execution: Execution<'_>| Row {
+        path: execution.path.to_owned(),
+        bars: execution.attempts.into_iter().map(bar).collect(),
+    };
+    executions(happened).into_iter().map(row).collect()
 }
 
 impl Bar {

@@ -7,21 +7,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{Event, Kind, Outcome, Performed, Started};
-use pathway_engine::limits::Limit;
-use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Unfinished, Vm};
+use pathway_engine::journal::{Event, Kind, Performed, Started};
+use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Vm};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::asleep::{Rest, is_far, only_waits};
 use super::change::{Change, GATHER};
+use super::drive::Left;
 use super::inbox::Order;
 use super::slots::{RunSlots, Share};
 use super::timers::Timers;
-use super::{Admitted, Inner, Observed};
-use crate::piece::{Piece, Said};
+use super::{Admitted, Inner, Observed, needs};
 use crate::seal::Secret;
-use crate::store::{Conflict, Status, StatusChange, StoreError};
+use crate::store::{Status, StatusChange, StoreError};
 
 /// Messages that may wait for a run.
 pub(super) const MAILBOX: usize = 256;
@@ -29,8 +28,8 @@ pub(super) const MAILBOX: usize = 256;
 /// What a run is told. It is small, since every mailbox has places for many.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// An effect is over.
-    Performed(Box<Performed>),
+    /// An effect is over; the run's slots were held for it, and still are.
+    Performed(Box<Performed>, Option<Arc<Share>>),
     /// A piece of a stream arrived.
     Emitted { instance: Instance, attempt: u32, value: Value },
     /// Something was left for it in the store.
@@ -67,92 +66,21 @@ pub(super) struct Actor {
     /// Instances that have emitted and not been reset since.
     pub(super) heard: BTreeSet<Box<str>>,
     /// Attempts that had emitted before the run was taken up.
-    cut_off: BTreeSet<(Box<str>, u32)>,
+    pub(super) cut_off: BTreeSet<(Box<str>, u32)>,
     /// To be committed.
     pub(super) change: Change,
 }
 
-impl Inner {
-    /// Drives a run until it is over.
-    pub(super) async fn drive(
-        self: Arc<Self>,
-        run: Admitted,
-        vm: Option<Result<Vm, String>>,
-        (mailbox, messages): (mpsc::Sender<Message>, mpsc::Receiver<Message>),
-    ) {
-        let holding = run.holding.clone();
-        let (public_id, lane, plan) = (run.public_id.clone(), run.lane.clone(), run.plan.clone());
-        let finished = run.finished.clone().zip(run.source.as_ref().map(|(_, _, offset)| *offset));
-        let vm = vm.unwrap_or_else(|| Ok(self.new_vm(&run)));
-        let left = match vm {
-            Ok(vm) => Actor::new(self.clone(), run, vm, mailbox.clone()).work(messages).await,
-            Err(reason) => {
-                tracing::error!(run = public_id, reason, "journal_mismatch: the run is left as it is");
-                Ok(Left::Parked)
-            }
-        };
-        self.forget_actor(&public_id, &mailbox);
-        match left {
-            Err(StoreError::Conflict(Conflict::Fenced { .. })) => {
-                if let Some(holding) = holding {
-                    holding.lose();
-                }
-            }
-            // What is wrong with one run must not end the others; it is taken up at the next start.
-            Err(error @ (StoreError::Conflict(_) | StoreError::Refused(_))) => {
-                tracing::error!(run = public_id, %error, "left as it is: its journal could not be written");
-            }
-            Err(error) => self.fatal(&error.to_string()),
-            Ok(Left::Asleep) => {}
-            Ok(Left::Parked) if plan.door.park_holds && plan.has_journal() => {}
-            Ok(_) => {
-                if let Some((finished, offset)) = finished {
-                    // Nobody waits for it where the partition was given up.
-                    let _given_up = finished.send(offset).await;
-                }
-                if let Some(next) = lane.and_then(|lane| self.lanes.leave(&lane)) {
-                    self.begin(next);
-                }
-            }
-        }
-    }
-}
-
-/// How a run was left.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Left {
-    /// It is over.
-    Over,
-    /// It is parked.
-    Parked,
-    /// It sleeps.
-    Asleep,
-}
-
-impl Inner {
-    /// As that of a run that has not begun.
-    fn new_vm(&self, run: &Admitted) -> Vm {
-        let vm = Vm::new(run.plan.clone());
-        if self.observers.receiver_count() > 0 { vm.traced() } else { vm }
-    }
-
-    /// What the journal of a run leads to.
-    pub(super) fn replayed(&self, run: &Admitted) -> Result<Vm, String> {
-        let mut vm = self.new_vm(run);
-        vm.follow(&run.events).map_err(|why| why.to_string())?;
-        if run.events.len() > 1 {
-            // It was observed when it happened.
-            drop(vm.take_trace());
-        }
-        Ok(vm)
-    }
-}
-
 impl Actor {
-    fn new(inner: Arc<Inner>, mut run: Admitted, vm: Vm, mailbox: mpsc::Sender<Message>) -> Box<Self> {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        mut run: Admitted,
+        vm: Vm,
+        mailbox: mpsc::Sender<Message>,
+    ) -> Box<Self> {
         let plan = run.plan.clone();
         let label: Arc<str> = format!("{} {}", plan.name, run.public_id).into();
-        let limits = [Limit::Server, Limit::Pathway(plan.name.clone())];
+        let limits = needs::of(&plan, &run.events);
         let rest = run.woken.as_mut().and_then(|woken| woken.rest.take());
         let (timers, used) = rest.map(|rest| (rest.timers, rest.used)).unwrap_or_default();
         let slots = Arc::new(RunSlots::new(inner.slots.clone(), limits, label, used));
@@ -193,7 +121,10 @@ impl Actor {
 
     /// Runs to the end, or until it may sleep. What it does between two waits is boxed, so that a run
     /// that waits takes little room.
-    async fn work(mut self: Box<Self>, mut messages: mpsc::Receiver<Message>) -> Result<Left, StoreError> {
+    pub(super) async fn work(
+        mut self: Box<Self>,
+        mut messages: mpsc::Receiver<Message>,
+    ) -> Result<Left, StoreError> {
         let mut over = Box::pin(self.start()).await?;
         loop {
             if let Some(left) = over {
@@ -282,7 +213,7 @@ impl Actor {
         let mut effects = Vec::new();
         for message in messages {
             match message {
-                Message::Performed(performed) => self.tell(Kind::Performed(*performed), &mut effects),
+                Message::Performed(performed, _share) => self.tell(Kind::Performed(*performed), &mut effects),
                 Message::Told { id, .. } if !self.told.insert(id) => {}
                 Message::Told { id, order } => {
                     self.change.received.push(id);
@@ -371,79 +302,10 @@ impl Actor {
     }
 
     /// Calls a run off that has not begun, if whoever asked waits no longer.
-    fn give_up(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn give_up(&mut self, effects: &mut Vec<Effect>) {
         if let Some(reason) = super::ending::given_up(&self.run, &self.inner.clock) {
             self.tell(Kind::Cancelled { reason }, effects);
         }
-    }
-
-    /// After a restart, or after it slept: what is still to be performed.
-    async fn again(&mut self, was_asleep: bool) -> Result<Vec<Effect>, StoreError> {
-        let rows = match self.plan().emits() {
-            true => self.inner.store.stream(self.run.id, None, u32::MAX).await?,
-            false => Vec::new(),
-        };
-        self.rows = rows.last().map_or(0, |row| row.seq + 1);
-        rows.iter().for_each(|row| self.keeps(row.value.len()));
-        let emitted = rows.iter().filter_map(|row| serde_json::from_slice::<Piece>(&row.value).ok());
-        for Piece { step, attempt, said } in emitted {
-            let step: Box<str> = step.into();
-            match said {
-                Said::Emitted(_) => {
-                    self.heard.insert(step.clone());
-                    self.cut_off.insert((step, attempt));
-                }
-                Said::Reset => drop(self.heard.remove(&step)),
-            }
-        }
-        self.observe_trace();
-        let mut effects = Vec::new();
-        if self.run.events.len() == 1 && rows.is_empty() && !was_asleep {
-            self.give_up(&mut effects);
-        }
-        let mut in_flight = self.vm.in_flight();
-        // Of one that was asleep they are set still.
-        let set = self.timers.ids();
-        in_flight.retain(|it| !matches!(&it.effect, Effect::Timer { timer, .. } if set.contains(timer)));
-        self.go_on_with(in_flight, &mut effects);
-        Ok(effects)
-    }
-
-    /// Asks for what was under way before the run was taken up, but for what must not be begun again.
-    fn go_on_with(&mut self, all: Vec<Unfinished>, effects: &mut Vec<Effect>) {
-        for Unfinished { effect, sent } in all {
-            match self.lost(&effect, sent) {
-                None => effects.push(effect),
-                Some((performed, message)) => {
-                    let (run, step) = (&self.run.public_id, &*performed.instance);
-                    tracing::warn!(run, step, why = message, "cut off by a restart");
-                    self.tell(Kind::Performed(performed), effects);
-                }
-            }
-        }
-    }
-
-    /// An effect that was begun before the restart and must not be begun again.
-    fn lost(&self, effect: &Effect, sent: bool) -> Option<(Performed, &'static str)> {
-        let (instance, attempt) = (effect.instance()?, effect.attempt()?);
-        let has_emitted = self.cut_off.contains(&(Box::from(&**instance), attempt));
-        let message = match effect {
-            Effect::Http { at_most_once: true, .. } if sent => {
-                "whether the call was carried out is not known"
-            }
-            Effect::Http { .. } if has_emitted => "a restart cut off what was being passed on",
-            _ => return None,
-        };
-        let failure = Failure::new(Class::Outage, message);
-        let performed = Performed {
-            instance: instance.clone(),
-            attempt,
-            request: effect.hash()?,
-            outcome: Outcome::Failure(failure),
-            emitted: has_emitted,
-            took: None,
-        };
-        Some((performed, message))
     }
 
     /// Commits what happened, then begins what follows from it; tells how the run was left, if it

@@ -35,8 +35,10 @@ pub(super) struct Admitted {
     pub(super) called: Option<Arc<Called>>,
     /// Told the offset of its record when it is over, if the store does not know it.
     pub(super) finished: Option<mpsc::Sender<Offset>>,
-    /// The trace that it belongs to.
+    /// What started it, in the trace that it belongs to.
     pub(super) trace: Option<TraceContext>,
+    /// How often it was redriven.
+    pub(super) redrives: u32,
     /// Why it is called off as soon as it begins, if it is.
     pub(super) called_off: Option<Failure>,
     /// Whether nobody is answered: it was parked and goes on, or it runs another one again.
@@ -76,6 +78,7 @@ impl Admitted {
             called: None,
             finished: None,
             trace: None,
+            redrives: 0,
             called_off: None,
             silent: false,
             waits: false,
@@ -87,5 +90,10 @@ impl Admitted {
             queued: None,
             room: None,
         }
+    }
+
+    /// Its own span: below what started it.
+    pub(super) fn span(&self) -> Option<TraceContext> {
+        self.trace.map(|trace| trace.of_run(&self.public_id, self.redrives))
     }
 }

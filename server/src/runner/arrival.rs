@@ -160,7 +160,8 @@ impl Inner {
             Some(Idempotency { key, input_hash: input_hash(&input, field) })
         });
         let subject = asks.principal.as_ref().map(|principal| principal.sub.clone());
-        let trace = TraceContext::of_record(&record.headers);
+        let begins = || self.traces.as_ref().map(|traces| traces.begin_with(public_id));
+        let trace = TraceContext::of_record(&record.headers).or_else(begins);
         let started = Event {
             at: now,
             kind: Kind::Started(Started {

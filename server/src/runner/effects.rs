@@ -136,15 +136,16 @@ impl Actor {
             key: idempotency_key(&self.run.public_id, &instance),
             token: self.token.clone(),
             slots: self.slots.clone(),
-            trace: self.run.trace.map(|trace| trace.child(&format!("{instance}/{attempt}"))),
+            trace: self.run.span().map(|run| run.of_attempt(&instance, attempt)),
             label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
         };
         let task = self.tasks.spawn(async move {
+            let mut share = Some(share);
             if emits {
                 work.stream(&request, share, mocked).await;
             } else {
-                let answer = work.send(&request, share, None, mocked).await;
-                work.report(answer, false).await;
+                let answer = work.send(&request, &mut share, None, mocked).await;
+                work.report(answer, false, share).await;
             }
         });
         self.running.insert(instance, task);
@@ -172,7 +173,7 @@ impl Actor {
             let outcome = mocked.outcome.map_or_else(Outcome::Failure, Outcome::Answer);
             let performed =
                 Performed { instance: asked, attempt, request, outcome, emitted: false, took: None };
-            let _over = mailbox.send(Message::Performed(Box::new(performed))).await;
+            let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
         });
         self.running.insert(instance, task);
     }
@@ -188,7 +189,8 @@ impl Actor {
             }
             let Some(plan) = current.called(pathway) else { continue };
             let public_id = child_id(&self.run.public_id, instance, *attempt);
-            let event = self.child_started(&public_id, instance, input);
+            let call = self.run.span().map(|run| run.of_attempt(instance, *attempt));
+            let event = self.child_started(&public_id, instance, input, call);
             self.change.children.push(NewRun {
                 public_id: public_id.clone(),
                 pathway: plan.name.to_string(),
@@ -210,7 +212,13 @@ impl Actor {
         }
     }
 
-    fn child_started(&self, public_id: &str, instance: &str, input: &Value) -> Event {
+    fn child_started(
+        &self,
+        public_id: &str,
+        instance: &str,
+        input: &Value,
+        call: Option<TraceContext>,
+    ) -> Event {
         let parent = started(&self.run.events);
         let depth = parent.map_or(0, |parent| parent.depth) + 1;
         let refused = (depth > DEEPEST)
@@ -228,7 +236,7 @@ impl Actor {
                 attempt: 1,
                 depth,
                 sealed: None,
-                trace: self.run.trace.map(|trace| trace.child(public_id).to_string()),
+                trace: call.map(|call| call.to_string()),
                 refused,
                 caller: None,
                 rerun: self.inner.kept_by_mocks(public_id, Some(&called)),
@@ -259,7 +267,7 @@ impl Actor {
             let performed =
                 Performed { instance, attempt, request: hash, outcome, emitted: false, took: None };
             // A run that is over listens no more.
-            let _over = mailbox.send(Message::Performed(Box::new(performed))).await;
+            let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
         });
         drop(task);
         self.begin_child(&public_id, called).await
@@ -306,7 +314,7 @@ impl Work {
     async fn send(
         &self,
         request: &HttpRequest,
-        share: Arc<Share>,
+        share: &mut Option<Arc<Share>>,
         pieces: Option<mpsc::Sender<Value>>,
         mocked: Option<Mocked>,
     ) -> Result<Value, Failure> {
@@ -339,26 +347,28 @@ impl Work {
     }
 
     /// Sends, and passes on what arrives meanwhile, in order.
-    async fn stream(&self, request: &HttpRequest, share: Arc<Share>, mocked: Option<Mocked>) {
+    async fn stream(&self, request: &HttpRequest, mut share: Option<Arc<Share>>, mocked: Option<Mocked>) {
         let (pieces, mut arriving) = mpsc::channel(PIECES);
         let mut emitted = false;
-        let sending = self.send(request, share, Some(pieces), mocked);
-        tokio::pin!(sending);
-        let answer = loop {
-            tokio::select! {
-                biased;
-                Some(value) = arriving.recv() => {
-                    emitted = true;
-                    self.pass_on(value).await;
+        let answer = {
+            let sending = self.send(request, &mut share, Some(pieces), mocked);
+            tokio::pin!(sending);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(value) = arriving.recv() => {
+                        emitted = true;
+                        self.pass_on(value).await;
+                    }
+                    answer = &mut sending => break answer,
                 }
-                answer = &mut sending => break answer,
             }
         };
         while let Ok(value) = arriving.try_recv() {
             emitted = true;
             self.pass_on(value).await;
         }
-        self.report(answer, emitted).await;
+        self.report(answer, emitted, share).await;
     }
 
     async fn pass_on(&self, value: Value) {
@@ -366,7 +376,7 @@ impl Work {
         let _over = self.mailbox.send(message).await;
     }
 
-    async fn report(&self, answer: Result<Value, Failure>, emitted: bool) {
+    async fn report(&self, answer: Result<Value, Failure>, emitted: bool, share: Option<Arc<Share>>) {
         let (sent, now) = (self.sent.get().copied(), Instant::now());
         // Without its turn it has only waited.
         let turn = sent.unwrap_or(now);
@@ -392,7 +402,7 @@ impl Work {
             emitted,
             took: u64::try_from(times.1.as_millis()).ok(),
         };
-        let _over = self.mailbox.send(Message::Performed(Box::new(performed))).await;
+        let _over = self.mailbox.send(Message::Performed(Box::new(performed), share)).await;
     }
 }
 

@@ -11,6 +11,7 @@ use super::unkept;
 use super::{Admitted, Inner};
 use crate::clock::Clock;
 use crate::store::Status;
+use crate::telemetry::traces::Ended;
 
 /// A run that is over.
 pub(super) struct Ending<'a> {
@@ -85,7 +86,7 @@ impl Ending<'_> {
 }
 
 impl Inner {
-    /// Says in the log that a run is over, and counts it.
+    /// Says in the log that a run is over, counts it, and has its spans told.
     pub(super) fn ended(&self, run: &Admitted, outcome: &Result<Value, Failure>, status: Status) {
         Ending { run, outcome }.log(status);
         // What ended at once took no time that anybody could tell, and has no journal here any more.
@@ -95,6 +96,23 @@ impl Inner {
         let took = run.events.first().map(|started| self.clock.now().duration_since(started.at));
         let took = took.and_then(|took| Duration::try_from(took).ok()).unwrap_or_default();
         self.metrics.runs.ended(&run.plan.name, status, took);
+        if let Some(traces) = &self.traces
+            && let Some(above) = run.trace.filter(|trace| trace.is_sampled())
+        {
+            let failure = outcome.as_ref().err();
+            traces.run(Ended {
+                run: run.public_id.clone(),
+                pathway: run.plan.name.clone(),
+                above,
+                redrives: run.redrives,
+                source: run.source.clone(),
+                from: run.events.first().map(|started| started.at),
+                to: self.clock.now(),
+                status,
+                failure: failure.map(|failure| (failure.class, failure.message.clone())),
+                has_journal: run.plan.has_journal(),
+            });
+        }
     }
 }
 

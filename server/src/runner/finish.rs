@@ -5,7 +5,8 @@ use pathway_engine::Value;
 use pathway_engine::vm::Failure;
 
 use super::Observed;
-use super::actor::{Actor, Left};
+use super::actor::Actor;
+use super::drive::Left;
 use super::ending::Ending;
 use crate::store::{Record, Status, StatusChange, StoreError};
 

@@ -7,15 +7,19 @@
 mod actor;
 mod admission;
 mod admitted;
+mod again;
 mod arrival;
 mod asleep;
 mod at_once;
 mod before;
+mod begin;
 mod bound;
 mod change;
 mod claims;
+mod course;
 mod current;
 mod doing;
+mod drive;
 mod earlier;
 mod effects;
 mod ending;
@@ -27,8 +31,11 @@ mod intake;
 mod lanes;
 mod launch;
 mod mocks;
+mod needs;
+mod observed;
 mod orphans;
 mod outgoing;
+mod parts;
 mod queue;
 mod redrive;
 mod relay;
@@ -48,20 +55,16 @@ mod vouch;
 mod window;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pathway_engine::Value;
 use pathway_engine::compile::Program;
-use pathway_engine::expression::Variables;
-use pathway_engine::project::Project;
-use pathway_engine::vm::{Effect, Failure, Trace};
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::actor::{MAILBOX, Message};
+use self::actor::Message;
 use self::admitted::Admitted;
 use self::asleep::Asleep;
 use self::before::Before;
@@ -75,6 +78,9 @@ use self::inbox::Inbox;
 use self::lanes::Lanes;
 pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
+use self::observed::OBSERVED;
+pub use self::observed::Observed;
+pub use self::parts::Parts;
 use self::queue::Queue;
 pub use self::redrive::RedriveError;
 pub use self::rerun::{Rerun, RerunError, Version};
@@ -88,97 +94,16 @@ pub use self::vouch::{NotVouched, Vouch};
 use crate::bus::{Bus, Truth};
 use crate::clock::Clock;
 use crate::definition::Definition;
-use crate::effects::http::Transport;
 use crate::seal::SealKeys;
 use crate::standing::Standing;
 use crate::store::{Home, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
-
-/// What observers may lag behind before they miss something.
-const OBSERVED: usize = 4096;
-
-/// What a runner is made of.
-#[derive(Debug)]
-pub struct Parts {
-    /// The pathways.
-    pub program: Program,
-    /// Services, topics and limits.
-    pub project: Arc<Project>,
-    /// Where runs are kept.
-    pub store: Arc<dyn Store>,
-    /// Where records come from and go to.
-    pub bus: Arc<dyn Bus>,
-    /// What seals and opens who asked.
-    pub keys: SealKeys,
-    /// Verifies the tokens that records carry; none: every such record is denied.
-    pub vouch: Option<Arc<dyn Vouch>>,
-    /// What runs are pinned to.
-    pub definition: Definition,
-    /// What `${NAME}` stands for, for runs that began with an earlier definition.
-    pub variables: Variables,
-    /// Answers to give instead of performing effects.
-    pub mocks: Option<Arc<Mocks>>,
-    /// Calls services.
-    pub transport: Arc<dyn Transport>,
-    /// Tells the time.
-    pub clock: Clock,
-}
+use crate::telemetry::traces::Traces;
 
 /// A running runner.
 #[derive(Debug, Clone)]
 pub struct Runner {
     inner: Arc<Inner>,
-}
-
-/// Something that happened in a run.
-#[derive(Debug, Clone)]
-pub enum Observed {
-    /// It began.
-    Began {
-        /// Public id.
-        run: String,
-        /// Pathway.
-        pathway: Arc<str>,
-    },
-    /// Something happened to a step.
-    Step {
-        /// Public id.
-        run: String,
-        /// What.
-        trace: Trace,
-    },
-    /// A step asks for an effect; mind its secrets.
-    Asked {
-        /// Public id.
-        run: String,
-        /// What for.
-        effect: Effect,
-    },
-    /// It emitted a value.
-    Emitted {
-        /// Public id.
-        run: String,
-        /// What.
-        value: Value,
-    },
-    /// It published a record.
-    Published {
-        /// Public id.
-        run: String,
-        /// Logical topic.
-        topic: String,
-        /// Record value.
-        value: Value,
-    },
-    /// It is over.
-    Ended {
-        /// Public id.
-        run: String,
-        /// How.
-        outcome: Result<Value, Failure>,
-        /// Whether it can be redriven.
-        parked: bool,
-    },
 }
 
 #[derive(Debug)]
@@ -213,6 +138,7 @@ struct Inner {
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
     metrics: Metrics,
+    traces: Option<Traces>,
     stop: CancellationToken,
     /// Ends tasks that did not stop in time.
     kill: CancellationToken,
@@ -241,6 +167,7 @@ impl Runner {
             mocks,
             transport,
             clock,
+            traces,
         } = parts;
         let strained = Arc::<Notify>::default();
         let slots = Slots::default();
@@ -277,6 +204,7 @@ impl Runner {
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             metrics,
+            traces,
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             flush: CancellationToken::new(),
@@ -343,6 +271,12 @@ impl Runner {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
+    }
+
+    /// Who is told of runs that have ended; none where no spans are sent.
+    #[must_use]
+    pub fn traces(&self) -> Option<&Traces> {
+        self.inner.traces.as_ref()
     }
 
     /// The topics that pathways listen to, by their real names.
@@ -421,76 +355,6 @@ impl Inner {
             self.store.define(&plan.digest, &text).await?;
         }
         Ok(())
-    }
-
-    /// Lets a run begin when its lane is free.
-    fn enter(self: &Arc<Self>, mut run: Admitted) {
-        run.queued = self.queue.enter(&run.plan.name);
-        let ready = match run.lane.clone() {
-            Some(lane) => self.lanes.enter(lane, run),
-            None => Some(run),
-        };
-        if let Some(run) = ready {
-            self.begin(run);
-        }
-    }
-
-    fn begin(self: &Arc<Self>, mut run: Admitted) {
-        if self.stop.is_cancelled() {
-            return;
-        }
-        let vm = run.taken_up.then(|| self.replayed(&run));
-        if let Some(rest) = vm.as_ref().and_then(|vm| self.rests(&run, vm.as_ref().ok()?)) {
-            self.asleep.lay(&run, rest);
-            self.inbox.look_at(run.id);
-            return;
-        }
-        // It can be told something from here on, and be called off by whoever called it.
-        let (mailbox, messages) = mpsc::channel(MAILBOX);
-        self.actors().insert(run.public_id.clone(), mailbox.clone());
-        if let Some(woken) = &mut run.woken
-            && let Some((rest, called_off)) = self.asleep.leave(&run.public_id)
-        {
-            (woken.rest, run.called_off) = (Some(rest), called_off);
-        }
-        self.inbox.look_at(run.id);
-        let inner = self.clone();
-        self.tasks.spawn(async move {
-            let (id, public_id, holding) = (run.id, run.public_id.clone(), run.holding.clone());
-            let driving = Box::pin(inner.clone().drive(run, vm, (mailbox.clone(), messages)));
-            let driving = async {
-                match &holding {
-                    Some(holding) => drop(holding.work(driving).await),
-                    None => driving.await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = inner.kill.cancelled() => {}
-                () = driving => {}
-            }
-            inner.forget_actor(&public_id, &mailbox);
-            inner.inbox.look_at(id);
-        });
-    }
-
-    /// A run is under way no more, unless it has begun again meanwhile.
-    fn forget_actor(&self, run: &str, mailbox: &mpsc::Sender<Message>) {
-        let mut actors = self.actors();
-        if actors.get(run).is_some_and(|known| known.same_channel(mailbox)) {
-            actors.remove(run);
-        }
-    }
-
-    fn actors(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<Message>>> {
-        self.actors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn observe(&self, observed: impl FnOnce() -> Observed) {
-        if self.observers.receiver_count() > 0 {
-            // Nobody listens any more: fine.
-            let _nobody = self.observers.send(observed());
-        }
     }
 
     fn fatal(&self, reason: &str) {

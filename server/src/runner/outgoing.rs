@@ -13,7 +13,7 @@ use super::Admitted;
 use crate::bus::dead_letters_of;
 use crate::envelope::{CORRELATION_ID, FROM, MESSAGE_ID};
 use crate::store::{NewRecord, Record};
-use crate::trace::TRACEPARENT;
+use crate::trace::{TRACEPARENT, TraceContext};
 
 /// Bytes of a record that a step may publish, or that may answer: what brokers take who were told
 /// nothing else, 1 MiB, but for what they add.
@@ -40,7 +40,8 @@ impl Outgoing<'_> {
     ) -> Result<(String, NewRecord), Failure> {
         let bytes = value::to_json(value).into_bytes();
         let id = derived_id(&self.run.public_id, instance);
-        let mut record = self.record(topic, key.map(|key| key.as_bytes().to_vec()), bytes, &id);
+        let place = self.run.span().map(|run| run.child(&id));
+        let mut record = self.record(topic, key.map(|key| key.as_bytes().to_vec()), bytes, &id, place);
         record.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())));
         match too_large(&record, "record") {
             None => Ok((id, record)),
@@ -97,16 +98,25 @@ impl Outgoing<'_> {
         }
         let key = self.run.correlation.clone().into_bytes();
         let id = derived_id(&self.run.public_id, instance);
-        let mut record = self.record(topic, Some(key.clone()), json.to_string().into_bytes(), &id);
+        // What answers is the run itself.
+        let place = self.run.span();
+        let mut record = self.record(topic, Some(key.clone()), json.to_string().into_bytes(), &id, place);
         record.headers.push((CORRELATION_ID.to_owned(), key));
         record
     }
 
-    fn record(&self, topic: &str, key: Option<Vec<u8>>, value: Vec<u8>, id: &str) -> NewRecord {
+    fn record(
+        &self,
+        topic: &str,
+        key: Option<Vec<u8>>,
+        value: Vec<u8>,
+        id: &str,
+        place: Option<TraceContext>,
+    ) -> NewRecord {
         let from = self.run.plan.name.as_bytes().to_vec();
         let mut headers = vec![(MESSAGE_ID.to_owned(), id.as_bytes().to_vec()), (FROM.to_owned(), from)];
-        if let Some(trace) = self.run.trace {
-            headers.push((TRACEPARENT.to_owned(), trace.child(id).to_string().into_bytes()));
+        if let Some(place) = place {
+            headers.push((TRACEPARENT.to_owned(), place.to_string().into_bytes()));
         }
         NewRecord {
             topic: self.project.topics.real(topic).to_owned(),

@@ -95,7 +95,9 @@ impl Runner {
         tracing::info!(%pathway, run = admitted.public_id, onto, "redriven");
         let mut events = admitted.events;
         events.push(event);
-        let mut admitted = Admitted { events, silent: true, waits: true, room: Some(room), ..admitted };
+        let redrives = admitted.redrives.saturating_add(1);
+        let mut admitted =
+            Admitted { events, redrives, silent: true, waits: true, room: Some(room), ..admitted };
         let lane = admitted.lane.as_ref();
         if lane.is_some_and(|lane| self.inner.lanes.is_head(lane, id)) {
             // It holds its lane already.

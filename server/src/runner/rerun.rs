@@ -149,7 +149,9 @@ impl Inner {
             token_expired: asks.token_expired,
             waits_for_parked: false,
         };
-        let started = again(began, &id, asks, kept);
+        let trace = self.traces.as_ref().map(|traces| traces.begin_with(&id));
+        let trace_of = trace.map(|trace| trace.to_string());
+        let started = Started { trace: trace_of, ..again(began, &id, asks, kept) };
         let lane = match version {
             Version::Pinned => run.lane.clone(),
             Version::Current => self.lane_now(&plan, &started).or_else(|| run.lane.clone()),
@@ -160,6 +162,7 @@ impl Inner {
             lane: lane.map(|key| Lane { home: None, pathway: plan.name.to_string(), key }),
             from_http,
             silent: true,
+            trace,
             ..Admitted::new(id, plan, events)
         };
         let home = run.home.filter(|_| self.store.is_shared());

@@ -191,6 +191,7 @@ impl Inner {
             source: run.source.map(|source| (source.topic, source.partition, source.offset)),
             parent: run.parent.map(|parent| parent.to_string()),
             trace: first.and_then(|started| TraceContext::parse(started.trace.as_deref()?)),
+            redrives: redrives(&events),
             ..Admitted::new(run.public_id, plan, events)
         })
     }
@@ -228,8 +229,12 @@ impl Inner {
 
 /// Whether nobody is to be answered, or was already.
 fn is_silent(events: &[Event]) -> bool {
-    started(events).is_some_and(|started| started.rerun.is_some())
-        || events.iter().any(|event| matches!(event.kind, Kind::Redriven { .. }))
+    started(events).is_some_and(|started| started.rerun.is_some()) || redrives(events) > 0
+}
+
+fn redrives(events: &[Event]) -> u32 {
+    let redriven = events.iter().filter(|event| matches!(event.kind, Kind::Redriven { .. }));
+    u32::try_from(redriven.count()).unwrap_or(u32::MAX)
 }
 
 /// Waits until a run is over; what is parked has failed for whoever called it.

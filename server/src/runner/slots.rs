@@ -42,6 +42,14 @@ impl Slots {
         self.give_out(state, limit, capacity);
     }
 
+    /// The project knows no such limit any more: any number from now on.
+    pub(super) fn lift(&self, limit: &Limit) {
+        let mut state = self.lock();
+        if state.tuning.forget(limit) {
+            self.give_out(state, limit, None);
+        }
+    }
+
     /// There are so many slots of `limit` from now on.
     pub(super) fn give_out(&self, mut state: MutexGuard<'_, State>, limit: &Limit, capacity: Option<usize>) {
         let granted = state.ledger.set_capacity(limit, capacity);
@@ -132,7 +140,7 @@ struct Used {
 /// A share in a run's slots.
 #[derive(Debug)]
 pub struct Share {
-    _held: Held,
+    held: Held,
     used: Arc<Mutex<Used>>,
 }
 
@@ -152,7 +160,7 @@ impl RunSlots {
         }
         let held = self.slots.acquire(self.limits.clone(), self.label.clone()).await;
         lock(&self.used).since = Some(Instant::now());
-        let share = Arc::new(Share { _held: held, used: self.used.clone() });
+        let share = Arc::new(Share { held, used: self.used.clone() });
         *present = Arc::downgrade(&share);
         share
     }
@@ -163,6 +171,14 @@ impl RunSlots {
         let used = lock(&self.used);
         let now = used.since.map(|since| since.elapsed());
         (used.before + now.unwrap_or_default(), now.is_some())
+    }
+}
+
+impl Share {
+    /// Whether there are fewer slots by now than are in use with it.
+    #[must_use]
+    pub fn is_surplus(&self) -> bool {
+        self.held.slots.lock().ledger.is_surplus(self.held.ticket)
     }
 }
 

@@ -135,6 +135,11 @@ pub(super) fn configure(slots: &Slots, loaded: &Loaded) {
     slots.set_capacity(&Limit::Server, Some(loaded.project.max_runs as usize));
     slots.set_capacity(&Limit::ServerSteps, Some(loaded.project.max_parallel as usize));
     for plan in loaded.program.pathways.values() {
-        slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.map(|n| n as usize));
+        slots.set_capacity(&Limit::Pathway(plan.name.clone()), plan.max_runs.total.map(|n| n as usize));
+        let keys = Limit::Keys(plan.name.clone());
+        match &plan.max_runs.per {
+            Some(per) => slots.set_capacity(&keys, Some(per.slots as usize)),
+            None => slots.lift(&keys),
+        }
     }
 }

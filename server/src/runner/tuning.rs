@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pathway_engine::limits::Limit;
+use pathway_engine::limits::{Busy, Limit};
 
 use super::slots::Slots;
 
@@ -30,7 +30,7 @@ struct Tunable {
 pub struct LimitState {
     /// What operators call it.
     pub name: String,
-    /// How many slots it has; none: any number.
+    /// How many slots it has, or each of its keys; none: any number.
     pub permits: Option<usize>,
     /// How many the project gives it.
     pub configured: Option<usize>,
@@ -44,6 +44,10 @@ pub struct LimitState {
     pub waiting: usize,
     /// Who has them, the oldest first, up to 16.
     pub holders: Vec<Arc<str>>,
+    /// How many keys somebody has or waits for a slot of; none: it is not one for each key.
+    pub keys: Option<usize>,
+    /// The busiest of them, a few.
+    pub busiest: Vec<Busy>,
 }
 
 /// Why a limit was not set.
@@ -75,6 +79,11 @@ impl Tuning {
         tunable.permits()
     }
 
+    /// There is no such limit any more; tells whether there was.
+    pub(super) fn forget(&mut self, limit: &Limit) -> bool {
+        self.limits.remove(&limit.name()).is_some()
+    }
+
     /// How many limits have no slot at all.
     pub(super) fn closed(&self) -> usize {
         self.limits.values().filter(|tunable| tunable.permits() == Some(0)).count()
@@ -82,7 +91,7 @@ impl Tuning {
 
     /// Whether runs of `pathway` have slots at all.
     pub(super) fn is_open(&self, pathway: &Arc<str>) -> bool {
-        let limits = [Limit::Server, Limit::Pathway(pathway.clone())];
+        let limits = [Limit::Server, Limit::Pathway(pathway.clone()), Limit::Keys(pathway.clone())];
         let mut known = limits.iter().filter_map(|limit| self.limits.get(&limit.name()));
         known.all(|tunable| tunable.permits() != Some(0))
     }
@@ -131,6 +140,8 @@ impl Slots {
                 set_aside: usage.map_or(0, |usage| usage.set_aside),
                 waiting: usage.map_or(0, |usage| usage.waiting),
                 holders: state.ledger.holders(&tunable.limit),
+                keys: matches!(tunable.limit, Limit::Keys(_)).then(|| usage.map_or(0, |usage| usage.keys)),
+                busiest: usage.map_or_else(Vec::new, |usage| usage.busiest.clone()),
             }
         });
         (state.tuning.revision, limits.collect())

@@ -178,6 +178,19 @@ impl Upstreams {
         table.services.keys().filter_map(|name| Some((name.clone(), table.opens_after(name)?))).collect()
     }
 
+    /// Host and port of `service`, or of the one that is called instead without a token; none where they may be
+    /// secret.
+    pub(super) fn address(&self, service: &str, has_token: bool) -> Option<(String, u16)> {
+        let table = self.table();
+        let known = table.services.get(service)?;
+        let known = match &known.service.without_token {
+            Some(other) if !has_token => table.services.get(other)?,
+            _ => known,
+        };
+        let url = known.url.as_ref().filter(|_| !known.service.url.secret)?;
+        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+    }
+
     /// How long calls of `service` will wait, at least, because of its circuit; none: they need
     /// not. Without a token another service may be called instead, which must be out of order too.
     #[must_use]
@@ -186,14 +199,15 @@ impl Upstreams {
     }
 
     /// Makes one attempt, once the service's circuit, slots and rate admit it. `share` is held
-    /// meanwhile, but for the time for which the circuit is open.
+    /// meanwhile, but for the time for which the circuit is open. It is there again with an answer, so
+    /// that the run goes on with it and stands in no line anew, unless there are fewer slots by now.
     ///
     /// # Errors
     /// As [`Transport::send`]; a service that cannot be called at all is an outage.
     pub async fn call(
         &self,
         call: &Call<'_>,
-        share: Arc<Share>,
+        share: &mut Option<Arc<Share>>,
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
         let table = self.table();
@@ -203,10 +217,9 @@ impl Upstreams {
         let Some(gate) = table.gates.get(&service.limits_of) else {
             return Err(Failure::new(Class::Bug, format!("service `{}` has no gate", service.name.value)));
         };
-        let mut share = Some(share);
         loop {
             while let Some(wait) = gate.opens_after() {
-                share = None;
+                *share = None;
                 let (run, step) = (call.run_id, call.step);
                 tracing::debug!(run, step, service = service.name.value, ?wait, "circuit is open");
                 tokio::time::sleep(wait).await;
@@ -241,6 +254,7 @@ impl Upstreams {
             call.sent.get_or_init(Instant::now);
             let answer = self.transport.send(&target, call.request, &context, pieces).await;
             permit.settle(&answer);
+            *share = Some(holding).filter(|holding| !holding.is_surplus());
             return answer;
         }
     }

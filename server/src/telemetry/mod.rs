@@ -1,7 +1,8 @@
-//! What the program tells of itself: log lines on standard error, and metrics to whoever asks.
+//! What the program tells of itself: log lines on standard error, metrics to whoever asks, and spans to a collector.
 
 mod classic;
 pub mod metrics;
+pub mod traces;
 
 use std::io::IsTerminal;
 

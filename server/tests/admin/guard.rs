@@ -42,6 +42,19 @@ async fn pages_in_browsers_are_refused_although_they_have_the_token() {
 }
 
 #[tokio::test]
+async fn a_listener_that_others_reach_goes_by_any_name() {
+    let world = World::start_in("listen: 127.0.0.1:0\nadmin: 0.0.0.0:0\n", PATHWAY).await;
+    let url = format!("http://127.0.0.1:{}/metrics", world.app.admin.port());
+    let named = |host: &str| client().get(&url).header("host", host);
+    let scraped = named("pathway.internal:8001").bearer_auth(&world.token).send().await.unwrap();
+    assert_eq!(scraped.status(), 200);
+    assert_eq!(told(named("pathway.internal:8001").send().await.unwrap()).await.0, 401);
+    let page = named("pathway.internal:8001").bearer_auth(&world.token).header("origin", "http://x.example");
+    assert_eq!(told(page.send().await.unwrap()).await.0, 403);
+    world.app.stop().await;
+}
+
+#[tokio::test]
 async fn the_token_opens_nothing_of_the_gateway_and_the_gateway_has_no_such_routes() {
     let world = World::start(PATHWAY).await;
     let url = format!("http://{}/runs", world.app.address);

@@ -7,14 +7,14 @@ use crate::world::{DEADLINE, World, client, told};
 
 const CALLS: &str = "pathway: p\non: { topic: t }\nsteps: { a: { http: { service: api, get: /slow } } }\n";
 
-async fn limit(world: &World, name: &str) -> Value {
+pub(crate) async fn limit(world: &World, name: &str) -> Value {
     let said = world.get("/limits").await;
     let limits = said["limits"].as_array().unwrap();
     limits.iter().find(|limit| limit["name"] == name).unwrap().clone()
 }
 
 /// Waits until a limit is so full; whatever fills or frees it is observed.
-async fn until(world: &World, name: &str, in_use: u64, waiting: u64) -> Value {
+pub(crate) async fn until(world: &World, name: &str, in_use: u64, waiting: u64) -> Value {
     let mut observed = world.app.runner.observe();
     let wait = async {
         loop {

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod keyed;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod metrics;

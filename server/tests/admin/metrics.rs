@@ -14,6 +14,7 @@ const PROJECT: &str = concat!(
 
 const PATHWAY: &str = concat!(
     "pathway: p\n",
+    "max_runs: { slots: 9, per: auth.sub or none }\n",
     "on: { http: { post: /p, auth: none } }\n",
     "steps:\n",
     "  a: { each: input.calls, http: { service: api, get: \"/{{ item }}\" } }\n",

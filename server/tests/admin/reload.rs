@@ -195,10 +195,11 @@ async fn settings_hold_or_are_named() {
     world.write(
         "pathway.yaml",
         "listen: 127.0.0.1:9\nlog: { level: debug }\nmax_runs: 9\nmax_parallel: 3\n\
+         traces: { url: 'http://127.0.0.1:9' }\n\
          services: { api: { url: 'http://127.0.0.1:9', max_parallel: 2, retry: { attempts: 1 } } }\n",
     );
     let said = reload(&world).await;
-    assert_eq!(said["restart"], json!(["listen", "log"]));
+    assert_eq!(said["restart"], json!(["listen", "log", "traces"]));
     assert_eq!(said["pathways"]["unchanged"], json!(["p"]), "settings are no part of it");
     let limits = world.get("/limits").await["limits"].clone();
     let of =

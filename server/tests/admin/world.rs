@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 /// The longest that anything here may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Counts calls by path and key; refuses those of `broken`, and holds those to `/slow` until let go.
+/// Counts calls by path and key; refuses those of `broken`, and holds those to and below `/slow` until let go.
 #[derive(Clone, Default)]
 pub(crate) struct Upstream {
     calls: Arc<Mutex<Vec<(String, String)>>>,
@@ -47,7 +47,7 @@ impl Upstream {
                 upstream.tokens.lock().unwrap().push((path.clone(), token));
             }
             let is_broken = upstream.broken.lock().unwrap().contains(&path);
-            if path == "slow" {
+            if path.split('/').next() == Some("slow") {
                 upstream.called.notify_one();
                 upstream.go.notified().await;
             }
@@ -229,6 +229,10 @@ async fn app(folder: &Path) -> App {
     let files = config.pathway_files();
     let program = loading::load(&mut config, &files);
     assert!(!config.diagnostics.has_errors(), "{:?}", config.diagnostics);
-    let listener = Some(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    // A project that asks for any free port says itself where.
+    let listener = match config.project.admin.port() {
+        0 => None,
+        _ => Some(TcpListener::bind("127.0.0.1:0").await.unwrap()),
+    };
     App::start(Settings { listener, ..Settings::new(config, program) }).await.unwrap()
 }

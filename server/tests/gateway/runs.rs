@@ -82,7 +82,8 @@ async fn runs_are_called_off_and_signalled() {
     let signal =
         |name: &str, body: &str| world.post_text(&format!("{place}/signals/{name}"), body.to_owned());
     assert_eq!(send(signal("go", "[1]")).await.status, 202);
-    assert_eq!(send(signal("go", "")).await.status, 202);
+    assert_eq!(send(signal("go", "").header("idempotency-key", "k1")).await.status, 202);
+    send(signal("go", "").header("idempotency-key", "")).await.problem(400);
     send(signal("go", "{")).await.problem(400);
     send(signal(&"x".repeat(200), "")).await.problem(400);
     assert_eq!(send(signal("nobody_waits", "")).await.problem(409)["detail"], "nobody waits for it");
@@ -92,9 +93,9 @@ async fn runs_are_called_off_and_signalled() {
     assert_eq!(
         given,
         [
-            format!("go {id} [1] {ann}"),
-            format!("go {id} null {ann}"),
-            format!("nobody_waits {id} null {ann}"),
+            format!("go {id} [1] {ann} None"),
+            format!("go {id} null {ann} Some(\"k1\")"),
+            format!("nobody_waits {id} null {ann} None"),
             format!("cancel {id}")
         ]
     );

@@ -8,12 +8,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
-use pathway_engine::Value;
 use pathway_engine::compile::{File, Program, Surroundings, compile};
 use pathway_engine::diagnostic::{Diagnostics, Format, render};
 use pathway_engine::document::Schemas;
 use pathway_engine::expression::Variables;
-use pathway_engine::journal::Outcome;
+use pathway_engine::journal::{Outcome, Signal};
 use pathway_engine::project::Project;
 use pathway_engine::schema::Schema;
 use pathway_engine::source::{self, FileId, Sources, Spanned};
@@ -26,6 +25,7 @@ use pathway_server::gateway::{
     Capacity, CommandError, Commands, Gateway, Limits, Parts, Readiness, ServeError,
 };
 use pathway_server::identity::{AdminToken, Identity};
+use pathway_server::ids::Ids;
 use pathway_server::piece::{Piece, Said};
 use pathway_server::seal::{SealKey, SealKeys};
 use pathway_server::store::{
@@ -133,7 +133,7 @@ impl World {
     ) -> Self {
         let (project, program) = compiled(project, pathways);
         let (project, program) = (Arc::new(project), Arc::new(program));
-        let identity = Arc::new(Identity::with_clock(project.auth.as_ref(), clock).unwrap());
+        let identity = Arc::new(Identity::with_clock(project.auth.as_ref(), clock.clone()).unwrap());
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
         let read = watch::Sender::new(0);
@@ -155,9 +155,12 @@ impl World {
             identity,
             admin: AdminToken::new(ADMIN).unwrap(),
             keys: keys.clone(),
+            clock,
+            ids: Ids::system(),
             ready: ready_receiver,
             stop: stop.clone(),
             limits,
+            traces: None,
         };
         let (gateway, url, served) = serve(parts.clone()).await;
         let (sender, admitted) = mpsc::unbounded_channel();
@@ -412,16 +415,11 @@ impl Commands for Recorded {
         Box::pin(async { Ok(()) })
     }
 
-    fn signal(
-        &self,
-        run: &str,
-        name: &str,
-        payload: Value,
-        from: Option<&str>,
-    ) -> BoxFuture<'_, Result<(), CommandError>> {
+    fn signal(&self, run: &str, signal: Signal) -> BoxFuture<'_, Result<(), CommandError>> {
+        let Signal { name, payload, from, key } = signal;
         assert_ne!(name, "panic", "secret of the server");
         let payload = pathway_engine::value::to_json(&payload);
-        self.given.lock().unwrap().push(format!("{name} {run} {payload} {from:?}"));
+        self.given.lock().unwrap().push(format!("{name} {run} {payload} {from:?} {key:?}"));
         let refused =
             (name == "nobody_waits").then(|| CommandError::Refused("nobody waits for it".to_owned()));
         Box::pin(async { refused.map_or(Ok(()), Err) })

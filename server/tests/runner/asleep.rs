@@ -36,7 +36,7 @@ async fn ended(world: &World, status: Status, count: usize) -> Vec<Run> {
 }
 
 fn go(n: i64) -> Signal {
-    Signal { name: "go".into(), payload: Value::from_pairs([("n", n)]), from: None }
+    Signal { name: "go".into(), payload: Value::from_pairs([("n", n)]), from: None, key: None }
 }
 
 const APPROVAL: &str = r#"

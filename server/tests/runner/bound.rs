@@ -125,7 +125,7 @@ return: 1
             let run = world.until(Status::Ready, 1).await.remove(0);
             for _ in 0..4 {
                 let payload = Value::from("s".repeat(CLOSE_BYTES / 3));
-                let signal = Signal { name: "s".into(), payload, from: None };
+                let signal = Signal { name: "s".into(), payload, from: None, key: None };
                 world.runner.signal(&run.public_id, signal).await.unwrap();
             }
         }

@@ -150,7 +150,7 @@ return: done
     }
     rests(&world, &ready).await;
     assert_eq!(world.store.take_up(vec![ready.id]).await.unwrap(), [(ready.id, 1)], "it was never counted");
-    let signal = Signal { name: "ok".into(), payload: Value::from("go"), from: None };
+    let signal = Signal { name: "ok".into(), payload: Value::from("go"), from: None, key: None };
     assert!(world.runner.signal(&ready.public_id, signal).await.unwrap());
     world.until(Status::Succeeded, 1).await;
     stop(&world).await;

@@ -18,6 +18,8 @@ mod compensation;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod keyed;
+#[cfg(test)]
 mod lanes;
 #[cfg(test)]
 mod large;
@@ -177,6 +179,7 @@ impl World {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock,
+            traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();
@@ -358,7 +361,8 @@ return: "{{ input.n + steps.approval.n }}"
     world.publish("t", "{}").await;
     let ready = world.until(Status::Ready, 2).await;
     let child = ready.iter().find(|run| run.pathway == "child").unwrap();
-    let signal = || Signal { name: "approved".into(), payload: Value::from_pairs([("n", 40)]), from: None };
+    let signal =
+        || Signal { name: "approved".into(), payload: Value::from_pairs([("n", 40)]), from: None, key: None };
     let told = async {
         while !world.runner.signal(&child.public_id, signal()).await.unwrap() {
             tokio::task::yield_now().await;
@@ -383,6 +387,28 @@ async fn cancelling_ends_a_run_and_gives_its_slots_back() {
     world.until(Status::Cancelled, 1).await;
     world.runner.stop(DEADLINE).await;
     assert!(world.runner.slots().usage().iter().all(|usage| usage.in_use == 0));
+}
+
+#[tokio::test]
+async fn a_run_that_has_begun_goes_on_before_others_begin() {
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let pathway = r#"
+pathway: p
+on: { topic: t }
+max_runs: 1
+steps:
+  one: { http: { service: api, get: "/{{ input.n }}1" } }
+  two: { needs: one, http: { service: api, get: "/{{ input.n }}2" } }
+"#;
+    let world = World::start(SqliteStore::in_memory().unwrap(), program(&project(&url), &[pathway])).await;
+    for n in ["a", "b", "c"] {
+        world.publish("t", &format!(r#"{{"n": "{n}"}}"#)).await;
+    }
+    world.until(Status::Succeeded, 3).await;
+    let order: Vec<_> = upstream.calls.lock().unwrap().iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(order, ["a1", "a2", "b1", "b2", "c1", "c2"]);
+    world.runner.stop(DEADLINE).await;
 }
 
 #[tokio::test]

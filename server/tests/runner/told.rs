@@ -17,7 +17,7 @@ return: "{{ input.n + steps.approved.m }}"
 "#;
 
 fn go(m: i64) -> Signal {
-    Signal { name: "go".into(), payload: Value::from_pairs([("m", m)]), from: None }
+    Signal { name: "go".into(), payload: Value::from_pairs([("m", m)]), from: None, key: None }
 }
 
 #[tokio::test]
@@ -52,6 +52,42 @@ async fn a_run_is_told_what_came_before_it_began() {
     world.until(Status::Cancelled, 1).await;
     assert!(world.store.inbox(0, 10).await.unwrap().is_empty());
     assert!(!world.runner.signal(&first.public_id, go(30)).await.unwrap(), "it is over");
+    world.runner.stop(DEADLINE).await;
+}
+
+const TWICE: &str = r#"
+pathway: p
+on: { topic: t }
+steps:
+  first: { wait: { signal: go } }
+  second: { needs: first, wait: { signal: go } }
+return: "{{ steps.first.m * 10 + steps.second.m }}"
+"#;
+
+#[tokio::test]
+async fn a_signal_that_comes_again_with_its_key_counts_once_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = async || {
+        let store = SqliteStore::open(folder.path()).unwrap();
+        World::start(store, program("{}", &[TWICE])).await
+    };
+    let keyed =
+        |m, from: Option<&str>| Signal { key: Some("k".to_owned()), from: from.map(str::to_owned), ..go(m) };
+    let world = start().await;
+    world.publish("t", "{}").await;
+    let run = world.until(Status::Ready, 1).await.remove(0).public_id;
+    for _ in 0..2 {
+        assert!(world.runner.signal(&run, keyed(1, None)).await.unwrap());
+    }
+    world.runner.stop(DEADLINE).await;
+    drop(world);
+
+    let world = start().await;
+    assert!(world.runner.signal(&run, keyed(1, None)).await.unwrap());
+    // A key is its sender's own.
+    assert!(world.runner.signal(&run, keyed(2, Some("ann"))).await.unwrap());
+    let ended = world.until(Status::Succeeded, 1).await;
+    assert_eq!(answer(&ended[0]), "12");
     world.runner.stop(DEADLINE).await;
 }
 

@@ -98,6 +98,18 @@ names! {
         PublishNonsense = "publish nonsense",
         /// One with an id that was there before.
         PublishAgain = "publish a known id",
+        /// A caller asks, and waits for the answer.
+        Ask = "ask",
+        /// … with an `Idempotency-Key` that was used before.
+        AskAgain = "ask again with a key",
+        /// … and does not wait.
+        AskLater = "ask for an answer later",
+        /// … for something that is no input.
+        AskNonsense = "ask nonsense",
+        /// One is answered with what came of its run.
+        Answer = "answer",
+        /// One is told that its run goes on, and asked to come again.
+        NotYet = "answer that it is not known yet",
         /// A schedule's time has come.
         Tick = "tick",
         /// A process is started again.

@@ -1,4 +1,4 @@
-//! Worlds that are played from a seed: real runners over a simulated store, bus, network and clock, in
+//! Worlds that are played from a seed: real runners and gateways over a simulated store, bus, network and clock, in
 //! which processes crash and nothing can be relied on. Whatever happens, what is promised must hold at
 //! every step, and once nothing goes wrong any more, all that was begun must come to an end.
 //!

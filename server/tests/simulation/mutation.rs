@@ -20,11 +20,13 @@ pub(crate) enum Mutation {
     FreshKeys,
     /// Records are handed out in any order.
     NoTurns,
+    /// The store does not know a key again by which a caller asks.
+    NoKeys,
 }
 
 impl Mutation {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::NoEpochs,
         Self::NoPositions,
         Self::NoSync,
@@ -33,5 +35,6 @@ impl Mutation {
         Self::NoOrder,
         Self::FreshKeys,
         Self::NoTurns,
+        Self::NoKeys,
     ];
 }

@@ -73,8 +73,9 @@ async fn live(world: &Arc<World>) {
         tokio::spawn(process.clone().keep_running());
     }
     let troubles = processes.iter().map(|process| scenario::crash(process, &outside.broker, world, ROUGH));
-    tokio::join!(
+    let ((), callers, (), (), _) = tokio::join!(
         scenario::produce(&outside),
+        scenario::ask(&outside, &processes),
         scenario::meddle(&outside, &processes),
         scenario::disturb(&outside.broker, world, ROUGH),
         futures_util::future::join_all(troubles),
@@ -87,6 +88,8 @@ async fn live(world: &Arc<World>) {
             scenario::release(&outside, &processes).await;
             until_at_rest(&outside).await;
         }
+        scenario::ask_again(&outside, &processes, &callers).await;
+        until_at_rest(&outside).await;
     };
     if timeout(CALM, calm).await.is_err() {
         let why = world.promises().unrest().unwrap_or_else(|| "records are in the outbox".to_owned());

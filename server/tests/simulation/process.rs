@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use pathway_engine::expression::Variables;
 use pathway_server::bus::{Bus, EmbeddedBus};
+use pathway_server::gateway::{self, Doors, Gateway, Limits};
+use pathway_server::identity::{AdminToken, Identity};
+use pathway_server::ids::Ids;
 use pathway_server::runner::{Parts, Runner};
 use pathway_server::schedule::Scheduler;
 use pathway_server::seal::SealKeys;
 use pathway_server::store::Store;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::bus::{self, Broker};
 use super::happening::Operation;
@@ -40,6 +45,8 @@ pub(crate) struct Running {
     pub(crate) life: Arc<Life>,
     pub(crate) runner: Runner,
     pub(crate) store: Arc<dyn Store>,
+    /// Where callers are let in.
+    pub(crate) doors: Doors,
     /// Stops it in order.
     pub(crate) stop: CancellationToken,
 }
@@ -109,20 +116,56 @@ impl Process {
             mocks: None,
             transport: Arc::new(Network { life: life.clone() }),
             clock: life.world.clock(&life.name),
+            traces: None,
         };
         match Runner::start(parts).await {
             Ok(runner) => {
                 runner.consume();
+                let doors = self.open_doors(life, compiled, (&runner, &store, &bus));
                 if life.world.swarm.has_schedules {
                     self.keep_schedules(life, compiled, &store, bus).await?;
                 }
-                Some(Running { life: life.clone(), runner, store, stop: CancellationToken::new() })
+                let stop = CancellationToken::new();
+                Some(Running { life: life.clone(), runner, store, doors, stop })
             }
             Err(error) => {
                 life.world.note(&life.name, format!("does not start: {error}"));
                 None
             }
         }
+    }
+
+    /// Here all processes have doors.
+    fn open_doors(
+        &self,
+        life: &Arc<Life>,
+        compiled: &Compiled,
+        (runner, store, bus): (&Runner, &Arc<dyn Store>, &Arc<dyn Bus>),
+    ) -> Doors {
+        let clock = life.world.clock(&life.name);
+        let runner = Arc::new(runner.clone());
+        let world = life.world.clone();
+        let ids = move || {
+            let (one, other) = world.draw("ids", |random| (random.next(), random.next()));
+            Uuid::from_u64_pair(one, other)
+        };
+        Doors::new(Gateway::new(gateway::Parts {
+            project: compiled.project.clone(),
+            program: Arc::new(compiled.program.clone()),
+            store: store.clone(),
+            bus: bus.clone(),
+            commands: runner.clone(),
+            capacity: runner,
+            identity: Arc::new(Identity::with_clock(None, clock.clone()).unwrap()),
+            admin: AdminToken::new("the-token-of-a-simulation").unwrap(),
+            keys: self.outside.keys.clone(),
+            clock,
+            ids: Ids::new(ids),
+            ready: watch::channel(Ok(())).1,
+            stop: CancellationToken::new(),
+            limits: Limits::default(),
+            traces: None,
+        }))
     }
 
     /// Looks after schedules, as long as the process lives. Here all processes do.

@@ -30,6 +30,8 @@ pub(crate) struct Swarm {
     pub(crate) keys: usize,
     /// What operators do.
     pub(crate) operations: usize,
+    /// Requests of callers.
+    pub(crate) requests: usize,
     /// Pathways that records come for, by their place.
     pub(crate) pathways: Vec<usize>,
     /// Whether schedules are looked after.
@@ -74,6 +76,7 @@ impl Swarm {
             latency: *random.pick(&[2, 5, 20, 100]).unwrap_or(&5),
             batch: random.range(1..9) as u32,
             faults,
+            requests: if random.happens(4_000) { random.range(1..12) as usize } else { 0 },
         }
     }
 }

@@ -129,7 +129,9 @@ impl Survey {
         }
         walk.var = None;
         let door = &pathway.door;
-        [&door.key, &door.id, &door.subject].into_iter().flatten().for_each(|it| walk.reads(it));
+        let per = pathway.max_runs.per.as_ref().map(|per| &per.key);
+        let of_door = [&door.key, &door.id, &door.subject].into_iter().flatten();
+        of_door.chain(per).for_each(|it| walk.reads(it));
         walk.block(&mut pathway.body);
         walk.output = None;
         pathway.on_error.iter_mut().for_each(|block| drop(walk.block(block)));

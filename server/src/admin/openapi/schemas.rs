@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::app::Role;
 use crate::gateway::openapi::{parts, reference};
+use crate::operations::StepStatus;
 use crate::runner::{Doing, Version};
 use crate::store::Status;
 
@@ -160,7 +161,7 @@ fn detail() -> Json {
 fn step() -> Json {
     let properties = json!({
         "path": text(),
-        "status": text(),
+        "status": { "enum": StepStatus::ALL.map(StepStatus::name) },
         "attempts": count(),
         "retry_at": time(),
         "failure": reference("schemas", "Failure"),
@@ -264,6 +265,8 @@ fn limit() -> Json {
         "set_aside": count(),
         "waiting": count(),
         "holders": texts(),
+        "keys": count(),
+        "busiest": list(busy()),
     });
     let required = ["name", "permits", "source", "configured", "in_use", "set_aside", "waiting", "holders"];
     object(&required, properties)
@@ -341,6 +344,12 @@ fn lag() -> Json {
 
 fn seconds() -> Json {
     json!({ "type": "number", "minimum": 0 })
+}
+
+/// A key of a limit that is one for each key.
+fn busy() -> Json {
+    let properties = json!({ "key": text(), "in_use": count(), "waiting": count() });
+    object(&["key", "in_use", "waiting"], properties)
 }
 
 fn reloaded() -> Json {

@@ -134,6 +134,7 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         mocks: lone.mocks.clone(),
         transport: Arc::new(HttpClient::new().map_err(internal)?),
         clock: Clock::system(),
+        traces: None,
     };
     Runner::start(parts).await.map_err(internal)
 }

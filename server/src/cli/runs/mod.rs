@@ -6,7 +6,7 @@ mod rerun;
 pub(super) mod shown;
 mod timeline;
 
-use super::operator::{Operator, block_on, url};
+use super::operator::{Operator, block_on};
 use super::run::Style;
 use super::{Exit, Failure, Outcome, Session};
 use crate::operations::Listing;
@@ -63,6 +63,9 @@ enum Command {
         /// What comes with it, as JSON
         #[arg(long, value_name = "JSON")]
         data: Option<String>,
+        /// Counts once, however often it is sent with this key
+        #[arg(long)]
+        key: Option<String>,
     },
 }
 
@@ -101,9 +104,8 @@ impl Runs {
                 Command::Export(export) => export.run(session, &operator).await,
                 Command::Rerun(rerun) => rerun.run(session, &operator).await,
                 Command::Cancel { id } => operator.tell(id, "cancel", None).await.map(|()| Exit::Success),
-                Command::Signal { id, name, data } => {
-                    let name = url::encoded(name);
-                    operator.tell(id, &format!("signals/{name}"), data.clone()).await.map(|()| Exit::Success)
+                Command::Signal { id, name, data, key } => {
+                    operator.signal(id, name, data.clone(), key.as_deref()).await.map(|()| Exit::Success)
                 }
             }
         })

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::cli::table::aligned;
-use crate::operations::{Detail, Failed, Step, Summary, Waits};
+use crate::operations::{Detail, Failed, Step, StepStatus, Summary, Waits};
 
 /// A line per run.
 pub(in crate::cli) fn table(runs: &[Summary]) -> String {
@@ -75,7 +75,7 @@ fn steps(steps: &[Step]) -> String {
     let mut rows = vec![["STEP", "STATUS", "ATTEMPTS", "WHY"].map(str::to_owned)];
     for step in steps {
         let why = step.failure.as_ref().map_or_else(|| "-".to_owned(), said);
-        rows.push([step.path.clone(), step.status.clone(), step.attempts.to_string(), why]);
+        rows.push([step.path.clone(), step.status.name().to_owned(), step.attempts.to_string(), why]);
     }
     aligned(&rows)
 }
@@ -84,7 +84,7 @@ fn steps(steps: &[Step]) -> String {
 pub(super) fn why(run: &Detail) -> String {
     let mut lines: Vec<String> =
         run.waits.iter().map(|waits| format!("it waits for {}", wait(waits))).collect();
-    for step in run.steps.iter().filter(|step| step.status == "retrying") {
+    for step in run.steps.iter().filter(|step| step.status == StepStatus::Retrying) {
         let message = step.failure.as_ref().map_or_else(String::new, said);
         let at = time(step.retry_at);
         lines.push(format!(

@@ -87,7 +87,8 @@ fn runs(document: &mut Document<'_>) {
         operation("signalRun", "runs", "Sends a run a signal", answers(&problems, "202", accepted()));
     let payload = json!({ "required": false, "content": { "application/json": { "schema": {} } } });
     signal.insert("requestBody".to_owned(), payload);
-    let parameters = json!([id(), reference("parameters", "SignalName")]);
+    let parameters =
+        json!([id(), reference("parameters", "SignalName"), reference("parameters", "IdempotencyKey")]);
     add("post", "/api/runs/{id}/signals/{name}", signal, parameters);
 }
 

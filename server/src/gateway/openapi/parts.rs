@@ -92,7 +92,7 @@ pub(super) fn parameters() -> Json {
     json!({
         "IdempotencyKey": header(
             "Idempotency-Key",
-            "Two requests of one caller with the same key are one run",
+            "Two requests of one caller with the same key are one run, two signals count once",
             json!({ "type": "string", "minLength": 1, "maxLength": 255 }),
         ),
         "Prefer": header(

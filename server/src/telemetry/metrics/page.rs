@@ -42,7 +42,10 @@ impl Page<'_> {
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in values {
-            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)?;
+            match labels.is_empty() {
+                true => metric.encode_counter::<NoLabelSet, _, f64>(&value, None)?,
+                false => metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)?,
+            }
         }
         Ok(())
     }

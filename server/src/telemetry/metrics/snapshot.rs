@@ -52,7 +52,12 @@ impl Collector for Snapshot {
         let requests = requests.iter().map(|(route, status, count)| {
             (vec![label("route", route), ("status", Cow::Owned(status.to_string()))], *count)
         });
-        page.counter(("pathway_http_requests", "Requests that the gateway has answered"), requests)
+        page.counter(("pathway_http_requests", "Requests that the gateway has answered"), requests)?;
+        let traces = self.runner.traces();
+        let mut one = |named, count: u64| page.counter(named, [(Vec::new(), count)]);
+        let (sent, dropped) = traces.map_or((0, 0), |traces| (traces.sent_spans(), traces.dropped_items()));
+        one(("pathway_trace_spans_sent", "Spans that the collector of traces has taken"), sent)?;
+        one(("pathway_traces_dropped", "Runs and requests of which no spans were sent"), dropped)
     }
 }
 
@@ -103,7 +108,11 @@ impl Snapshot {
             })
         };
         let permits = ("pathway_limit_permits", "How many a limit allows; none: any number");
-        page.gauge(permits, of(|limit| limit.permits))?;
+        page.gauge(permits, of(|limit| limit.permits.filter(|_| limit.keys.is_none())))?;
+        // Keys are no labels: there may be as many as runs.
+        let of_each = ("pathway_limit_key_permits", "How many a limit allows each key; none: any number");
+        page.gauge(of_each, of(|limit| limit.permits.filter(|_| limit.keys.is_some())))?;
+        page.gauge(("pathway_limit_keys", "Keys that have a place or wait for one"), of(|limit| limit.keys))?;
         page.gauge(("pathway_limit_in_use", "How many have a place"), of(|limit| Some(limit.in_use)))?;
         page.gauge(("pathway_limit_waiting", "How many wait for one"), of(|limit| Some(limit.waiting)))
     }

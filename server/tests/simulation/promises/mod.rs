@@ -5,6 +5,7 @@
 
 mod acknowledged;
 mod admission;
+mod answers;
 mod calls;
 mod claims;
 mod endings;
@@ -23,6 +24,8 @@ use pathway_server::store::{
     Admission, Admit, Append, Appended, Epoch, Home, MemoryStore, NewRecord, Offset, RunId, Settle, Status,
 };
 
+use self::answers::Answers;
+pub(crate) use self::answers::{Answer, Asked};
 use self::calls::Calls;
 use self::claims::Claims;
 pub(crate) use self::facts::{Facts, Known, Place};
@@ -47,6 +50,7 @@ pub(crate) type Kept = Result<(), Broken>;
 #[derive(Debug, Default)]
 pub(crate) struct Promises {
     pub(crate) facts: Facts,
+    answers: Answers,
     calls: Calls,
     pub(crate) claims: Claims,
     records: Records,
@@ -132,6 +136,11 @@ impl Promises {
         }
     }
 
+    /// A caller was answered.
+    pub(crate) fn answered(&mut self, asked: &Asked, answer: &Answer) -> Kept {
+        self.answers.given(&self.facts, asked, answer)
+    }
+
     /// The bus has taken a record of a process.
     pub(crate) fn published(&mut self, record: &NewRecord) -> Kept {
         if self.facts.is_unkept(record) {
@@ -170,6 +179,7 @@ impl Promises {
             self.records.has_its_dead_letter(&self.facts, run)?;
         }
         claims::are_done_once(&self.facts)?;
+        self.answers.were_kept(&self.facts)?;
         ticks::are_all_there(&self.facts)?;
         self.records.were_all_sent()
     }

@@ -12,6 +12,9 @@ pub(super) fn admission(database: &Database, world: &World, mut change: Admit) -
     if world.is_mutated(Mutation::NoEpochs) {
         change.proof = None;
     }
+    if world.is_mutated(Mutation::NoKeys) {
+        change.runs.iter_mut().for_each(|run| run.idempotency = None);
+    }
     if world.is_mutated(Mutation::NoPositions) {
         let next = database.memory().next_offset(&change.topic, change.partition).now_or_never();
         if let Some(Ok(Some(next))) = next

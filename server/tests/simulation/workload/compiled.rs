@@ -13,7 +13,7 @@ use pathway_engine::source::{self, FileId, Sources, Spanned};
 use pathway_server::definition::Definition;
 use serde_json::json;
 
-use super::pathways::{CHANGES, FED, OTHERS, PROJECT, SCHEDULED};
+use super::pathways::{CHANGES, DOORS, FED, OTHERS, PROJECT, SCHEDULED};
 
 /// A project and its pathways.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ pub(crate) fn plan(digest: &str) -> Arc<Plan> {
 fn versions() -> &'static [Compiled; 2] {
     static VERSIONS: OnceLock<[Compiled; 2]> = OnceLock::new();
     VERSIONS.get_or_init(|| {
-        let fed = FED.iter().map(|fed| fed.text).chain([SCHEDULED]);
+        let doors = DOORS.iter().map(|(_, _, text)| *text);
+        let fed = FED.iter().map(|fed| fed.text).chain([SCHEDULED]).chain(doors);
         let first: Vec<String> = fed.chain(OTHERS.iter().copied()).map(str::to_owned).collect();
         let change =
             |text: &String| CHANGES.iter().fold(text.clone(), |text, (from, to)| text.replace(from, to));

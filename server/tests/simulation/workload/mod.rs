@@ -4,4 +4,4 @@ mod compiled;
 mod pathways;
 
 pub(crate) use self::compiled::{Compiled, compiled, plan};
-pub(crate) use self::pathways::FED;
+pub(crate) use self::pathways::{DOORS, FED};

@@ -175,6 +175,44 @@ steps:
     },
 ];
 
+/// Pathways that callers ask for something, and wait for the answer: the path, the topic behind it, and the
+/// pathway.
+pub(crate) const DOORS: &[(&str, &str, &str)] = &[
+    // Calls before it answers, in a lane.
+    (
+        "/ask",
+        "asks",
+        r#"
+pathway: ask
+on: { topic: asks, key: input.customer, http: { post: /ask, auth: none, timeout: 6s } }
+input:
+  type: object
+  required: [id, customer, what]
+  properties: { id: { type: string }, customer: { type: string }, what: { type: string } }
+steps:
+  found: { http: { service: api, get: "/{{ run.id }}/found{{ input.what }}" } }
+  told: { needs: found, publish: { topic: archive, key: input.customer, value: { id: "{{ input.id }}" } } }
+return: { id: "{{ input.id }}", run: "{{ run.id }}" }
+"#,
+    ),
+    // Over at once.
+    (
+        "/echo",
+        "echoes",
+        r#"
+pathway: echo
+on: { topic: echoes, http: { post: /echo, auth: none, timeout: 6s } }
+input:
+  type: object
+  required: [id, customer, what]
+  properties: { id: { type: string }, customer: { type: string }, what: { type: string } }
+steps:
+  no: { when: input.what == 'poison', fail: { message: no, class: upstream } }
+return: { id: "{{ input.id }}", run: "{{ run.id }}" }
+"#,
+    ),
+];
+
 /// Begins by the clock; one run after the other, none left out.
 pub(crate) const SCHEDULED: &str = r#"
 pathway: tock
