@@ -141,7 +141,7 @@ fn count(limit: &Limit, permits: Option<usize>) -> String {
 }
 
 /// How many have a place, at most: of one key, where each has its own.
-fn fullest(limit: &Limit) -> usize {
+pub(super) fn fullest(limit: &Limit) -> usize {
     match limit.keys {
         None => limit.in_use,
         Some(_) => limit.busiest.iter().map(|busy| busy.in_use).max().unwrap_or_default(),

@@ -50,12 +50,16 @@ fn work(seconds: i64, pathways: &[Json]) -> Overview {
             "doing": doing, "created_at": at(-n),
         })
     };
+    let mut per_key = limit("pathway/order/per", Some(2), 4, 7, "project");
+    per_key["keys"] = json!(3);
+    per_key["busiest"] = json!([{ "key": "ada", "in_use": 2, "waiting": 7 }]);
     let overview = json!({
         "version": "0.1.0", "role": "serve", "since": at(-7500), "now": at(seconds),
         "runs": { "active": 3, "asleep": 12, "ready": 1015, "parked": 2 },
         "pathways": pathways,
         "limits": { "revision": 1, "limits": [
             limit("pathway/order", None, 3, 0, "project"),
+            per_key,
             limit("pathway/report", None, 0, 0, "project"),
             limit("server", Some(64), 3, 0, "project"),
             limit("service/model", Some(2), 2, 1000, "operator"),
