@@ -7,6 +7,7 @@
 mod actor;
 mod admission;
 mod admitted;
+mod admitting;
 mod again;
 mod arrival;
 mod asleep;

@@ -9,7 +9,8 @@ use pathway_engine::vm::{Class, Failure};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::admission::{BATCH, BATCH_BYTES, Prepared};
+use super::admission::{BATCH, BATCH_BYTES};
+use super::admitting::{Admitting, Prepared};
 use super::at_once::AtOnce;
 use super::before::Before;
 use super::current::Listeners;
@@ -119,7 +120,9 @@ impl Passing<'_> {
 
     /// Begins the runs of a batch.
     async fn take(&mut self, plans: &[Arc<Plan>], topic: &str, batch: Batch) {
-        let prepared = self.inner.prepare(plans, topic, &batch, None, Before::Ended).await;
+        let before = Before::Ended;
+        let admitting = Admitting { inner: self.inner, topic, holding: None, before };
+        let prepared = admitting.prepare(plans, &batch).await;
         for record in &batch.records {
             self.window.begin(record.offset, plans.len());
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pathway_engine::Value;
+use pathway_engine::journal::Signal;
 use pathway_server::operations::{Error, Operations};
 use pathway_server::runner::Version;
 use pathway_server::store::Status;
@@ -53,7 +54,11 @@ async fn act(outside: &Outside, running: &Running, deed: Operation, run: &str, n
     world.note(&life.name, format!("is asked to {deed} {run}"));
     let doing = async {
         match deed {
-            Operation::Signal => operations.signal(run, SIGNAL, Value::from_pairs([("by", n)])).await,
+            Operation::Signal => {
+                let payload = Value::from_pairs([("by", n)]);
+                let key = Some(n.to_string());
+                operations.signal(run, Signal { name: SIGNAL.to_owned(), payload, from: None, key }).await
+            }
             Operation::Cancel => operations.cancel(run).await,
             Operation::Redrive => operations.redrive(run, Version::Pinned).await,
             _ => operations.drop_parked(run).await,

@@ -1,0 +1,166 @@
+//! Records → runs: one transaction per batch inserts the runs of every pathway of the topic and
+//! moves the source on. Admission never fails on what a record says: what cannot be read becomes
+//! a run that is parked at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use pathway_engine::compile::Plan;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::arrival::Arrived;
+use super::at_once::AtOnce;
+use super::before::Before;
+use super::holding::Holding;
+use super::lanes::Lane;
+use super::{Admitted, Inner, Observed, intake};
+use crate::bus::Batch;
+use crate::store::{Admission, Admit, Conflict, NewRun, Status, StoreError};
+
+/// Records that are read before the runs of the first of them are made: few, so that what was read is
+/// still in the caches of the processor.
+const READ: usize = 16;
+
+/// A run that is about to be.
+pub(super) struct Prepared {
+    /// What the store is to keep of it; none if it has no journal.
+    row: Option<NewRun>,
+    /// Without its events if it is over already.
+    pub(super) run: Admitted,
+    /// What came of it, if it is over already.
+    pub(super) at_once: Option<AtOnce>,
+}
+
+/// What turns the records of a partition into runs.
+pub(super) struct Admitting<'a> {
+    pub(super) inner: &'a Arc<Inner>,
+    pub(super) topic: &'a str,
+    /// That its runs are ours, where others share the store.
+    pub(super) holding: Option<&'a Arc<Holding>>,
+    /// How whoever admitted before has ended.
+    pub(super) before: Before,
+}
+
+impl Admitting<'_> {
+    /// Makes runs of a batch, and lets them begin.
+    pub(super) async fn admit(
+        &self,
+        plans: &[Arc<Plan>],
+        batch: Batch,
+        mut room: OwnedSemaphorePermit,
+    ) -> Result<(), StoreError> {
+        let inner = self.inner;
+        let prepared = self.prepare(plans, &batch).await;
+        let mut runs = Vec::with_capacity(prepared.len());
+        let mut entering = Vec::with_capacity(prepared.len());
+        for Prepared { row, run, at_once } in prepared {
+            // On this topic all runs have a journal.
+            let Some(row) = row else { continue };
+            runs.push(row);
+            entering.push((run, at_once));
+        }
+        let admit = Admit {
+            topic: self.topic.to_owned(),
+            partition: batch.partition,
+            proof: self.holding.and_then(|holding| holding.proof()),
+            from_offset: batch.from_offset,
+            next_offset: batch.next_offset,
+            runs,
+        };
+        let began = Instant::now();
+        let answers = match inner.store.admit(admit).await {
+            // Whoever had the partition before has admitted more than the bus was told.
+            Err(StoreError::Conflict(Conflict::Offset { found, .. }))
+                if self.holding.is_some() && found > batch.from_offset =>
+            {
+                return match batch.after(found) {
+                    Some(batch) => Box::pin(self.admit(plans, batch, room)).await,
+                    None => Ok(()),
+                };
+            }
+            answers => answers?,
+        };
+        inner.metrics.admitted.observe(began.elapsed());
+        for ((mut run, at_once), answer) in entering.into_iter().zip(answers) {
+            match answer {
+                Admission::Inserted(id) => {
+                    run.id = id;
+                    run.room = room.split(1);
+                    inner.admitted(run, at_once);
+                }
+                Admission::Duplicate { public_id, of, .. } => {
+                    tracing::info!(pathway = %run.plan.name, run = public_id, ?of, "dropped: already known");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the runs of a batch, and runs those that end at once. After a crash none is run before it is in
+    /// the store, where it is counted how often it ends the process.
+    pub(super) async fn prepare(&self, plans: &[Arc<Plan>], batch: &Batch) -> Vec<Prepared> {
+        let inner = self.inner;
+        let current = inner.current();
+        // Tokens are verified side by side, all of a batch.
+        let has_tokens = plans.iter().any(|plan| plan.door.token.is_some());
+        let read = if has_tokens { batch.records.len().max(1) } else { READ };
+        // Lanes in which a run of this batch has to wait, and so all behind it.
+        let mut taken: HashSet<Lane> = HashSet::new();
+        let mut prepared = Vec::with_capacity(batch.records.len() * plans.len());
+        for records in batch.records.chunks(read) {
+            let mut arrived = Vec::with_capacity(records.len() * plans.len());
+            for record in records {
+                let input = intake::input(record);
+                for plan in plans {
+                    let at = (self.topic, batch.partition);
+                    let taken_by = |digest: Option<&str>| current.taken_by(plan, digest).clone();
+                    arrived.push(Arrived::new(plan, taken_by, at, record, input.clone()));
+                }
+            }
+            inner.verify(&mut arrived).await;
+            let prepare = |arrived| self.prepare_one(arrived, &mut taken);
+            prepared.extend(arrived.iter().map(prepare));
+        }
+        prepared
+    }
+
+    fn prepare_one(&self, arrived: &Arrived<'_>, taken: &mut HashSet<Lane>) -> Prepared {
+        let inner = self.inner;
+        let (row, mut run) = inner.run_of(arrived);
+        if let Some(holding) = self.holding {
+            run.belong_to(holding);
+        }
+        let is_free = run.lane.as_ref().is_none_or(|lane| !taken.contains(lane) && inner.lanes.is_free(lane));
+        let may_end = is_free && self.before == Before::Ended && inner.slots.is_open(&run.plan.name);
+        let mut at_once = may_end.then(|| inner.at_once(arrived.record, &run)).flatten();
+        let holds = match &at_once {
+            Some(ended) => ended.status == Status::Parked && run.plan.door.park_holds,
+            None => true,
+        };
+        if let (true, Some(lane)) = (holds, &run.lane) {
+            taken.insert(lane.clone());
+        }
+        let row = run.plan.has_journal().then(|| inner.row(row, &run, at_once.as_mut()));
+        if at_once.is_some() {
+            run.events = Vec::new();
+        }
+        Prepared { row, run, at_once }
+    }
+}
+
+impl Inner {
+    /// A run is in the store: it begins, unless it is over.
+    pub(super) fn admitted(self: &Arc<Self>, run: Admitted, at_once: Option<AtOnce>) {
+        let Some(ended) = at_once else { return self.enter(run) };
+        self.ended(&run, &ended.outcome, ended.status);
+        self.observe(|| Observed::Ended {
+            run: run.public_id.clone(),
+            outcome: ended.outcome.clone(),
+            parked: ended.status == Status::Parked,
+        });
+        if let (Status::Parked, true, Some(lane)) = (ended.status, run.plan.door.park_holds, run.lane) {
+            self.lanes.hold(lane, run.id);
+        }
+    }
+}
