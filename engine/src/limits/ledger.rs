@@ -304,10 +304,8 @@ impl Ledger {
         let lacked = std::mem::take(&mut request.lacks);
         for (n, other) in request.limits.iter().enumerate() {
             let Some(slots) = self.slots.get_mut(other) else { continue };
-            if n + 1 == lacked {
-                slots.queue.remove(&ticket);
-            }
-            if other <= limit && slots.set_aside.remove(&ticket) {
+            let has_left = n + 1 == lacked && slots.queue.remove(&ticket);
+            if has_left || other <= limit && slots.set_aside.remove(&ticket) {
                 freed.insert(other.clone());
             }
             if other == limit {

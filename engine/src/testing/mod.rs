@@ -3,7 +3,7 @@
 //! A [`Suite`] is the content of a `*.test.yaml`: cases, each with an input, a caller, a time, mocks
 //! that answer what the run asks of the outside, and what is expected. [`Case::play`] runs the
 //! pathway and all that it calls in virtual time, by the VM that servers use, and judges it. Nothing
-//! is called, waited for or kept.
+//! is called, waited for or kept. [`Mocks`] of the same grammar answer runs elsewhere.
 
 mod answer;
 mod case;

@@ -210,6 +210,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// How many runs there are.
     fn counts(&self) -> Answer<'_, Counts>;
 
+    /// How many runs there are that are ready or parked, whatever else is kept.
+    fn unfinished_counts(&self) -> Answer<'_, Counts>;
+
     /// The last tick of a schedule that is done with; none: it was never seen.
     fn last_tick(&self, pathway: &str, schedule: &str) -> Answer<'_, Option<Tick>>;
 

@@ -464,4 +464,6 @@ async fn runs_are_listed_and_counted(store: Arc<dyn Store>) {
     assert_eq!(list(Filter { status: Some(Status::Ready), pathway: early, ..any }).await, [0]);
     let expected = Counts { ready: 2, parked: 1, succeeded: 1, failed: 1, cancelled: 0 };
     assert_eq!(store.counts().await.unwrap(), expected);
+    let Counts { ready, parked, .. } = expected;
+    assert_eq!(store.unfinished_counts().await.unwrap(), Counts { ready, parked, ..Counts::default() });
 }

@@ -106,11 +106,10 @@ fn limits(limits: &[Limit], width: usize) -> Section {
     let bar = width.saturating_sub(names + BEHIND + 1).clamp(SHORT_BAR, BAR);
     let rows = known.into_iter().map(|limit| {
         let tone = if limit.waiting > 0 { Tone::Bad } else { Tone::Good };
-        let of = match (limit.keys, limit.permits) {
-            (Some(keys), Some(permits)) => format!(" of {}, {permits} each", counted(keys, "key")),
-            (_, Some(permits)) => format!(" of {permits}"),
-            (_, None) => " of any".to_owned(),
-        };
+        let of = limit.permits.map_or_else(|| "any".to_owned(), |permits| permits.to_string());
+        // Of keys the busiest has the most.
+        let each = limit.keys.map(|keys| format!(" per key, {}", counted(keys, "key")));
+        let taken = format!(" {} of {of}{}", limit.fullest(), each.unwrap_or_default());
         let waiting = if limit.waiting > 0 { format!(", {} wait", limit.waiting) } else { String::new() };
         let source = if limit.source == Source::Operator { ", by an operator" } else { "" };
         let (full, empty) = filled(limit, bar);
@@ -119,7 +118,7 @@ fn limits(limits: &[Limit], width: usize) -> Section {
         Line::plain(cell(&limit.name, names))
             .and("█".repeat(full), tone)
             .and(rest.repeat(empty), Tone::Dim)
-            .and(format!(" {}{of}", limit.in_use), Tone::Plain)
+            .and(taken, Tone::Plain)
             .and(waiting, Tone::Bad)
             .and(source, Tone::Dim)
     });
@@ -128,8 +127,8 @@ fn limits(limits: &[Limit], width: usize) -> Section {
 
 /// How much of a bar is full: something, where anything is.
 fn filled(limit: &Limit, bar: usize) -> (usize, usize) {
-    // Of keys the fullest: others have their own.
-    let taken = if limit.keys.is_some() { limit.fullest() } else { limit.in_use + limit.set_aside };
+    let set_aside = if limit.keys.is_some() { 0 } else { limit.set_aside };
+    let taken = limit.fullest() + set_aside;
     let full = match limit.permits {
         Some(0) => bar,
         Some(permits) => (taken.saturating_mul(bar)).div_ceil(permits).min(bar),

@@ -50,12 +50,16 @@ fn work(seconds: i64, pathways: &[Json]) -> Overview {
             "doing": doing, "created_at": at(-n),
         })
     };
+    let mut per_key = limit("pathway/order/per", Some(2), 4, 7, "project");
+    per_key["keys"] = json!(3);
+    per_key["busiest"] = json!([{ "key": "ada", "in_use": 2, "waiting": 7 }]);
     let overview = json!({
         "version": "0.1.0", "role": "serve", "since": at(-7500), "now": at(seconds),
         "runs": { "active": 3, "asleep": 12, "ready": 1015, "parked": 2 },
         "pathways": pathways,
         "limits": { "revision": 1, "limits": [
             limit("pathway/order", None, 3, 0, "project"),
+            per_key,
             limit("pathway/report", None, 0, 0, "project"),
             limit("server", Some(64), 3, 0, "project"),
             limit("service/model", Some(2), 2, 1000, "operator"),
@@ -139,7 +143,7 @@ async fn a_limit_for_each_key_is_as_full_as_its_fullest() {
     overview.limits.limits = vec![serde_json::from_value(keyed).unwrap()];
     let shown = shown(&Seen::new("http://h".to_owned(), overview, Instant::now()), (80, None));
     let line = shown.lines().find(|line| line.contains("pathway/order/per")).unwrap();
-    assert!(line.ends_with(" 5 of 3 keys, 4 each"), "{line}");
+    assert!(line.ends_with(" 2 of 4 per key, 3 keys"), "{line}");
     assert!(line.matches('█').count().abs_diff(line.matches('░').count()) <= 1, "{line}");
 }
 

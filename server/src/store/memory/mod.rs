@@ -236,6 +236,13 @@ impl Store for MemoryStore {
         self.read(State::counts)
     }
 
+    fn unfinished_counts(&self) -> Answer<'_, Counts> {
+        self.read(|state| {
+            let Counts { ready, parked, .. } = state.counts();
+            Counts { ready, parked, ..Counts::default() }
+        })
+    }
+
     fn last_tick(&self, pathway: &str, schedule: &str) -> Answer<'_, Option<Tick>> {
         self.read(|state| state.ticks.get(&(pathway.to_owned(), schedule.to_owned())).cloned())
     }

@@ -312,6 +312,10 @@ impl Store for PostgresStore {
         self.read(runs::counts())
     }
 
+    fn unfinished_counts(&self) -> Answer<'_, Counts> {
+        self.read(runs::unfinished_counts())
+    }
+
     fn last_tick(&self, pathway: &str, schedule: &str) -> Answer<'_, Option<Tick>> {
         self.read(Select {
             sql: "SELECT last, run FROM schedule WHERE pathway = $1 AND name = $2",

@@ -233,19 +233,25 @@ fn piece(row: &Row) -> Result<StreamRow, Error> {
 pub(super) fn counts() -> Select<Counts> {
     let sql = "SELECT status, count(*) FROM run WHERE finished_at IS NULL GROUP BY status
                UNION ALL SELECT status, count(*) FROM run WHERE finished_at IS NOT NULL GROUP BY status";
-    let read = |rows: &[Row]| {
-        let mut counts = Counts::default();
-        for row in rows {
-            let count = u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or_default();
-            match decode::status(row, 0)? {
-                Status::Ready => counts.ready = count,
-                Status::Parked => counts.parked = count,
-                Status::Succeeded => counts.succeeded = count,
-                Status::Failed => counts.failed = count,
-                Status::Cancelled => counts.cancelled = count,
-            }
+    Select { sql, given: Vec::new(), read: counted }
+}
+
+pub(super) fn unfinished_counts() -> Select<Counts> {
+    let sql = "SELECT status, count(*) FROM run WHERE finished_at IS NULL GROUP BY status";
+    Select { sql, given: Vec::new(), read: counted }
+}
+
+fn counted(rows: &[Row]) -> Result<Counts, Error> {
+    let mut counts = Counts::default();
+    for row in rows {
+        let count = u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or_default();
+        match decode::status(row, 0)? {
+            Status::Ready => counts.ready = count,
+            Status::Parked => counts.parked = count,
+            Status::Succeeded => counts.succeeded = count,
+            Status::Failed => counts.failed = count,
+            Status::Cancelled => counts.cancelled = count,
         }
-        Ok(counts)
-    };
-    Select { sql, given: Vec::new(), read }
+    }
+    Ok(counts)
 }

@@ -343,6 +343,10 @@ impl Store for SqliteStore {
         self.read(runs::counts)
     }
 
+    fn unfinished_counts(&self) -> Answer<'_, Counts> {
+        self.read(runs::unfinished_counts)
+    }
+
     fn last_tick(&self, pathway: &str, schedule: &str) -> Answer<'_, Option<Tick>> {
         let (pathway, schedule) = (pathway.to_owned(), schedule.to_owned());
         self.read(move |connection| schedule::last_tick(connection, &pathway, &schedule))

@@ -220,10 +220,19 @@ pub(super) fn stream(
 }
 
 pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Counts> {
-    let mut statement = connection.prepare_cached(
+    counted(
+        connection,
         "SELECT status, count(*) FROM run WHERE finished_at IS NULL GROUP BY status
          UNION ALL SELECT status, count(*) FROM run WHERE finished_at IS NOT NULL GROUP BY status",
-    )?;
+    )
+}
+
+pub(super) fn unfinished_counts(connection: &Connection) -> rusqlite::Result<Counts> {
+    counted(connection, "SELECT status, count(*) FROM run WHERE finished_at IS NULL GROUP BY status")
+}
+
+fn counted(connection: &Connection, sql: &str) -> rusqlite::Result<Counts> {
+    let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
     let mut counts = Counts::default();
     while let Some(row) = rows.next()? {

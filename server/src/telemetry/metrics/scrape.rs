@@ -61,7 +61,7 @@ impl Scrape {
     }
 
     async fn kept(&self) -> Result<Kept, StoreError> {
-        let counts = self.store.counts().await?;
+        let counts = self.store.unfinished_counts().await?;
         let oldest = self.store.outbox(0, 1, 1).await?;
         let millis = oldest.first().map_or(0, |first| self.clock.millis().saturating_sub(first.record.time));
         let messages = self.store.inbox(0, MESSAGES).await?.len();

@@ -270,6 +270,10 @@ impl Store for Handle {
         self.read(MemoryStore::counts)
     }
 
+    fn unfinished_counts(&self) -> Answer<'_, Counts> {
+        self.read(MemoryStore::unfinished_counts)
+    }
+
     fn last_tick(&self, pathway: &str, schedule: &str) -> Answer<'_, Option<Tick>> {
         let (pathway, schedule) = (pathway.to_owned(), schedule.to_owned());
         self.read(move |store| store.last_tick(&pathway, &schedule))
