@@ -84,6 +84,13 @@ pub enum Waiting {
     Timer(Timestamp),
 }
 
+impl Waiting {
+    /// Whether that is a slot without which the call of a step is not made: the run's own, or the step's.
+    fn keeps_back(&self, of: &str) -> bool {
+        matches!(self, Self::Slots { step, .. } if step.as_deref().is_none_or(|step| step == of))
+    }
+}
+
 impl Runner {
     /// What happened in a run, and what it waits for.
     ///
@@ -136,6 +143,7 @@ impl Runner {
                         Some((_, circuit)) => {
                             Waiting::Circuit { service, step, until: circuit.half_opens_at }
                         }
+                        None if waits.iter().any(|waiting| waiting.keeps_back(&step)) => continue,
                         None => Waiting::Call { service, step, attempt },
                     });
                 }
