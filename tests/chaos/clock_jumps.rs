@@ -69,7 +69,7 @@ async fn whatever_the_clock_says_runs_wait_as_long_as_they_are_to() {
         soon("all to go on", shop.upstream.until(|calls| have(calls, "end"))).await;
         asked.records.extend(2 * from..2 * to);
     }
-    replies.all(&asked, PATIENCE).await;
+    replies.all(&asked, PATIENCE).await.unwrap();
     let toll = Toll { redrives: redrive_all(&shop).await, ..Toll::default() };
     for (ends, said) in shop.stop().await {
         assert_eq!(ends.len(), 1, "a process ended:\n{said}");

@@ -50,7 +50,9 @@ async fn survive(mut shop: Shop) {
     let Ok(asked) = tokio::time::timeout(patience, load.end()).await else {
         panic!("clients wait in vain:\n{}", shop.said())
     };
-    replies.all(&asked, patience).await;
+    if let Err(missing) = replies.all(&asked, patience).await {
+        panic!("{missing}\n{}", shop.said());
+    }
     toll.redrives = redrive_all(&shop).await;
     for (ends, said) in shop.stop().await {
         let last = ends.last().unwrap();

@@ -57,7 +57,7 @@ async fn a_worker_that_stood_still_disturbs_nobody() {
     soon("the other to take over", shop.upstream.until(taken_over)).await;
     shop.upstream.release("stock");
     let mut asked = Asked { records: (0..BEFORE).collect(), ..Asked::default() };
-    replies.all(&asked, PATIENCE).await;
+    replies.all(&asked, PATIENCE).await.unwrap();
 
     // Then it goes on, with answers to calls of runs that are no longer its own.
     let (from, calls) = (still.log.here(), shop.upstream.calls().len());
@@ -68,7 +68,7 @@ async fn a_worker_that_stood_still_disturbs_nobody() {
         |calls: &[Call]| orders_of(calls, &process).last().is_some_and(|number| *number >= BEFORE);
     soon("it to work again", shop.upstream.until(works_again)).await;
     asked.records.extend(BEFORE..AFTER);
-    replies.all(&asked, PATIENCE).await;
+    replies.all(&asked, PATIENCE).await.unwrap();
 
     let again: Vec<_> = shop.upstream.calls().split_off(calls);
     let again: Vec<_> = again.iter().filter(|call| call.number < BEFORE).collect();

@@ -55,7 +55,7 @@ async fn the_store_goes_away_and_comes_back() {
     assert_eq!(soon("an answer", early).await.unwrap(), (StatusCode::OK, answer(0)));
     assert_eq!(soon("an answer", late).await.unwrap(), (StatusCode::OK, answer(1)));
     let asked = Asked { requests: (0..2).collect(), ..Asked::default() };
-    replies.all(&asked, PATIENCE).await;
+    replies.all(&asked, PATIENCE).await.unwrap();
     let redrives = redrive_all(&shop).await;
     for (ends, said) in shop.stop().await {
         assert_eq!(ends.len(), 1, "a process ended:\n{said}");
@@ -87,7 +87,7 @@ async fn a_store_that_stays_away_ends_workers_and_the_next_go_on() {
     }
     postgres.start().await;
     let asked = Asked { records: (0..40).collect(), ..Asked::default() };
-    replies.all(&asked, PATIENCE).await;
+    replies.all(&asked, PATIENCE).await.unwrap();
     let redrives = redrive_all(&shop).await;
     let workers = shop.workers.len();
     for (place, (ends, said)) in shop.stop().await.into_iter().enumerate() {
