@@ -18,6 +18,7 @@ pub mod ids;
 pub mod loading;
 pub mod lsp;
 pub mod operations;
+mod outward;
 pub mod piece;
 pub mod runner;
 pub mod schedule;

@@ -11,10 +11,8 @@ use axum::extract::State;
 use pathway_engine::journal::Outcome;
 use pathway_engine::value;
 use pathway_engine::vm::Portion;
-use pathway_server::app::{App, Settings};
+use pathway_server::app::App;
 use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
-use pathway_server::config::{Config, Request};
-use pathway_server::loading;
 use pathway_server::runner::Version;
 use pathway_server::store::{Filter, Run, Status};
 use tokio::net::TcpListener;
@@ -69,17 +67,6 @@ fn write(folder: &Path, url: &str, word: &str, pathway: &str) {
     fs::write(folder.join("schemas/input.json"), schema).unwrap();
 }
 
-async fn start(folder: &Path) -> App {
-    let request =
-        Request { project: Some(folder.to_owned()), directory: folder.to_owned(), ..Request::default() };
-    let mut config = Config::load(&request).unwrap();
-    let files = config.pathway_files();
-    let program = loading::load(&mut config, &files);
-    assert!(!config.diagnostics.has_errors(), "{:?}", config.diagnostics);
-    let listener = Some(TcpListener::bind("127.0.0.1:0").await.unwrap());
-    App::start(Settings { listener, ..Settings::new(config, program) }).await.unwrap()
-}
-
 async fn runs(app: &App, status: Status) -> Vec<Run> {
     let filter = Filter { status: Some(status), pathway: None, before: None, limit: 10 };
     app.store.runs(filter).await.unwrap()
@@ -91,7 +78,7 @@ async fn a_run_ends_as_it_began_and_secrets_are_sealed_on_the_disk() {
     let upstream = Upstream::default();
     let url = upstream.start().await;
     write(folder.path(), &url, "first", BEFORE);
-    let app = start(folder.path()).await;
+    let app = pathway_tests::serve(folder.path()).await;
     let record =
         NewRecord { topic: "t".into(), key: None, value: Some(b"{}".to_vec()), headers: Vec::new(), time: 0 };
     EmbeddedBus::new(app.store.clone()).publish(vec![record]).await.unwrap();
@@ -105,7 +92,7 @@ async fn a_run_ends_as_it_began_and_secrets_are_sealed_on_the_disk() {
     }
 
     write(folder.path(), &url, "second", AFTER);
-    let app = start(folder.path()).await;
+    let app = pathway_tests::serve(folder.path()).await;
     let mut observed = app.runner.observe();
     tokio::time::timeout(DEADLINE, upstream.called.notified()).await.unwrap();
     upstream.go.notify_waiters();
@@ -136,7 +123,7 @@ async fn whatever_is_deployed_a_run_goes_by_what_it_is_pinned_to_until_an_operat
     let folder = tempfile::tempdir().unwrap();
     let serve = async |n, fails, word: &str| {
         write(folder.path(), "http://127.0.0.1:9", word, &version(n, fails));
-        start(folder.path()).await
+        pathway_tests::serve(folder.path()).await
     };
     let one = async |app: &App, status| {
         let mut observed = app.runner.observe();

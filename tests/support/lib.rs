@@ -3,6 +3,7 @@
 //! Children are killed when their handle is dropped, also where a test fails.
 #![expect(clippy::panic, reason = "helpers of tests fail by panicking")]
 
+mod app;
 mod binary;
 pub mod browser;
 mod chance;
@@ -23,6 +24,7 @@ pub mod wire;
 
 use std::time::Duration;
 
+pub use app::serve;
 pub use binary::binary;
 pub use chance::Chance;
 pub use clock::WallClock;

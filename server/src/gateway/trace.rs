@@ -57,14 +57,9 @@ impl Passed {
     /// The publishing of the record, which begins now; none where nobody is told of it.
     pub(super) fn publishing(&self, traces: Option<&Traces>, topic: &str) -> Option<Publishing> {
         let (place, above) = self.publishing?;
-        let now = Timestamp::now();
-        let span = Span::new((place, Some(above)), format!("send {topic}"), Kind::Producer, (now, now));
         let traces = traces?.clone();
-        let span = span
-            .with("messaging.system", traces.system())
-            .with("messaging.operation.name", "send")
-            .with("messaging.operation.type", "send")
-            .with("messaging.destination.name", topic.to_owned());
+        let now = Timestamp::now();
+        let span = Span::send((place, Some(above)), topic, traces.system(), (now, now));
         Some(Publishing { traces, span })
     }
 }

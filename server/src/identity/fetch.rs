@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::redirect;
+
+use crate::outward;
 
 /// Bytes of an answer.
 const LARGEST: usize = 256 << 10;
@@ -23,15 +24,8 @@ pub(super) struct Answer {
 
 impl Fetch {
     pub(super) fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("pathway/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .timeout(PATIENCE)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build()?;
+        let client =
+            outward::client().timeout(PATIENCE).pool_idle_timeout(Duration::from_secs(30)).build()?;
         Ok(Self(client))
     }
 

@@ -26,7 +26,7 @@ pub use overview::{Bucket, Circuit, Lag, Overview, Pathway, Took, UnderWay};
 pub use selection::Selection;
 pub use shown::{Detail, Failed, Redriven, Skipped, Step, Summary, Waits};
 pub use step_status::StepStatus;
-pub(crate) use timeline::{Attempt, End, executions};
+pub(crate) use timeline::{Attempt, End, executions, turn};
 pub use timeline::{Bar, Row, Timeline};
 
 use crate::runner::{RedriveError, Runner, Version};

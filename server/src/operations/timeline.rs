@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pathway_engine::vm::{Change, Failure, Trace};
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,14 @@ impl Timeline {
             })
         })
     }
+}
+
+/// When an attempt had its turn that ran for so many milliseconds at the end of its time; where that is not
+/// known, at once.
+pub(crate) fn turn((from, to): (Timestamp, Timestamp), took: Option<u64>) -> Timestamp {
+    let ran = took.and_then(|took| i64::try_from(took).ok());
+    let turn = ran.and_then(|ran| to.checked_sub(SignedDuration::from_millis(ran)).ok());
+    turn.unwrap_or(from).clamp(from, to.max(from))
 }
 
 /// An execution of a step.
@@ -185,9 +193,7 @@ impl Bar {
     #[must_use]
     pub fn times(&self, now: Timestamp) -> (Timestamp, Timestamp) {
         let to = self.to.unwrap_or(now).max(self.from);
-        let ran = self.took.and_then(|took| i64::try_from(took).ok());
-        let turn = ran.and_then(|ran| to.checked_sub(jiff::SignedDuration::from_millis(ran)).ok());
-        (to, turn.unwrap_or(self.from).clamp(self.from, to))
+        (to, turn((self.from, to), self.took))
     }
 
     /// Whether it failed.

@@ -118,11 +118,10 @@ impl Actor {
             self.say(&instance, attempt, Said::Reset);
         }
         let loaded = &self.inner.current().loaded;
-        let now = self.inner.clock.now();
-        let mocked = loaded
-            .mocks
-            .as_ref()
-            .and_then(|mocks| mocks.call(self.asks(&instance, attempt), &request, &loaded.project, now));
+        let mocked = loaded.mocks.as_ref().and_then(|mocks| {
+            let asks = self.asks(&instance, attempt);
+            mocks.call(asks, &request, &loaded.project, self.inner.clock.now())
+        });
         let work = Work {
             inner: self.inner.clone(),
             mailbox: self.mailbox.clone(),

@@ -2,17 +2,15 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path as Segment, State};
 use axum::http::{HeaderMap, StatusCode};
-use pathway_server::app::{App, Settings};
-use pathway_server::config::{Config, Request};
-use pathway_server::loading;
+use pathway_server::app::App;
 use pathway_server::store::{NewRecord, Record};
+use pathway_tests::serve;
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -104,7 +102,7 @@ impl World {
         let project = format!("{api}{project}");
         fs::write(folder.path().join("pathway.yaml"), project).unwrap();
         fs::write(folder.path().join("pathways/p.yaml"), pathway).unwrap();
-        let app = app(folder.path()).await;
+        let app = serve(folder.path()).await;
         let token = fs::read_to_string(folder.path().join("data/admin-token")).unwrap().trim().to_owned();
         Self { upstream, app, token, folder }
     }
@@ -140,7 +138,7 @@ impl World {
         let Self { upstream, app: before, token, folder } = self;
         before.runner.stop(Duration::ZERO).await;
         before.stop().await;
-        let app = app(folder.path()).await;
+        let app = serve(folder.path()).await;
         Self { upstream, app, token, folder }
     }
 
@@ -220,19 +218,4 @@ pub(crate) async fn told(response: Response) -> (u16, Value) {
         assert_eq!(kind.as_deref(), Some("application/problem+json"));
     }
     (status.as_u16(), serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
-}
-
-async fn app(folder: &Path) -> App {
-    let request =
-        Request { project: Some(folder.to_owned()), directory: folder.to_owned(), ..Request::default() };
-    let mut config = Config::load(&request).unwrap();
-    let files = config.pathway_files();
-    let program = loading::load(&mut config, &files);
-    assert!(!config.diagnostics.has_errors(), "{:?}", config.diagnostics);
-    // A project that asks for any free port says itself where.
-    let listener = match config.project.admin.port() {
-        0 => None,
-        _ => Some(TcpListener::bind("127.0.0.1:0").await.unwrap()),
-    };
-    App::start(Settings { listener, ..Settings::new(config, program) }).await.unwrap()
 }

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path as Segment, State};
 use axum::http::{HeaderMap, StatusCode};
-use pathway_server::app::{App, Settings};
-use pathway_server::config::{Config, Request};
-use pathway_server::loading;
+use pathway_server::app::App;
 use pathway_server::store::{Filter, NewRecord, Run, Status};
+use pathway_tests::serve;
 use reqwest::{Client, Response};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -104,7 +102,7 @@ impl World {
         for (n, pathway) in pathways.iter().enumerate() {
             fs::write(folder.path().join(format!("pathways/{n}.yaml")), pathway).unwrap();
         }
-        let app = app(folder.path()).await;
+        let app = serve(folder.path()).await;
         Self { upstream, collector, app, folder }
     }
 
@@ -113,7 +111,7 @@ impl World {
         let Self { upstream, collector, app: before, folder } = self;
         before.runner.stop(Duration::ZERO).await;
         before.stop().await;
-        let app = app(folder.path()).await;
+        let app = serve(folder.path()).await;
         Self { upstream, collector, app, folder }
     }
 
@@ -173,15 +171,4 @@ impl World {
     pub(crate) async fn called(&self) {
         tokio::time::timeout(DEADLINE, self.upstream.called.notified()).await.expect("in time");
     }
-}
-
-async fn app(folder: &Path) -> App {
-    let request =
-        Request { project: Some(folder.to_owned()), directory: folder.to_owned(), ..Request::default() };
-    let mut config = Config::load(&request).unwrap();
-    let files = config.pathway_files();
-    let program = loading::load(&mut config, &files);
-    assert!(!config.diagnostics.has_errors(), "{:?}", config.diagnostics);
-    let listener = Some(TcpListener::bind("127.0.0.1:0").await.unwrap());
-    App::start(Settings { listener, ..Settings::new(config, program) }).await.unwrap()
 }

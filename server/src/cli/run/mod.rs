@@ -26,6 +26,8 @@ use self::events::Events;
 pub(super) use self::mask::Mask;
 use self::report::Report;
 use self::screen::Screen;
+#[cfg(test)]
+pub(super) use self::style::bare;
 pub(super) use self::style::{Mark, Style, duration, line};
 use super::target::{Settings, Target};
 use super::{Exit, Failure, Outcome, Session};

@@ -87,3 +87,15 @@ fn visible(c: char) -> char {
         c => c,
     }
 }
+
+/// Without the signs that a terminal colours by.
+#[cfg(test)]
+pub(in crate::cli) fn bare(colored: &str) -> String {
+    let mut bare = String::new();
+    let mut rest = colored;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        bare.push_str(before);
+        rest = after.split_once('m').unwrap().1;
+    }
+    bare + rest
+}

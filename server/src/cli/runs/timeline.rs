@@ -121,6 +121,7 @@ fn behind(bars: &[Bar], now: Timestamp) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::cli::run::bare;
     use jiff::SignedDuration;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -185,14 +186,7 @@ pub(super) mod tests {
                 prop_assert!(waits || !has('░'), "nothing waited: {}", line);
             }
             let colored = drawn(&timeline, Style { color: true }, width).unwrap();
-            let mut bare = String::new();
-            let mut rest = colored.as_str();
-            while let Some((before, after)) = rest.split_once('\u{1b}') {
-                bare.push_str(before);
-                rest = after.split_once('m').unwrap().1;
-            }
-            bare.push_str(rest);
-            prop_assert_eq!(bare, plain, "colours change nothing else");
+            prop_assert_eq!(bare(&colored), plain, "colours change nothing else");
         }
     }
 }

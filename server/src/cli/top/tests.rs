@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::picture::{Size, picture};
 use super::seen::Seen;
-use crate::cli::run::Style;
+use crate::cli::run::{Style, bare};
 use crate::cli::{Exit, Failure};
 use crate::operations::Overview;
 
@@ -185,13 +185,7 @@ proptest! {
         let colored = picture(&seen, at(1), (width, height), Style { color });
         prop_assert_eq!(colored.len(), lines.len());
         for (colored, plain) in colored.iter().zip(&lines) {
-            let mut bare = String::new();
-            let mut rest = colored.as_str();
-            while let Some((before, after)) = rest.split_once('\u{1b}') {
-                bare.push_str(before);
-                rest = after.split_once('m').unwrap().1;
-            }
-            bare.push_str(rest);
+            let bare = bare(colored);
             prop_assert_eq!(bare.trim_end(), plain.as_str(), "colours change nothing else");
         }
     }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use pathway_engine::Value;
 use pathway_engine::vm::{Failure, HttpRequest, Parse};
-use reqwest::redirect;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use super::address::address;
 use super::body::{Encoded, encode_body};
 use super::headers::{headers, method};
 use super::{Context, Target, answer, failure, stream};
+use crate::outward;
 
 /// Connections to a service that are kept open: as many calls as there are at once in a server that
 /// says nothing else, so that none is closed only to be opened again.
@@ -30,12 +30,7 @@ impl HttpClient {
     /// # Errors
     /// The platform's certificates cannot be read.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("pathway/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
+        let client = outward::client()
             .connect_timeout(Duration::from_secs(10))
             .pool_max_idle_per_host(KEPT)
             .pool_idle_timeout(Duration::from_secs(30))

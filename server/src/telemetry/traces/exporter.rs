@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use pathway_engine::project;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 use uuid::Uuid;
 
 use super::otlp;
 use super::span::{Attribute, Span};
 use crate::causes::with_causes;
+use crate::outward;
 
 /// For the whole of an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,15 +29,7 @@ pub(super) struct Exporter {
 
 impl Exporter {
     pub(super) fn new(traces: &project::Traces) -> Result<Self, String> {
-        let client = Client::builder()
-            .user_agent(concat!("pathway/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|error| with_causes(&error))?;
+        let client = outward::client().timeout(PATIENCE).build().map_err(|error| with_causes(&error))?;
         let url = url(&traces.url.value).ok_or("the URL of `traces` cannot be used")?;
         let mut headers = HeaderMap::new();
         for (name, value) in &traces.headers {

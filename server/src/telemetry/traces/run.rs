@@ -12,7 +12,7 @@ use pathway_engine::compile::step_path;
 use pathway_engine::vm::{Class, Failure, Method, Trace};
 
 use super::span::{Kind, Span};
-use crate::operations::{Attempt, End, executions};
+use crate::operations::{Attempt, End, executions, turn};
 use crate::store::{Offset, Status};
 use crate::trace::TraceContext;
 
@@ -183,9 +183,7 @@ impl Teller<'_> {
         let at = (self.place.of_attempt(path, attempt.number), Some(step.span()));
         let mut span = match asked {
             Asked::Call { service, method, address, status, took, .. } => {
-                let ran = took.and_then(|took| i64::try_from(took).ok());
-                let turn = ran.and_then(|ran| to.checked_sub(jiff::SignedDuration::from_millis(ran)).ok());
-                let turn = turn.unwrap_or(from).clamp(from, to.max(from));
+                let turn = turn((from, to), *took);
                 let queued = turn.duration_since(from).as_millis();
                 let mut span = Span::new(at, method.name(), Kind::Client, (turn, to))
                     .with("http.request.method", method.name())
@@ -203,13 +201,7 @@ impl Teller<'_> {
                 }
                 span
             }
-            Asked::Record { topic, place } => {
-                Span::new((*place, at.1), format!("send {topic}"), Kind::Producer, (from, to))
-                    .with("messaging.system", self.system)
-                    .with("messaging.operation.name", "send")
-                    .with("messaging.operation.type", "send")
-                    .with("messaging.destination.name", topic.clone())
-            }
+            Asked::Record { topic, place } => Span::send((*place, at.1), topic, self.system, (from, to)),
             Asked::Run { pathway } => Span::new(at, format!("call {pathway}"), Kind::Internal, (from, to))
                 .with("pathway.called", pathway.to_string()),
         };

@@ -68,6 +68,21 @@ impl Span {
         Self { place, parent, name: bounded(name.into()), kind, from, to: to.max(from), attributes, outcome }
     }
 
+    /// The publishing of a record.
+    #[must_use]
+    pub(crate) fn send(
+        at: (TraceContext, Option<u64>),
+        topic: &str,
+        system: &'static str,
+        times: (Timestamp, Timestamp),
+    ) -> Self {
+        Self::new(at, format!("send {topic}"), Kind::Producer, times)
+            .with("messaging.system", system)
+            .with("messaging.operation.name", "send")
+            .with("messaging.operation.type", "send")
+            .with("messaging.destination.name", topic.to_owned())
+    }
+
     /// With that said of it.
     #[must_use]
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Attribute>) -> Self {
