@@ -3,30 +3,20 @@
 use std::sync::{Arc, OnceLock};
 
 use pathway_engine::Value;
-use pathway_engine::compile::Plan;
-use pathway_engine::journal::{Event, Kind, Outcome, Performed, SEMANTICS, Started};
-use pathway_engine::testing::{Asks, Called, Mocked};
-use pathway_engine::vm::{Class, Effect, Failure, HttpRequest, Instance, RequestHash};
+use pathway_engine::journal::{Outcome, Performed};
+use pathway_engine::testing::{Asks, Mocked};
+use pathway_engine::vm::{Effect, HttpRequest, Instance, RequestHash};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::actor::{Actor, Message, started};
+use super::Observed;
+use super::actor::{Actor, Message};
 use super::orphans;
-use super::outgoing::derived_id;
-use super::slots::{RunSlots, Share};
+use super::slots::Share;
 use super::timers::Due;
-use super::upstream::Call;
-use super::{Inner, Observed};
+use super::work::Work;
 use crate::piece::Said;
-use crate::store::{NewRun, Status, StoreError};
-use crate::trace::TraceContext;
-
-/// How deep pathways may call each other.
-const DEEPEST: u32 = 16;
-/// Pieces of a stream that may wait to be recorded.
-const PIECES: usize = 64;
+use crate::store::StoreError;
 
 impl Actor {
     /// Begins an effect that takes time.
@@ -152,7 +142,7 @@ impl Actor {
     }
 
     /// An execution of a step, as mocks know it.
-    fn asks<'a>(&'a self, instance: &'a str, attempt: u32) -> Asks<'a> {
+    pub(super) fn asks<'a>(&'a self, instance: &'a str, attempt: u32) -> Asks<'a> {
         Asks { pathway: &self.plan().name, called: self.run.called.as_deref(), instance, attempt }
     }
 
@@ -176,252 +166,10 @@ impl Actor {
         });
         self.running.insert(instance, task);
     }
-
-    /// Adds the runs that steps call to what is committed next.
-    pub(super) fn children(&mut self, effects: &[Effect]) {
-        let current = self.inner.current();
-        for effect in effects {
-            let Effect::Child { instance, attempt, pathway, input } = effect else { continue };
-            let asks = self.asks(instance, *attempt);
-            if current.loaded.mocks.as_ref().is_some_and(|mocks| mocks.answer(asks)) {
-                continue;
-            }
-            let Some(plan) = current.called(pathway) else { continue };
-            let public_id = child_id(&self.run.public_id, instance, *attempt);
-            let call = self.run.span().map(|run| run.of_attempt(instance, *attempt));
-            let event = self.child_started(&public_id, instance, input, call);
-            self.change.children.push(NewRun {
-                public_id: public_id.clone(),
-                pathway: plan.name.to_string(),
-                digest: plan.digest.to_string(),
-                subject: principal_of(&event),
-                offset: None,
-                lane: None,
-                correlation: Some(self.run.correlation.clone()),
-                dedupe_id: None,
-                idempotency: None,
-                rerun_of: None,
-                at: self.inner.clock.millis(),
-                started: self.inner.encode(plan, &public_id, &event),
-                status: Status::Ready,
-                outcome: None,
-                records: Vec::new(),
-                stream: Vec::new(),
-            });
-        }
-    }
-
-    fn child_started(
-        &self,
-        public_id: &str,
-        instance: &str,
-        input: &Value,
-        call: Option<TraceContext>,
-    ) -> Event {
-        let parent = started(&self.run.events);
-        let depth = parent.map_or(0, |parent| parent.depth) + 1;
-        let refused = (depth > DEEPEST)
-            .then(|| Failure::new(Class::Bug, format!("pathways call each other more than {DEEPEST} deep")));
-        let id = Uuid::parse_str(public_id).unwrap_or_default();
-        let called = self.calls(instance);
-        Event {
-            at: self.inner.clock.now(),
-            kind: Kind::Started(Started {
-                run: public_id.into(),
-                input: input.clone(),
-                principal: parent.and_then(|parent| parent.principal.clone()),
-                seed: id.as_u64_pair().1,
-                semantics: SEMANTICS,
-                attempt: 1,
-                depth,
-                sealed: None,
-                trace: call.map(|call| call.to_string()),
-                refused,
-                caller: None,
-                rerun: self.inner.kept_by_mocks(public_id, Some(&called)),
-            }),
-        }
-    }
-
-    /// Who the run is called by that a step calls.
-    fn calls(&self, instance: &str) -> Called {
-        Called::by(&self.plan().name, self.run.called.as_deref(), instance)
-    }
-
-    /// Lets a child run, and waits for it.
-    async fn watch_child(
-        &mut self,
-        instance: Instance,
-        attempt: u32,
-        hash: RequestHash,
-    ) -> Result<(), StoreError> {
-        let public_id = child_id(&self.run.public_id, &instance, attempt);
-        self.called.insert(instance.clone(), public_id.clone());
-        let watch = self.inner.store.watch_run(&public_id);
-        let store = self.inner.store.clone();
-        let mailbox = self.mailbox.clone();
-        let (child, called) = (public_id.clone(), self.calls(&instance));
-        let task = self.tasks.spawn(async move {
-            let outcome = super::resume::outcome_of(&*store, watch, &child).await;
-            let performed =
-                Performed { instance, attempt, request: hash, outcome, emitted: false, took: None };
-            // A run that is over listens no more.
-            let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
-        });
-        drop(task);
-        self.begin_child(&public_id, called).await
-    }
-
-    async fn begin_child(&self, public_id: &str, called: Called) -> Result<(), StoreError> {
-        let Some(run) = self.inner.store.run(public_id).await? else { return Ok(()) };
-        if run.status != Status::Ready || self.inner.is_under_way(public_id) {
-            return Ok(());
-        }
-        if let Some(mut child) = self.inner.read_back(run).await? {
-            child.parent = Some(self.run.public_id.clone());
-            child.called = self.inner.current.borrow().loaded.mocks.is_some().then(|| Arc::new(called));
-            child.is_suspect = self.takes_up;
-            if let Some(holding) = &self.run.holding {
-                child.belong_to(holding);
-            }
-            self.inner.begin(child);
-        }
-        Ok(())
-    }
-}
-
-/// A call under way.
-struct Work {
-    inner: Arc<Inner>,
-    mailbox: mpsc::Sender<Message>,
-    run_id: String,
-    asked: Instant,
-    /// When it had its turn.
-    sent: OnceLock<Instant>,
-    plan: Arc<Plan>,
-    instance: Instance,
-    attempt: u32,
-    hash: RequestHash,
-    key: String,
-    token: Option<Arc<crate::seal::Secret>>,
-    trace: Option<TraceContext>,
-    slots: Arc<RunSlots>,
-    label: Arc<str>,
-}
-
-impl Work {
-    async fn send(
-        &self,
-        request: &HttpRequest,
-        share: &mut Option<Arc<Share>>,
-        pieces: Option<mpsc::Sender<Value>>,
-        mocked: Option<Mocked>,
-    ) -> Result<Value, Failure> {
-        if let Some(mocked) = mocked {
-            // It has its turn at once.
-            let _first = self.sent.set(self.asked);
-            tokio::time::sleep(mocked.after).await;
-            // What a real stream would have passed on while it arrived.
-            for piece in mocked.pieces {
-                if let Some(pieces) = &pieces
-                    && pieces.send(piece).await.is_err()
-                {
-                    break;
-                }
-            }
-            return mocked.outcome;
-        }
-        let call = Call {
-            request,
-            idempotency_key: &self.key,
-            token: self.token.as_deref(),
-            trace: self.trace,
-            run_id: &self.run_id,
-            step: &self.instance,
-            run: &self.slots,
-            label: self.label.clone(),
-            sent: &self.sent,
-        };
-        self.inner.upstreams.call(&call, share, pieces).await
-    }
-
-    /// Sends, and passes on what arrives meanwhile, in order.
-    async fn stream(&self, request: &HttpRequest, mut share: Option<Arc<Share>>, mocked: Option<Mocked>) {
-        let (pieces, mut arriving) = mpsc::channel(PIECES);
-        let mut emitted = false;
-        let answer = {
-            let sending = self.send(request, &mut share, Some(pieces), mocked);
-            tokio::pin!(sending);
-            loop {
-                tokio::select! {
-                    biased;
-                    Some(value) = arriving.recv() => {
-                        emitted = true;
-                        self.pass_on(value).await;
-                    }
-                    answer = &mut sending => break answer,
-                }
-            }
-        };
-        while let Ok(value) = arriving.try_recv() {
-            emitted = true;
-            self.pass_on(value).await;
-        }
-        self.report(answer, emitted, share).await;
-    }
-
-    async fn pass_on(&self, value: Value) {
-        let message = Message::Emitted { instance: self.instance.clone(), attempt: self.attempt, value };
-        let _over = self.mailbox.send(message).await;
-    }
-
-    async fn report(&self, answer: Result<Value, Failure>, emitted: bool, share: Option<Arc<Share>>) {
-        let (sent, now) = (self.sent.get().copied(), Instant::now());
-        // Without its turn it has only waited.
-        let turn = sent.unwrap_or(now);
-        let times = (turn.duration_since(self.asked), now.duration_since(turn));
-        let failure = answer.as_ref().err().map(|failure| failure.class);
-        self.inner.metrics.runs.called(&self.plan.name, &self.instance, times, failure);
-        let outcome = match answer {
-            Ok(value) => Outcome::Answer(value),
-            Err(failure) => {
-                tracing::debug!(
-                    pathway = %self.plan.name, run = self.run_id, step = &*self.instance, attempt = self.attempt,
-                    class = failure.class.name(), why = failure.message,
-                    "an attempt failed"
-                );
-                Outcome::Failure(failure)
-            }
-        };
-        let performed = Performed {
-            instance: self.instance.clone(),
-            attempt: self.attempt,
-            request: self.hash,
-            outcome,
-            emitted,
-            took: u64::try_from(times.1.as_millis()).ok(),
-        };
-        let _over = self.mailbox.send(Message::Performed(Box::new(performed), share)).await;
-    }
-}
-
-/// The id of the run that a step calls: each attempt calls another.
-pub(super) fn child_id(run: &str, instance: &str, attempt: u32) -> String {
-    match attempt {
-        1 => derived_id(run, instance),
-        _ => derived_id(run, &format!("{instance}/{attempt}")),
-    }
 }
 
 fn idempotency_key(run: &str, instance: &str) -> String {
     let digest = Sha256::digest(format!("{run}/{instance}").as_bytes());
     let digits = digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-}
-
-fn principal_of(event: &Event) -> Option<String> {
-    match &event.kind {
-        Kind::Started(started) => started.principal.as_ref().map(|principal| principal.sub.clone()),
-        _ => None,
-    }
 }

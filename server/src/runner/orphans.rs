@@ -9,7 +9,7 @@ use pathway_engine::vm::{Class, Effect, Failure};
 
 use super::Inner;
 use super::actor::Actor;
-use super::effects::child_id;
+use super::children::child_id;
 use super::holding::Holding;
 use crate::store::{Run, RunId, Status, StoreError};
 

@@ -1,27 +1,24 @@
 //! Services as the runner calls them: slots, rate and circuit, then URL, headers and token.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::expression::{Now, Scope, Slot};
-use pathway_engine::limits::{
-    Adaptive, Begun, Circuit, Limit, Limits as Slotted, Load, Outcome, Permit, Range, Rate, Settings,
-    Snapshot,
-};
-use pathway_engine::project::{self, Parallel, Project, Service};
+use pathway_engine::limits::{Limit, Snapshot};
+use pathway_engine::project::{Parallel, Project, Service};
 use pathway_engine::vm::{Class, Failure, HttpRequest};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use super::gate::{Found, Gate, Says, lock};
 use super::slots::{RunSlots, Share, Slots};
 use crate::clock::Clock;
-use crate::effects::http::{Context, Limits, Target, Transport, counts_against_circuit};
+use crate::effects::http::{Context, Limits, Target, Transport};
 use crate::seal::Secret;
 use crate::trace::TraceContext;
 
@@ -51,40 +48,6 @@ struct Table {
 struct Known {
     service: Service,
     url: Option<Url>,
-}
-
-/// What services that are `like` each other share.
-#[derive(Debug)]
-struct Gate {
-    limit: Limit,
-    says: Says,
-    /// What a call needs slots of.
-    slotted: Slotted,
-    rate: Option<Mutex<Rate>>,
-    circuit: Option<Mutex<Circuit>>,
-    adaptive: Option<Found>,
-    /// Told when a call is over: a half-open circuit may admit another probe then.
-    settled: Notify,
-    /// By which it is open for so long, and admits so many: a steady one.
-    clock: Clock,
-    /// Told when its circuit changes.
-    strained: Arc<Notify>,
-}
-
-/// What a project says of a gate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Says {
-    rate: Option<project::Rate>,
-    circuit: Option<project::Circuit>,
-    adaptive: Option<Range>,
-}
-
-/// How many calls are worth making at once, within what.
-#[derive(Debug, Clone)]
-struct Found {
-    range: Range,
-    adaptive: Arc<Mutex<Adaptive>>,
-    slots: Slots,
 }
 
 /// A call: who asks, and in whose name.
@@ -145,51 +108,20 @@ impl Upstreams {
                 Some(Parallel::Fixed(count)) => (Some(count as usize), None),
                 Some(Parallel::Adaptive(range)) => (None, Some(range)),
             };
-            let found = adaptive.map(|range| self.found(range, gates.get(name)));
+            let found = adaptive.map(|range| Found::of(range, gates.get(name), &self.slots));
             match &found {
                 None => self.slots.set_capacity(&limit, fixed),
-                Some(found) => {
-                    let adaptive = lock(&found.adaptive);
-                    self.slots.set_adaptive(&limit, adaptive.limit(), found.range);
-                }
+                Some(found) => found.give_out(&limit),
             }
             let says = Says { rate: service.rate, circuit: service.circuit, adaptive };
             if gates.get(name).is_none_or(|gate| gate.says != says) {
-                gates.insert(name.clone(), Arc::new(self.gate(limit, says, found)));
+                gates.insert(
+                    name.clone(),
+                    Arc::new(Gate::new(limit, says, found, (&self.clock, &self.strained))),
+                );
             }
         }
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Table { services, gates });
-    }
-
-    /// What a gate has found out already within that range, or is to find out.
-    fn found(&self, range: Range, gate: Option<&Arc<Gate>>) -> Found {
-        let known = gate.and_then(|gate| gate.adaptive.as_ref()).filter(|found| found.range == range);
-        known.cloned().unwrap_or_else(|| {
-            let adaptive = Arc::new(Mutex::new(Adaptive::new(range)));
-            Found { range, adaptive, slots: self.slots.clone() }
-        })
-    }
-
-    fn gate(&self, limit: Limit, says: Says, adaptive: Option<Found>) -> Gate {
-        let rate = says.rate.and_then(|rate| Rate::new(NonZeroU32::new(rate.count)?, rate.period));
-        let circuit = says.circuit.map(|circuit| {
-            Circuit::new(Settings {
-                failures: circuit.failures,
-                open: circuit.open,
-                half_open: circuit.half_open,
-            })
-        });
-        Gate {
-            slotted: Slotted::from([Limit::ServerSteps, limit.clone()]),
-            limit,
-            says,
-            rate: rate.map(Mutex::new),
-            circuit: circuit.map(Mutex::new),
-            adaptive,
-            settled: Notify::new(),
-            clock: self.clock.steady(),
-            strained: self.strained.clone(),
-        }
     }
 
     fn table(&self) -> Arc<Table> {
@@ -217,11 +149,7 @@ impl Upstreams {
     /// secret.
     pub(super) fn address(&self, service: &str, has_token: bool) -> Option<(String, u16)> {
         let table = self.table();
-        let known = table.services.get(service)?;
-        let known = match &known.service.without_token {
-            Some(other) if !has_token => table.services.get(other)?,
-            _ => known,
-        };
+        let known = table.known(service, has_token)?;
         let url = known.url.as_ref().filter(|_| !known.service.url.secret)?;
         Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
     }
@@ -246,7 +174,9 @@ impl Upstreams {
         pieces: Option<mpsc::Sender<Value>>,
     ) -> Result<Value, Failure> {
         let table = self.table();
-        let known = table.known(call)?;
+        let name = &*call.request.service;
+        let unknown = || Failure::new(Class::Bug, format!("the project has no service `{name}`"));
+        let known = table.known(name, call.token.is_some()).ok_or_else(unknown)?;
         let target = target(known, call.token, self.clock.now())?;
         let service = &known.service;
         let Some(gate) = table.gates.get(&service.limits_of) else {
@@ -306,115 +236,13 @@ impl Table {
         Some(own.min(self.gates.get(&other.limits_of)?.opens_after()?))
     }
 
-    fn known(&self, call: &Call<'_>) -> Result<&Known, Failure> {
-        let name = &*call.request.service;
-        let unknown = || Failure::new(Class::Bug, format!("the project has no service `{name}`"));
-        let known = self.services.get(name).ok_or_else(unknown)?;
-        match (&known.service.without_token, call.token) {
-            (Some(other), None) => self.services.get(other).map(|known| &**known).ok_or_else(unknown),
-            _ => Ok(known),
+    /// The service of that name, or the one that is called instead without a token.
+    fn known(&self, name: &str, has_token: bool) -> Option<&Known> {
+        let known = self.services.get(name)?;
+        match &known.service.without_token {
+            Some(other) if !has_token => self.services.get(other).map(|known| &**known),
+            _ => Some(known),
         }
-    }
-}
-
-impl Gate {
-    /// How long its circuit stays open; none: it is not.
-    fn opens_after(&self) -> Option<Duration> {
-        let wait = lock(self.circuit.as_ref()?).retry_after(self.clock.now())?;
-        (!wait.is_zero()).then_some(wait)
-    }
-
-    async fn sleep_until(&self, at: Timestamp) {
-        let wait = at.duration_since(self.clock.now());
-        if let Ok(wait) = Duration::try_from(wait) {
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    /// A call begins, and with it its time.
-    fn begin(&self) -> Timed<'_> {
-        let call = self.adaptive.as_ref().map(|found| lock(&found.adaptive).begin(self.clock.now()));
-        Timed { gate: self, call }
-    }
-
-    /// A permit of its circuit, if that admits a call now.
-    fn permit(&self) -> Option<Probe<'_>> {
-        let permit = match &self.circuit {
-            None => None,
-            Some(circuit) => Some(lock(circuit).admit(self.clock.now()).ok()?),
-        };
-        Some(Probe { gate: self, permit })
-    }
-}
-
-/// A permit of a circuit; one that is dropped counts as cancelled.
-struct Probe<'a> {
-    gate: &'a Gate,
-    permit: Option<Permit>,
-}
-
-impl Probe<'_> {
-    fn settle(mut self, answer: &Result<Value, Failure>) {
-        let outcome = match answer {
-            Err(failure) if counts_against_circuit(failure) => Outcome::Failure,
-            _ => Outcome::Success,
-        };
-        self.end(outcome);
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        if let (Some(permit), Some(circuit)) = (self.permit.take(), &self.gate.circuit)
-            && let Some(state) = lock(circuit).settle(permit, outcome, self.gate.clock.now())
-        {
-            tracing::warn!(limit = %self.gate.limit, ?state, "circuit changed");
-            self.gate.strained.notify_one();
-        }
-        self.gate.settled.notify_waiters();
-    }
-}
-
-impl Drop for Probe<'_> {
-    fn drop(&mut self) {
-        self.end(Outcome::Cancelled);
-    }
-}
-
-/// A call whose time tells how busy the service is; one that is dropped tells nothing.
-struct Timed<'a> {
-    gate: &'a Gate,
-    call: Option<Begun>,
-}
-
-impl Timed<'_> {
-    fn settle(mut self, answer: &Result<Value, Failure>) {
-        self.end(load(answer));
-    }
-
-    fn end(&mut self, load: Load) {
-        let (Some(call), Some(found)) = (self.call.take(), &self.gate.adaptive) else { return };
-        let mut adaptive = lock(&found.adaptive);
-        if let Some(limit) = adaptive.settle(call, load, self.gate.clock.now()) {
-            // Before another call settles, so that the last word is the newest.
-            found.slots.adapt(&self.gate.limit, limit, found.range);
-        }
-    }
-}
-
-impl Drop for Timed<'_> {
-    fn drop(&mut self) {
-        self.end(Load::Unknown);
-    }
-}
-
-/// What an answer tells of how busy the service is. What failed for another reason may have failed sooner
-/// than an answer takes.
-fn load(answer: &Result<Value, Failure>) -> Load {
-    match answer {
-        Ok(_) => Load::Answered,
-        Err(failure) if failure.class == Class::Timeout || matches!(failure.status, Some(429 | 503)) => {
-            Load::Overload
-        }
-        Err(_) => Load::Unknown,
     }
 }
 
@@ -466,8 +294,4 @@ impl Scope for Token<'_> {
     fn uuid(&self, _: u32) -> String {
         String::new()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
