@@ -98,8 +98,8 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         let records = (first..count.min(first + BATCH)).map(|n| NewRecord {
             topic: "pathway.three".into(),
             key: None,
-            value: Some(order::input(n).into_bytes()),
-            headers: Vec::new(),
+            value: Some(order::input(n).into_bytes().into()),
+            headers: Vec::new().into(),
             time: 0,
         });
         bus.publish(records.collect()).await.map_err(text)?;

@@ -70,7 +70,7 @@ pub(crate) fn decode(json: &str) -> Result<Value, String> {
 pub(crate) fn run(plan: &Arc<Plan>, id: &str, input: Value) -> Result<Value, String> {
     let started = Started {
         run: id.into(),
-        input,
+        input: input.into(),
         principal: None,
         seed: 7,
         semantics: SEMANTICS,

@@ -4,12 +4,14 @@
 //! their order, of a key written twice the last value counts, and nesting is bounded.
 
 mod decode;
+mod json;
 mod map;
 
 use indexmap::IndexMap;
 pub use minijinja::value::ValueKind;
 use serde::de::DeserializeSeed;
 
+pub use json::Json;
 pub(crate) use map::MapBuilder;
 
 /// The JSON-like value that expressions read: cheap to clone, shared, decoded once.
@@ -96,6 +98,12 @@ pub fn with_field(value: &Value, field: &str, item: Value) -> Value {
     let Some(pairs) = pairs else { return value.clone() };
     let others = pairs.filter(|(key, _)| key.as_str() != Some(field));
     Value::from_pairs(others.chain([(Value::from(field), item)]))
+}
+
+/// Whether `value` is a map with `field`.
+#[must_use]
+pub fn has_field(value: &Value, field: &str) -> bool {
+    is_map(value) && value.get_attr(field).is_ok_and(|found| !found.is_undefined())
 }
 
 /// `value`, if it is a map, without `field`.

@@ -249,8 +249,8 @@ impl Entry {
         let record = NewRecord {
             topic: outside.project.topics.real(&plan.topic()).to_owned(),
             key: Some(key.unwrap_or_else(|| id.clone()).into_bytes()),
-            value: Some(value::to_json(&input).into_bytes()),
-            headers,
+            value: Some(value::to_json(&input).into_bytes().into()),
+            headers: headers.into(),
             time: now.as_millisecond(),
         };
         // Watched before it is published: nothing is missed.

@@ -16,6 +16,7 @@ use crate::bus::{Bus, BusError, NewRecord, Record, Start};
 use crate::clock::Clock;
 use crate::gateway::Capacity;
 use crate::runner::Runner;
+use crate::store::Headers;
 
 /// Between two times that a worker tells.
 const EVERY: Duration = Duration::from_secs(1);
@@ -56,8 +57,8 @@ pub async fn tell(runner: Runner, bus: Arc<dyn Bus>, topic: String, clock: Clock
                 let record = NewRecord {
                     topic: topic.clone(),
                     key: Some(worker.clone().into_bytes()),
-                    value: serde_json::to_vec(&standing).ok(),
-                    headers: Vec::new(),
+                    value: serde_json::to_vec(&standing).ok().map(Into::into),
+                    headers: Headers::default(),
                     time: clock.millis(),
                 };
                 if let Err(error) = bus.publish(vec![record]).await {
@@ -145,7 +146,7 @@ mod tests {
 
     fn told(worker: &str, standing: &Standing) -> Record {
         let (key, value) = (worker.as_bytes().to_vec(), serde_json::to_vec(standing).unwrap());
-        Record { offset: 0, key: Some(key), value: Some(value), headers: Vec::new(), time: 0 }
+        Record { offset: 0, key: Some(key), value: Some(value.into()), headers: Headers::default(), time: 0 }
     }
 
     #[tokio::test(start_paused = true)]

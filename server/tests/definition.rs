@@ -79,8 +79,13 @@ async fn a_run_ends_as_it_began_and_secrets_are_sealed_on_the_disk() {
     let url = upstream.start().await;
     write(folder.path(), &url, "first", BEFORE);
     let app = pathway_tests::serve(folder.path()).await;
-    let record =
-        NewRecord { topic: "t".into(), key: None, value: Some(b"{}".to_vec()), headers: Vec::new(), time: 0 };
+    let record = NewRecord {
+        topic: "t".into(),
+        key: None,
+        value: Some(b"{}".to_vec().into()),
+        headers: Vec::new().into(),
+        time: 0,
+    };
     EmbeddedBus::new(app.store.clone()).publish(vec![record]).await.unwrap();
     tokio::time::timeout(DEADLINE, upstream.called.notified()).await.unwrap();
     app.runner.stop(Duration::ZERO).await;
@@ -138,8 +143,13 @@ async fn whatever_is_deployed_a_run_goes_by_what_it_is_pinned_to_until_an_operat
         tokio::time::timeout(DEADLINE, found).await.unwrap()
     };
     let app = serve(1, true, "first").await;
-    let record =
-        NewRecord { topic: "t".into(), key: None, value: Some(b"{}".to_vec()), headers: Vec::new(), time: 0 };
+    let record = NewRecord {
+        topic: "t".into(),
+        key: None,
+        value: Some(b"{}".to_vec().into()),
+        headers: Vec::new().into(),
+        time: 0,
+    };
     EmbeddedBus::new(app.store.clone()).publish(vec![record]).await.unwrap();
     let parked = one(&app, Status::Parked).await;
     app.stop().await;

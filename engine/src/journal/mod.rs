@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Value;
 use crate::expression::Now;
+use crate::value::Json;
 use crate::vm::{Failure, RequestHash};
 
 pub use rerun::{Kept, Rerun};
@@ -75,7 +76,7 @@ pub struct Started {
     /// The run's public id, a UUID.
     pub run: Arc<str>,
     /// Its input, as it was given.
-    pub input: Value,
+    pub input: Json,
     /// Who asked; none: nobody in particular.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,

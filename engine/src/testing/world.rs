@@ -207,7 +207,7 @@ impl<'a> World<'a> {
         });
         let started = Started {
             run: live.id.as_str().into(),
-            input,
+            input: input.into(),
             principal: self.case.principal.clone(),
             // No jitter: what is expected of time can be reckoned.
             seed: 0,

@@ -92,7 +92,7 @@ impl Vm {
         }
         self.context = Context {
             id: Some(started.run.clone()),
-            input: started.input.clone(),
+            input: started.input.value().clone(),
             principal: started.principal.clone(),
             seed: started.seed,
             attempt: started.attempt,

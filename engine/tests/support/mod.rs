@@ -132,7 +132,7 @@ pub fn json(text: &str) -> Value {
 pub fn started(input: Value, seed: u64) -> Started {
     Started {
         run: "018f0000-0000-7000-8000-000000000001".into(),
-        input,
+        input: input.into(),
         principal: None,
         seed,
         semantics: SEMANTICS,

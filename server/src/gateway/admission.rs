@@ -16,7 +16,7 @@ use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::document::Auth;
 use pathway_engine::expression::EvalError;
-use pathway_engine::value;
+use pathway_engine::value::Json;
 use pathway_engine::vm::{Class, Failure};
 
 /// A request that may become a run.
@@ -25,7 +25,7 @@ pub(super) struct Asked {
     pub(super) id: String,
     /// When it was read.
     pub(super) at: Timestamp,
-    pub(super) input: Value,
+    pub(super) input: Json,
     pub(super) caller: Caller,
     pub(super) idempotency_key: Option<String>,
     /// When a run that has not begun shall not begin any more, from now; none: the caller does
@@ -93,8 +93,8 @@ impl Asked {
         Ok(NewRecord {
             topic: parts.project.topics.real(&plan.topic()).to_owned(),
             key: Some(key.flatten().unwrap_or_else(|| self.id.clone()).into_bytes()),
-            value: Some(value::to_json(&self.input).into_bytes()),
-            headers: [envelope.to_headers(), self.trace.headers()].concat(),
+            value: Some(self.input.clone().into()),
+            headers: [envelope.to_headers(), self.trace.headers()].concat().into(),
             time: now,
         })
     }

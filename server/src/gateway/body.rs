@@ -7,29 +7,33 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use futures_util::StreamExt as _;
 use pathway_engine::Value;
 use pathway_engine::schema::Violation;
-use pathway_engine::value;
+use pathway_engine::value::{self, Json};
 use pathway_engine::vm::{Class, Failure};
 
 use super::{Limits, Problem};
 
 /// The body as JSON of any kind; none where there is none.
 pub(crate) async fn json(request: Request, limits: &Limits) -> Result<Option<Value>, Problem> {
+    Ok(with_text(request, limits).await?.map(Json::into_value))
+}
+
+async fn with_text(request: Request, limits: &Limits) -> Result<Option<Json>, Problem> {
     let (head, body) = request.into_parts();
     check_type(&head.headers)?;
     let bytes = read(&head.headers, body, limits).await?;
     if bytes.is_empty() {
         return Ok(None);
     }
-    value::from_json(&bytes).map(Some).map_err(|error| {
+    Json::read(bytes.into()).map(Some).map_err(|error| {
         let detail = format!("the body is not JSON: {error}");
         Problem::new(StatusCode::BAD_REQUEST, Class::Invalid, detail)
     })
 }
 
 /// The body as an object; no body is an empty one.
-pub(super) async fn object(request: Request, limits: &Limits) -> Result<Value, Problem> {
-    let Some(body) = json(request, limits).await? else {
-        return Ok(Value::from_pairs::<_, &str, Value>([]));
+pub(super) async fn object(request: Request, limits: &Limits) -> Result<Json, Problem> {
+    let Some(body) = with_text(request, limits).await? else {
+        return Ok(Value::from_pairs::<_, &str, Value>([]).into());
     };
     if value::is_map(&body) {
         return Ok(body);

@@ -86,18 +86,20 @@ async fn read(
     let trace = trace::Passed::of(&request);
     let input = match http.method {
         // Who calls is no input: it would be kept with the run.
-        Method::Get if http.takes_credentials() => body::query(request.uri(), &HttpDoor::CREDENTIALS)?,
-        Method::Get | Method::Delete => body::query(request.uri(), &[])?,
+        Method::Get if http.takes_credentials() => body::query(request.uri(), &HttpDoor::CREDENTIALS)?.into(),
+        Method::Get | Method::Delete => body::query(request.uri(), &[])?.into(),
         Method::Post | Method::Put | Method::Patch => body::object(request, &parts.limits).await?,
     };
     // Who asks is known by the request: a token in its body is of no use, and must go nowhere.
     let input = match &plan.door.token {
-        Some(field) => value::without_field(&input, &field.value),
-        None => input,
+        Some(field) if value::has_field(&input, &field.value) => {
+            value::without_field(&input, &field.value).into()
+        }
+        _ => input,
     };
     let id = parts.ids.next().to_string();
     let input = match &plan.door.correlation {
-        Some(field) => value::with_field(&input, &field.value, Value::from(id.as_str())),
+        Some(field) => value::with_field(&input, &field.value, Value::from(id.as_str())).into(),
         None => input,
     };
     // Who waits no longer has no use for a run that has not begun; who asks later does.

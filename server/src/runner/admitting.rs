@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
+use pathway_engine::journal::Kind;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -142,8 +143,11 @@ impl Admitting<'_> {
             taken.insert(lane.clone());
         }
         let row = run.plan.has_journal().then(|| inner.row(row, &run, at_once.as_mut()));
-        if at_once.is_some() {
-            run.events = Vec::new();
+        match (&at_once, run.events.first_mut().map(|event| &mut event.kind)) {
+            (Some(_), _) => run.events = Vec::new(),
+            // The store has it now.
+            (None, Some(Kind::Started(started))) => started.input.forget_text(),
+            (None, _) => {}
         }
         Prepared { row, run, at_once }
     }

@@ -7,7 +7,7 @@ use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::expression::Expression;
 use pathway_engine::journal::{Caller, Event, Kind, Principal, SEMANTICS, Started};
-use pathway_engine::value;
+use pathway_engine::value::{self, Json};
 use pathway_engine::vm::{Class, Failure};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -51,7 +51,7 @@ pub(super) struct Arrived<'a> {
     /// What the door says that it came through.
     envelope: Option<Envelope>,
     /// Without the token.
-    input: Result<Value, Failure>,
+    input: Result<Json, Failure>,
     /// The bearer token that it carried.
     pub(super) token: Option<Secret>,
     /// What is known of the token, once it was verified.
@@ -67,7 +67,7 @@ impl<'a> Arrived<'a> {
         taken_by: impl FnOnce(Option<&str>) -> Arc<Plan>,
         (topic, partition): (&'a str, i32),
         record: &'a Record,
-        input: Result<Value, Failure>,
+        input: Result<Json, Failure>,
     ) -> Self {
         let envelope =
             Envelope::from_headers(&record.headers).filter(|envelope| envelope.pathway == *plan.name);
@@ -132,7 +132,7 @@ impl Inner {
             Err(failure) => (Asks::default(), Some(failure)),
         };
         // Whoever is refused is answered under the correlation id that they gave.
-        let input = arrived.input.as_ref().map_or_else(|_| Value::from(()), Value::clone);
+        let input = arrived.input.as_ref().map_or_else(|_| Value::from(()).into(), Json::clone);
         let facts = Facts { input: &input, principal: asks.principal.as_ref(), now };
         // What is refused holds no lane and uses no id up.
         let text = |field: Option<&Expression>| match &refused {
@@ -296,10 +296,10 @@ struct Asks {
 }
 
 /// An input without its token, and the token. A field that is none or empty carries none.
-fn cut(input: &Value, field: &str) -> Result<(Value, Option<Secret>), Failure> {
+fn cut(input: &Json, field: &str) -> Result<(Json, Option<Secret>), Failure> {
     let found = input.get_attr(field).ok().filter(|value| !value.is_undefined());
     let Some(found) = found else { return Ok((input.clone(), None)) };
-    let without = value::without_field(input, field);
+    let without = value::without_field(input, field).into();
     match found.as_str() {
         Some("") => Ok((without, None)),
         Some(token) => Ok((without, Some(Secret::new(token.to_owned())))),

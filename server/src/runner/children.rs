@@ -69,7 +69,7 @@ impl Actor {
             at: self.inner.clock.now(),
             kind: Kind::Started(Started {
                 run: public_id.into(),
-                input: input.clone(),
+                input: input.clone().into(),
                 principal: parent.and_then(|parent| parent.principal.clone()),
                 seed: id.as_u64_pair().1,
                 semantics: SEMANTICS,

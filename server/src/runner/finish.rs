@@ -66,8 +66,8 @@ impl Actor {
         Some(Record {
             offset,
             key: self.run.lane.as_ref().map(|lane| lane.key.clone().into_bytes()),
-            value: Some(pathway_engine::value::to_json(&self.masked(&started.input)).into_bytes()),
-            headers: vec![("pathway-restored".to_owned(), b"from the journal".to_vec())],
+            value: Some(pathway_engine::value::to_json(&self.masked(&started.input)).into_bytes().into()),
+            headers: vec![("pathway-restored".to_owned(), b"from the journal".to_vec())].into(),
             time: self.inner.clock.millis(),
         })
     }

@@ -4,7 +4,7 @@
 //! and the value is the data; in the structured mode the value holds both.
 
 use pathway_engine::Value;
-use pathway_engine::value;
+use pathway_engine::value::Json;
 use pathway_engine::vm::{Class, Failure};
 
 use crate::store::Record;
@@ -15,18 +15,17 @@ const LARGEST: usize = 16 << 20;
 const STRUCTURED: &[u8] = b"application/cloudevents";
 
 /// The input that a record is.
-pub(super) fn input(record: &Record) -> Result<Value, Failure> {
-    let bytes = record.value.as_deref().ok_or_else(|| invalid("the record has no value".to_owned()))?;
-    if bytes.len() > LARGEST {
-        return Err(invalid(format!("the record has {} bytes, more than {LARGEST}", bytes.len())));
+pub(super) fn input(record: &Record) -> Result<Json, Failure> {
+    let payload = record.value.as_ref().ok_or_else(|| invalid("the record has no value".to_owned()))?;
+    if payload.len() > LARGEST {
+        return Err(invalid(format!("the record has {} bytes, more than {LARGEST}", payload.len())));
     }
-    let json =
-        value::from_json(bytes).map_err(|error| invalid(format!("the record is not JSON: {error}")))?;
+    let json = payload.json().map_err(|error| invalid(format!("the record is not JSON: {error}")))?;
     match header(record, "content-type") {
         Some(kind)
             if kind.get(..STRUCTURED.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(STRUCTURED)) =>
         {
-            data(&json)
+            data(&json).map(Json::from)
         }
         _ => Ok(json),
     }

@@ -55,8 +55,8 @@ impl Runner {
         let record = Record {
             offset: 0,
             key: None,
-            value: Some(pathway_engine::value::to_json(input).into_bytes()),
-            headers: envelope.to_headers(),
+            value: Some(pathway_engine::value::to_json(input).into_bytes().into()),
+            headers: envelope.to_headers().into(),
             time: self.inner.clock.millis(),
         };
         let arrived = Arrived::new(plan, |_| plan.clone(), (SOURCE, 0), &record, intake::input(&record));

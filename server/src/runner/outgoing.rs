@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Admitted;
 use crate::bus::dead_letters_of;
 use crate::envelope::{CORRELATION_ID, FROM, MESSAGE_ID};
-use crate::store::{NewRecord, Record};
+use crate::store::{NewRecord, Payload, Record};
 use crate::trace::{TRACEPARENT, TraceContext};
 
 /// Bytes of a record that a step may publish, or that may answer: what brokers take who were told
@@ -121,8 +121,8 @@ impl Outgoing<'_> {
         NewRecord {
             topic: self.project.topics.real(topic).to_owned(),
             key,
-            value: Some(value),
-            headers,
+            value: Some(value.into()),
+            headers: headers.into(),
             time: self.now.as_millisecond(),
         }
     }
@@ -155,15 +155,15 @@ impl Outgoing<'_> {
     }
 
     /// A record that carried its caller's token is not copied with it.
-    fn without_token(&self, value: Vec<u8>) -> Vec<u8> {
+    fn without_token(&self, value: Payload) -> Payload {
         let Some(field) = &self.run.plan.door.token else { return value };
         match serde_json::from_slice::<serde_json::Value>(&value) {
             Ok(mut json) => match json.as_object_mut().and_then(|map| map.shift_remove(&field.value)) {
-                Some(_) => json.to_string().into_bytes(),
+                Some(_) => json.to_string().into_bytes().into(),
                 None => value,
             },
             // What cannot be read may hold it anywhere.
-            Err(_) => Vec::new(),
+            Err(_) => Vec::new().into(),
         }
     }
 }
@@ -177,9 +177,7 @@ pub(super) fn without_value(mut record: NewRecord) -> NewRecord {
 
 /// What is said of a record that is larger than the bus may take.
 fn too_large(record: &NewRecord, what: &str) -> Option<Failure> {
-    let bytes = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
-    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let size = bytes(&record.key) + bytes(&record.value) + headers;
+    let size = record.size();
     let message = || format!("the {what} has {size} bytes with its key and headers, more than {LARGEST}");
     (size > LARGEST).then(|| Failure::new(Class::Invalid, message()))
 }

@@ -1,6 +1,5 @@
 //! Journal events as they are stored: those that hold a secret are sealed.
 
-use pathway_engine::Value;
 use pathway_engine::compile::Plan;
 use pathway_engine::journal::{Event, Kind, Started};
 use serde::{Deserialize, Serialize};
@@ -62,7 +61,7 @@ fn holds_secret(plan: &Plan, event: &Event) -> bool {
         // What pure steps make of a secret is in no other event.
         Kind::Started(Started { rerun: Some(rerun), .. }) if !rerun.is_empty() => true,
         Kind::Started(started) => plan.input.as_ref().is_some_and(|schema| {
-            !schema.secrets().is_empty() && schema.mask(&started.input) != Value::clone(&started.input)
+            !schema.secrets().is_empty() && schema.mask(&started.input) != *started.input.value()
         }),
         Kind::Performed(performed) => plan.is_secret(&performed.instance),
         _ => false,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cutoffs, Millis, Offset, Proof, Release, RunId, Take, Taken};
+use super::{Cutoffs, Headers, Millis, Offset, Payload, Proof, Release, RunId, Take, Taken};
 
 /// Where a run stands. Running is not a status: who owns a ready run knows whether it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,11 +167,23 @@ pub struct NewRecord {
     /// Key.
     pub key: Option<Vec<u8>>,
     /// Value; none is a tombstone.
-    pub value: Option<Vec<u8>>,
-    /// Headers, in order; names may repeat.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub value: Option<Payload>,
+    /// Headers.
+    pub headers: Headers,
     /// When it was made.
     pub time: Millis,
+}
+
+impl NewRecord {
+    /// The bytes of what it says, its topic aside.
+    pub(crate) fn size(&self) -> usize {
+        size(self.key.as_deref(), self.value.as_deref(), &self.headers)
+    }
+}
+
+/// The bytes of what a record says.
+pub(super) fn size(key: Option<&[u8]>, value: Option<&[u8]>, headers: &Headers) -> usize {
+    key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + headers.size()
 }
 
 /// A piece of what a run streams to its caller.

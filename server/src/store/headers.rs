@@ -1,8 +1,40 @@
 //! Record headers as one column: for each, the length of the name (u32, little endian), the
 //! name, the length of the value, the value. No headers are null.
 
-/// Headers, in order; names may repeat.
-pub(super) type Headers = Vec<(String, Vec<u8>)>;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+/// Headers of a record, in order; names may repeat. They are cheap to clone; a clone that is changed
+/// becomes one of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Arc<Vec<(String, Vec<u8>)>>);
+
+impl From<Vec<(String, Vec<u8>)>> for Headers {
+    fn from(headers: Vec<(String, Vec<u8>)>) -> Self {
+        Self(Arc::new(headers))
+    }
+}
+
+impl Deref for Headers {
+    type Target = Vec<(String, Vec<u8>)>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Headers {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl Headers {
+    /// The bytes of their names and values.
+    pub(crate) fn size(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+}
 
 pub(super) fn encode(headers: &[(String, Vec<u8>)]) -> Option<Vec<u8>> {
     if headers.is_empty() {
@@ -28,7 +60,7 @@ pub(super) fn decode(column: Option<&[u8]>) -> Option<Headers> {
         let name = String::from_utf8(take(&mut rest)?.to_vec()).ok()?;
         headers.push((name, take(&mut rest)?.to_vec()));
     }
-    Some(headers)
+    Some(headers.into())
 }
 
 fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -47,7 +79,7 @@ mod tests {
     proptest! {
         #[test]
         fn decodes_what_was_encoded(headers: Vec<(String, Vec<u8>)>) {
-            prop_assert_eq!(decode(encode(&headers).as_deref()), Some(headers));
+            prop_assert_eq!(decode(encode(&headers).as_deref()), Some(headers.into()));
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! What is read.
 
-use super::{Home, Millis, NewRecord, Offset, RunId, Status};
+use super::change::size;
+use super::{Headers, Home, Millis, NewRecord, Offset, Payload, RunId, Status};
 
 /// Where a record is, or was.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -71,18 +72,17 @@ pub struct Record {
     /// Key.
     pub key: Option<Vec<u8>>,
     /// Value; none is a tombstone.
-    pub value: Option<Vec<u8>>,
-    /// Headers, in order; names may repeat.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub value: Option<Payload>,
+    /// Headers.
+    pub headers: Headers,
     /// When it was made.
     pub time: Millis,
 }
 
 impl Record {
     /// The bytes of what it says.
-    pub(super) fn size(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        headers + self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
+    pub(crate) fn size(&self) -> usize {
+        size(self.key.as_deref(), self.value.as_deref(), &self.headers)
     }
 }
 

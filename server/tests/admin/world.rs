@@ -168,8 +168,8 @@ impl World {
         let record = NewRecord {
             topic: topic.into(),
             key: None,
-            value: Some(value.as_bytes().to_vec()),
-            headers: Vec::new(),
+            value: Some(value.as_bytes().to_vec().into()),
+            headers: Vec::new().into(),
             time: 0,
         };
         self.app.store.publish(vec![record]).await.unwrap();

@@ -87,11 +87,11 @@ impl Live {
     }
 
     async fn publish(&self, topic: &str, values: impl IntoIterator<Item = Option<Vec<u8>>>) {
-        let record = |value| NewRecord {
+        let record = |value: Option<Vec<u8>>| NewRecord {
             topic: topic.into(),
             key: Some(data::USER.into()),
-            value,
-            headers: Vec::new(),
+            value: value.map(Into::into),
+            headers: Vec::new().into(),
             time: Timestamp::now().as_millisecond(),
         };
         let bus = EmbeddedBus::new(self.app.store.clone());

@@ -109,7 +109,7 @@ impl Play {
         let principal = Principal { sub: USER.into(), role: None, claims: None, has_token: self.has_token };
         let mut kind = Kind::Started(Started {
             run: "018f0000-0000-7000-8000-000000000001".into(),
-            input: value(&self.input),
+            input: value(&self.input).into(),
             principal: Some(principal),
             seed: 7,
             semantics: SEMANTICS,

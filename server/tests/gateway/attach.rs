@@ -68,8 +68,8 @@ impl World {
         let record = NewRecord {
             topic: format!("pathway.{pathway}"),
             key: None,
-            value: Some(b"{}".to_vec()),
-            headers: envelope.to_headers(),
+            value: Some(b"{}".to_vec().into()),
+            headers: envelope.to_headers().into(),
             time: 0,
         };
         self.parts.bus.publish(vec![record]).await.unwrap();

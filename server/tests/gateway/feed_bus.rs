@@ -37,8 +37,8 @@ impl TwoPartitions {
         records.push(Record {
             offset: i64::try_from(records.len()).unwrap(),
             key: None,
-            value: Some(value.to_string().into_bytes()),
-            headers: Vec::new(),
+            value: Some(value.to_string().into_bytes().into()),
+            headers: Vec::new().into(),
             time: jiff::Timestamp::now().as_millisecond(),
         });
         self.changed.send_replace(());

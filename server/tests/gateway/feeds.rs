@@ -71,8 +71,8 @@ fn record(key: Option<&str>, value: Option<&str>) -> NewRecord {
     NewRecord {
         topic: "orders".to_owned(),
         key: key.map(|key| key.as_bytes().to_vec()),
-        value: value.map(|value| value.as_bytes().to_vec()),
-        headers: Vec::new(),
+        value: value.map(|value| value.as_bytes().to_vec().into()),
+        headers: Vec::new().into(),
         time: Timestamp::now().as_millisecond(),
     }
 }
@@ -202,7 +202,7 @@ async fn what_is_for_nobody_is_counted() {
     ];
     world.publish_all(values.into_iter().map(|value| record(None, value)).collect()).await;
     let mut bytes = record(None, None);
-    bytes.value = Some(b"{\"user\":\"ann\",\"item\":\"\xff\"}".to_vec());
+    bytes.value = Some(b"{\"user\":\"ann\",\"item\":\"\xff\"}".to_vec().into());
     world.publish_all(vec![bytes]).await;
     world.order("ann", 1).await;
     assert_eq!(ann.next().await, Some(Message { id: "0:10".to_owned(), data: json!({ "item": 1 }) }));

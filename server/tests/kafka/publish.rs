@@ -18,15 +18,15 @@ async fn records_arrive_as_they_were_made() {
     let full = NewRecord {
         topic: topic.clone(),
         key: Some(vec![0, 255]),
-        value: Some(vec![254, 0]),
-        headers: vec![("a".into(), vec![1]), ("b".into(), vec![]), ("a".into(), vec![255])],
+        value: Some(vec![254, 0].into()),
+        headers: vec![("a".into(), vec![1]), ("b".into(), vec![]), ("a".into(), vec![255])].into(),
         time: 1_700_000_000_123,
     };
     let bare = NewRecord {
         topic: topic.clone(),
         key: None,
         value: None,
-        headers: Vec::new(),
+        headers: Vec::new().into(),
         time: 1_700_000_000_124,
     };
     let offsets = soon(bus.publish(vec![full.clone(), bare.clone()])).await.unwrap();

@@ -49,8 +49,8 @@ pub(crate) fn record(topic: &str, key: &str, value: impl Into<Vec<u8>>) -> NewRe
     NewRecord {
         topic: topic.to_owned(),
         key: Some(key.as_bytes().to_vec()),
-        value: Some(value.into()),
-        headers: Vec::new(),
+        value: Some(value.into().into()),
+        headers: Vec::new().into(),
         time: 1_000,
     }
 }

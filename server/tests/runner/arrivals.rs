@@ -124,8 +124,13 @@ async fn cloud_events_are_read_in_both_modes() {
     for (headers, value, expected) in cases {
         let headers = headers.iter().map(|(name, value)| ((*name).into(), value.as_bytes().to_vec()));
         let value = Some(value.as_bytes().to_vec());
-        let record =
-            NewRecord { topic: "t".into(), key: None, value, headers: headers.collect(), time: now() };
+        let record = NewRecord {
+            topic: "t".into(),
+            key: None,
+            value: value.map(Into::into),
+            headers: headers.collect::<Vec<_>>().into(),
+            time: now(),
+        };
         world.bus.publish(vec![record]).await.unwrap();
         match expected {
             Ok(expected) => {
@@ -177,7 +182,13 @@ async fn a_message_of_our_own_is_taken_once_and_one_of_others_each_time() {
     let send = |n: u32, headers: &[(&str, &str)]| {
         let headers = headers.iter().map(|(name, value)| ((*name).into(), value.as_bytes().to_vec()));
         let value = Some(format!(r#"{{"n": {n}}}"#).into_bytes());
-        NewRecord { topic: "t".into(), key: None, value, headers: headers.collect(), time: now() }
+        NewRecord {
+            topic: "t".into(),
+            key: None,
+            value: value.map(Into::into),
+            headers: headers.collect::<Vec<_>>().into(),
+            time: now(),
+        }
     };
     let ours: &[(&str, &str)] = &[("message-id", "1"), ("pathway-from", "q")];
     let theirs: &[(&str, &str)] = &[("message-id", "1")];

@@ -195,8 +195,8 @@ impl World {
         let record = NewRecord {
             topic: topic.into(),
             key: None,
-            value: Some(value.as_bytes().to_vec()),
-            headers: Vec::new(),
+            value: Some(value.as_bytes().to_vec().into()),
+            headers: Vec::new().into(),
             time: now(),
         };
         self.bus.publish(vec![record]).await.unwrap();
@@ -227,7 +227,7 @@ impl World {
 
     async fn values(&self, topic: &str) -> Vec<String> {
         let records = self.store.records(topic, 0, 0, 1000, usize::MAX).await.unwrap();
-        records.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
+        records.into_iter().map(|record| String::from_utf8(record.value.unwrap().to_vec()).unwrap()).collect()
     }
 }
 

@@ -10,8 +10,9 @@ async fn read(world: &World, topic: &str, count: usize) -> Vec<String> {
     let reading = async {
         while values.len() < count {
             let records = reader.next_batch(100, 1 << 20).await.unwrap().records;
-            values
-                .extend(records.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()));
+            values.extend(
+                records.into_iter().map(|record| String::from_utf8(record.value.unwrap().to_vec()).unwrap()),
+            );
         }
     };
     tokio::time::timeout(DEADLINE, reading).await.unwrap();

@@ -30,13 +30,26 @@ async fn bytes_are_kept_as_they_are(store: Arc<dyn Store>) {
     let records = vec![
         NewRecord {
             topic: "topic".into(),
-            key: Some(broken.clone()),
-            value: Some(broken.clone()),
-            headers: vec![("name".into(), broken.clone()), ("name".into(), vec![]), (String::new(), broken)],
+            key: Some(broken.clone().into()),
+            value: Some(broken.clone().into()),
+            headers: vec![("name".into(), broken.clone()), ("name".into(), vec![]), (String::new(), broken)]
+                .into(),
             time: -5,
         },
-        NewRecord { topic: "topic".into(), key: Some(vec![]), value: None, headers: vec![], time: i64::MAX },
-        NewRecord { topic: "topic".into(), key: None, value: Some(vec![]), headers: vec![], time: 0 },
+        NewRecord {
+            topic: "topic".into(),
+            key: Some(vec![]),
+            value: None,
+            headers: vec![].into(),
+            time: i64::MAX,
+        },
+        NewRecord {
+            topic: "topic".into(),
+            key: None,
+            value: Some(vec![].into()),
+            headers: vec![].into(),
+            time: 0,
+        },
     ];
     store.publish(records.clone()).await.unwrap();
     let read = store.records("topic", 0, 0, 10, 1_000).await.unwrap();

@@ -389,7 +389,7 @@ async fn large_payloads_are_kept(store: Arc<dyn Store>) {
         let events = store.events(run).await.unwrap();
         assert!(events.len() == 2 && events.iter().all(|event| event.payload == large));
         let records = store.records("out", 0, offset, 1, 0).await.unwrap();
-        assert_eq!(records[0].value.as_ref(), Some(&large));
+        assert_eq!(records[0].value.as_deref(), Some(&*large));
         assert_eq!(store.stream(run, None, 1).await.unwrap()[0].value, large);
         assert_eq!(store.run(&format!("id-{offset}")).await.unwrap().unwrap().outcome, Some(large));
     }

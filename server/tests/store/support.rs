@@ -162,7 +162,13 @@ pub(crate) fn event(payload: impl Into<Vec<u8>>) -> NewEvent {
 
 /// A record of `topic`.
 pub(crate) fn record(topic: &str, value: impl Into<Vec<u8>>) -> NewRecord {
-    NewRecord { topic: topic.into(), key: None, value: Some(value.into()), headers: Vec::new(), time: 1 }
+    NewRecord {
+        topic: topic.into(),
+        key: None,
+        value: Some(value.into().into()),
+        headers: Vec::new().into(),
+        time: 1,
+    }
 }
 
 /// A change of status at 2000.

@@ -144,8 +144,8 @@ impl World {
         let record = NewRecord {
             topic: topic.into(),
             key: None,
-            value: Some(b"{}".to_vec()),
-            headers: headers.into_iter().collect(),
+            value: Some(b"{}".to_vec().into()),
+            headers: headers.into_iter().collect::<Vec<_>>().into(),
             time: 0,
         };
         self.app.store.publish(vec![record]).await.unwrap();

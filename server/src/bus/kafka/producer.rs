@@ -148,9 +148,7 @@ impl Drop for Running {
 }
 
 fn size(record: &NewRecord) -> usize {
-    let bytes = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
-    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
-    OVERHEAD + bytes(&record.key) + bytes(&record.value) + headers
+    OVERHEAD + record.size() + 64 * record.headers.len()
 }
 
 /// What the producer tells.

@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     fn record(offset: Offset) -> Record {
-        Record { offset, key: None, value: Some(Vec::new()), headers: Vec::new(), time: 0 }
+        Record { offset, key: None, value: Some(Vec::new().into()), headers: Vec::new().into(), time: 0 }
     }
 
     fn queue(budget: &Arc<Budget>) -> Queue {
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn what_is_large_fills_a_queue_too() {
         let queue = queue(&Arc::default());
-        queue.push(std::iter::once(Record { value: Some(vec![0; PARTITION.bytes]), ..record(0) }));
+        queue.push(std::iter::once(Record { value: Some(vec![0; PARTITION.bytes].into()), ..record(0) }));
         assert!(queue.is_full());
         assert!(matches!(queue.take(1, 1), Taken::Batch(_)));
         assert!(queue.is_low());

@@ -209,7 +209,7 @@ pub(super) fn mask_of(config: &Config, plan: &Plan, events: &[Event]) -> Mask {
         Kind::Started(started) => Some(started),
         _ => None,
     });
-    let input = started.map_or_else(|| Value::from(()), |started| started.input.clone());
+    let input = started.map_or_else(|| Value::from(()), |started| started.input.value().clone());
     let mut mask = Mask::of(config, plan, &input);
     let kept = started.and_then(|started| started.rerun.as_ref()).map(|rerun| &rerun.kept);
     for (_, kept) in kept.into_iter().flatten().filter(|(step, _)| plan.is_secret(step)) {

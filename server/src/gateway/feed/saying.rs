@@ -48,8 +48,8 @@ impl From<EvalError> for Skipped {
 
 /// What `feed` says of a record of its topic.
 pub(super) fn of(feed: &Feed, partition: i32, record: &Record) -> Result<Said, Skipped> {
-    let json = record.value.as_deref().ok_or(Skipped::NotJson)?;
-    let value = value::from_json(json).map_err(|_| Skipped::NotJson)?;
+    let payload = record.value.as_ref().ok_or(Skipped::NotJson)?;
+    let value = payload.json().map_err(|_| Skipped::NotJson)?.into_value();
     let seen = Seen { record: describe(feed, partition, record, &value) };
     let key = key(&feed.key.eval_or_none(&seen)?).ok_or(Skipped::NoKey)?;
     let is_last = feed.until.as_ref().map_or(Ok(false), |until| until.test(&seen))?;

@@ -150,7 +150,7 @@ impl Topics {
         };
         let later = self.outbox.range(after.saturating_add(1)..);
         let later = later.filter(|(_, (home, _))| is_wanted(home)).map(|(_, (_, outgoing))| outgoing);
-        let size = |outgoing: &Outgoing| outgoing.record.value.as_ref().map_or(0, Vec::len);
+        let size = |outgoing: &Outgoing| outgoing.record.value.as_ref().map_or(0, |value| value.len());
         page(later, size, limit, max_bytes)
     }
 
@@ -162,12 +162,8 @@ impl Topics {
         max_bytes: usize,
     ) -> Vec<Record> {
         let Some(partition) = self.partition(topic, partition) else { return Vec::new() };
-        let bytes = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
-        let size = |record: &Record| {
-            let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-            headers + bytes(&record.key) + bytes(&record.value)
-        };
-        page(partition.records.range(from..).map(|(_, record)| record), size, limit, max_bytes)
+        let records = partition.records.range(from..).map(|(_, record)| record);
+        page(records, Record::size, limit, max_bytes)
     }
 
     pub(super) fn prune(&mut self, before: Millis) -> u64 {

@@ -94,11 +94,7 @@ fn of_run(run: &NewRun) -> usize {
 }
 
 fn of_records(records: &[NewRecord]) -> usize {
-    let part = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
-    let headers = |record: &NewRecord| {
-        record.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
-    };
-    records.iter().map(|record| part(&record.key) + part(&record.value) + headers(record)).sum()
+    records.iter().map(NewRecord::size).sum()
 }
 
 fn of_stream(rows: &[StreamRow]) -> usize {

@@ -40,7 +40,7 @@ fn record(row: &Row) -> Result<Record, Error> {
         time: row.try_get(1)?,
         key: row.try_get(2)?,
         headers: decode::headers(row, 3)?,
-        value: row.try_get(4)?,
+        value: row.try_get::<_, Option<Vec<u8>>>(4)?.map(Into::into),
     })
 }
 
@@ -96,7 +96,7 @@ fn outgoing(row: &Row) -> Result<Outgoing, Error> {
         topic: row.try_get(1)?,
         key: row.try_get(2)?,
         headers: decode::headers(row, 3)?,
-        value: row.try_get(4)?,
+        value: row.try_get::<_, Option<Vec<u8>>>(4)?.map(Into::into),
         time: row.try_get(5)?,
     };
     Ok(Outgoing { id: row.try_get(0)?, record, refused: row.try_get(6)? })

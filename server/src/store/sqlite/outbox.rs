@@ -117,7 +117,7 @@ fn page(mut rows: Rows<'_>, max_bytes: usize) -> rusqlite::Result<Vec<Outgoing>>
             record: NewRecord {
                 topic: row.get(1)?,
                 key: row.get(2)?,
-                value,
+                value: value.map(Into::into),
                 headers: headers::read(row, 3)?,
                 time: row.get(5)?,
             },

@@ -38,7 +38,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         time: row.get(1)?,
         key: row.get(2)?,
         headers: headers::read(row, 3)?,
-        value: row.get(4)?,
+        value: row.get::<_, Option<Vec<u8>>>(4)?.map(Into::into),
     })
 }
 

@@ -30,7 +30,13 @@ async fn ask(store: &SqliteStore, sql: &'static str) -> i64 {
 }
 
 fn record(value: Vec<u8>) -> NewRecord {
-    NewRecord { topic: "out".into(), key: None, value: Some(value), headers: Vec::new(), time: 0 }
+    NewRecord {
+        topic: "out".into(),
+        key: None,
+        value: Some(value.into()),
+        headers: Vec::new().into(),
+        time: 0,
+    }
 }
 
 fn run(offset: i64, started: Vec<u8>) -> NewRun {

@@ -38,8 +38,8 @@ pub(crate) async fn produce(outside: &Outside) {
         let record = NewRecord {
             topic: topic.to_owned(),
             key: Some(customer.into_bytes()),
-            value: Some(value.into_bytes()),
-            headers: Vec::new(),
+            value: Some(value.into_bytes().into()),
+            headers: Vec::new().into(),
             time: world.now().as_millisecond(),
         };
         put(outside, record.clone());
