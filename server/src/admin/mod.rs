@@ -23,8 +23,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::routes::{Route, routes};
 use crate::app::{Reloader, Role};
-use crate::gateway::{Limits, Problem, connections, problem, request};
+use crate::gateway::request::{self, Observing};
+use crate::gateway::{Limits, Problem, connections, problem};
 use crate::identity::AdminToken;
+use crate::ids::Ids;
 use crate::operations::{Error, Operations};
 use crate::telemetry::metrics::Scrape;
 
@@ -66,6 +68,7 @@ impl Admin {
 
 fn router(admin: Arc<Admin>) -> Router {
     let routes = routes().into_iter();
+    let observing = Observing { ids: Ids::system(), counts: None };
     routes
         .fold(Router::new(), |router, Route { path, answers, .. }| router.route(path, answers))
         .with_state(admin.clone())
@@ -73,7 +76,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(axum::middleware::from_fn_with_state(admin, guard::admit))
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(axum::middleware::from_fn(request::observe))
+        .layer(axum::middleware::from_fn_with_state(observing, request::observe))
 }
 
 impl From<Error> for Problem {

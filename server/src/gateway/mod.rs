@@ -60,6 +60,7 @@ pub use problem::Problem;
 pub use serve::{ServeError, check};
 
 use feed::Feeds;
+use request::Observing;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -67,7 +68,7 @@ use crate::identity::{AdminToken, Identity};
 use crate::ids::Ids;
 use crate::seal::SealKeys;
 use crate::store::Store;
-use crate::telemetry::metrics::{Requests, requests};
+use crate::telemetry::metrics::Requests;
 use crate::telemetry::traces::Traces;
 
 /// What a gateway works with.
@@ -93,7 +94,7 @@ pub struct Parts {
     pub keys: SealKeys,
     /// Tells the time.
     pub clock: Clock,
-    /// Names the runs that come of requests.
+    /// Names requests, and the runs that come of them.
     pub ids: Ids,
     /// What `/readyz` says.
     pub ready: watch::Receiver<Readiness>,
@@ -221,8 +222,8 @@ impl Gateway {
             Some(cors) => router.layer(cors),
             None => router,
         };
-        let counted = axum::middleware::from_fn_with_state(self.requests.clone(), requests::count);
-        let router = router.layer(axum::middleware::from_fn(request::observe)).layer(counted);
+        let observing = Observing { ids: self.parts.ids.clone(), counts: Some(self.requests.clone()) };
+        let router = router.layer(axum::middleware::from_fn_with_state(observing, request::observe));
         match &self.parts.traces {
             Some(traces) => router.layer(axum::middleware::from_fn_with_state(traces.clone(), trace::follow)),
             None => router,

@@ -1,17 +1,19 @@
 //! What happens to every request: it gets an id, bounds on its head, a line in the log, and a
-//! problem for an answer if it went wrong.
+//! problem for an answer if it went wrong. It may be counted, too.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pathway_engine::vm::Class;
-use uuid::Uuid;
 
 use super::door::RUN;
 use super::{Problem, problem};
+use crate::ids::Ids;
+use crate::telemetry::metrics::Requests;
 
 /// The header of a request's id.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,9 +22,18 @@ const LONGEST_URI: usize = 8 << 10;
 /// Bytes of a request's headers.
 const LARGEST_HEAD: usize = 32 << 10;
 
-pub(crate) async fn observe(request: Request, next: Next) -> Response {
+/// What every request is given, and where it is counted.
+#[derive(Debug, Clone)]
+pub(crate) struct Observing {
+    /// Names those that bring no id along.
+    pub(crate) ids: Ids,
+    pub(crate) counts: Option<Arc<Requests>>,
+}
+
+pub(crate) async fn observe(State(observing): State<Observing>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let id = request_id(request.headers());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let id = request_id(request.headers(), &observing.ids);
     let method = request.method().clone();
     let path: String = request.uri().path().chars().take(256).collect();
     let response = match check(&request) {
@@ -36,6 +47,9 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let run = response.headers().get(&RUN).and_then(|run| run.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if let Some(counts) = &observing.counts {
+        counts.count(route.as_ref().map(MatchedPath::as_str), response.status());
+    }
     tracing::info!(%method, path, status, ms, request_id = id, run, "request");
     response
 }
@@ -55,11 +69,11 @@ fn check(request: &Request) -> Result<(), Problem> {
 }
 
 /// The caller's id of the request if it is one, else a new one.
-fn request_id(headers: &HeaderMap) -> String {
+fn request_id(headers: &HeaderMap, ids: &Ids) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
     headers
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok())
         .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(plain))
-        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+        .map_or_else(|| ids.next().to_string(), str::to_owned)
 }

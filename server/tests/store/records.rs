@@ -30,7 +30,7 @@ async fn bytes_are_kept_as_they_are(store: Arc<dyn Store>) {
     let records = vec![
         NewRecord {
             topic: "topic".into(),
-            key: Some(broken.clone().into()),
+            key: Some(broken.clone()),
             value: Some(broken.clone().into()),
             headers: vec![("name".into(), broken.clone()), ("name".into(), vec![]), (String::new(), broken)]
                 .into(),

@@ -10,8 +10,8 @@ pub(super) struct Encoded {
     pub(super) content_type: String,
 }
 
-/// `body` as bytes; `boundary` parts the fields of a multipart body.
-pub(super) fn encode_body(body: &Body, boundary: &str) -> Result<Option<Encoded>, String> {
+/// `body` as bytes; `boundary` makes what parts the fields of a multipart body.
+pub(super) fn encode_body(body: &Body, boundary: impl FnOnce() -> String) -> Result<Option<Encoded>, String> {
     let (bytes, content_type) = match body {
         Body::Empty => return Ok(None),
         Body::Json(value) => {
@@ -21,7 +21,8 @@ pub(super) fn encode_body(body: &Body, boundary: &str) -> Result<Option<Encoded>
         }
         Body::Form(fields) => (form(fields), "application/x-www-form-urlencoded".to_owned()),
         Body::Multipart(fields) => {
-            (multipart(fields, boundary), format!("multipart/form-data; boundary={boundary}"))
+            let boundary = boundary();
+            (multipart(fields, &boundary), format!("multipart/form-data; boundary={boundary}"))
         }
         Body::Text(text) => (text.clone().into_bytes(), "text/plain; charset=utf-8".to_owned()),
     };

@@ -66,8 +66,8 @@ impl HttpClient {
     ) -> Result<Value, Failure> {
         let refused = |why: &str| failure::refused(request, why);
         let url = address(&target.url, request).map_err(refused)?;
-        let boundary = Uuid::new_v4().simple().to_string();
-        let body = encode_body(&request.body, &boundary).map_err(|why| refused(&why))?;
+        let boundary = || Uuid::new_v4().simple().to_string();
+        let body = encode_body(&request.body, boundary).map_err(|why| refused(&why))?;
         let content_type = body.as_ref().map(|body| body.content_type.as_str());
         let headers = headers(target, request, context, content_type).map_err(|why| refused(&why))?;
 

@@ -6,6 +6,7 @@ mod blob;
 mod claims;
 mod crashes;
 mod define;
+mod ends;
 mod headers;
 mod inbox;
 mod migrate;

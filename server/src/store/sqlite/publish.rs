@@ -4,10 +4,8 @@ use rusqlite::params;
 
 use super::blob::Stored;
 use super::outbox;
-use super::source;
 use super::tail::Published;
 use super::writer::{Change, Context};
-use crate::bus::EMBEDDED_PARTITION;
 use crate::store::watch::Subject;
 use crate::store::{NewRecord, Offset, Outlet, StoreError, headers};
 
@@ -41,8 +39,7 @@ fn insert(context: &mut Context<'_>, records: &[NewRecord]) -> Result<Vec<Offset
     let mut offsets = Vec::with_capacity(records.len());
     for run in records.chunk_by(|one, next| one.topic == next.topic) {
         let Some(first) = run.first() else { continue };
-        let source = source::id(connection, &first.topic, EMBEDDED_PARTITION)?;
-        let end = source::end_offset(connection, source)?;
+        let (source, end) = context.ends.extend(connection, &first.topic, run.len())?;
         let mut insert = connection.prepare_cached(
             r#"INSERT INTO record (source, "offset", time, "key", headers, value, value_blob)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"#,

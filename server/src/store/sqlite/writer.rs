@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::ends::Ends;
 use super::tail::{Published, Tail};
 use crate::store::folder::Folder;
 use crate::store::stop::{Stop, Stopped};
@@ -32,6 +33,8 @@ pub(super) struct Context<'a> {
     pub(super) changed: &'a mut Vec<Notice>,
     /// What it has published on topics.
     pub(super) published: &'a mut Vec<Published>,
+    /// Where the topics end with that.
+    pub(super) ends: &'a mut Ends,
 }
 
 /// Something to do in the writer's transaction.
@@ -112,7 +115,8 @@ impl Writer {
         let (stop, stopped) = Stopped::new();
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || {
             let (changed, published) = (Vec::new(), Vec::new());
-            let writing = Writing { connection: &connection, outlet, hub: &hub, changed, published };
+            let ends = Ends::default();
+            let writing = Writing { connection: &connection, outlet, hub: &hub, changed, published, ends };
             write(writing, jobs, &tail, &stop);
             drop(connection);
             drop(folder);
@@ -159,6 +163,7 @@ struct Writing<'a> {
     hub: &'a Hub,
     changed: Vec<Notice>,
     published: Vec<Published>,
+    ends: Ends,
 }
 
 /// What is in a transaction.
@@ -255,6 +260,7 @@ impl Writing<'_> {
             hub: self.hub,
             changed: &mut self.changed,
             published: &mut self.published,
+            ends: &mut self.ends,
         }
     }
 
@@ -263,8 +269,9 @@ impl Writing<'_> {
         (self.changed.len(), self.published.len())
     }
 
-    /// Tells no more than this.
+    /// Tells no more than this: what came after it was not written.
     fn forget(&mut self, (changed, published): (usize, usize)) {
+        self.ends.forget();
         self.changed.truncate(changed);
         self.published.truncate(published);
     }

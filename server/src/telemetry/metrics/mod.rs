@@ -7,7 +7,7 @@
 
 mod histogram;
 mod page;
-pub(crate) mod requests;
+mod requests;
 mod runs;
 mod scrape;
 mod snapshot;

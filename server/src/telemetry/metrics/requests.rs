@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::Response;
 
 use super::OTHER;
 
@@ -49,7 +46,7 @@ impl Statuses {
 
 impl Requests {
     /// A request was answered; without a route it met none.
-    fn count(&self, route: Option<&str>, status: StatusCode) {
+    pub(crate) fn count(&self, route: Option<&str>, status: StatusCode) {
         let Some(route) = route else { return self.other.count(status) };
         let known = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(route).cloned();
         let known = known.unwrap_or_else(|| {
@@ -69,12 +66,4 @@ impl Requests {
         })
         .collect()
     }
-}
-
-/// Counts a request.
-pub(crate) async fn count(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
-    requests.count(route.as_ref().map(MatchedPath::as_str), response.status());
-    response
 }
