@@ -185,6 +185,7 @@ async fn admit(store: &dyn Store) -> Result<Vec<RunId>, String> {
         proof: None,
         from_offset: 0,
         next_offset: i64::try_from(BATCH).unwrap_or(0),
+        received: Vec::new(),
         runs: runs.collect(),
     };
     let inserted = store.admit(admit).await.map_err(text)?.into_iter().map(|answer| match answer {

@@ -66,6 +66,7 @@ impl Admitting<'_> {
             proof: self.holding.and_then(|holding| holding.proof()),
             from_offset: batch.from_offset,
             next_offset: batch.next_offset,
+            received: Vec::new(),
             runs,
         };
         let began = Instant::now();

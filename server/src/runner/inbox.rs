@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
 use super::actor::Message;
-use super::{Inner, RedriveError, Runner, Version};
-use crate::store::{Conflict, Run, RunId, Status, StoreError};
+use super::errand::Errand;
+use super::rerun::Repeat;
+use super::{Inner, Runner, Version};
+use crate::store::{Conflict, NewMessage, Run, RunId, Status, StoreError};
 
 /// Messages read at once.
 const PAGE: u32 = 500;
@@ -29,6 +31,8 @@ pub(super) enum Order {
     Redrive(Version),
     /// It is parked, and is given up.
     Drop,
+    /// It is over or parked, and is to be run again.
+    Rerun(Repeat),
 }
 
 /// What became of a message that was to be given to its run.
@@ -61,6 +65,8 @@ struct State {
     lost: HashSet<RunId>,
     /// Runs that messages wait for.
     wanted: HashSet<RunId>,
+    /// Whether errands wait until there is room for them.
+    is_full: bool,
 }
 
 impl Inbox {
@@ -76,7 +82,7 @@ impl Inbox {
     /// A run can be told something from now on, or no longer.
     pub(super) fn look_at(&self, run: RunId) {
         let mut state = self.state();
-        let State { given, gone, lost, wanted } = &mut *state;
+        let State { given, gone, lost, wanted, .. } = &mut *state;
         let is_wanted = wanted.remove(&run);
         let again = given.get(&run);
         gone.extend(again.into_iter().flatten().map(|id| (run, *id)));
@@ -93,6 +99,17 @@ impl Inbox {
         if self.state().wanted.remove(&run) {
             self.wake.notify_one();
         }
+    }
+
+    /// Errands wait until there is room; false where that is waited for already.
+    pub(super) fn begin_to_wait(&self) -> bool {
+        !std::mem::replace(&mut self.state().is_full, true)
+    }
+
+    /// There is room for an errand.
+    pub(super) fn has_waited(&self) {
+        self.state().is_full = false;
+        self.wake.notify_one();
     }
 
     /// A run has received them.
@@ -157,11 +174,17 @@ impl Runner {
 impl Inner {
     /// Leaves an order for a run that has this status; false where it has another.
     pub(super) async fn order(&self, run: &Run, status: Status, order: &Order) -> Result<bool, StoreError> {
-        if run.status != status {
-            return Ok(false);
+        match run.status == status {
+            true => self.leave_for(run, order).await,
+            false => Ok(false),
         }
+    }
+
+    /// Leaves an order for a run; false where it can take it no more.
+    pub(super) async fn leave_for(&self, run: &Run, order: &Order) -> Result<bool, StoreError> {
         let payload = serde_json::to_vec(order).map_err(|error| StoreError::Refused(Arc::new(error)))?;
-        match self.store.post(run.id, payload).await {
+        let even_if_finished = matches!(order, Order::Rerun(_));
+        match self.store.post(NewMessage { run: run.id, even_if_finished, payload }).await {
             Ok(()) => Ok(true),
             Err(StoreError::Conflict(Conflict::Finished(_) | Conflict::UnknownRun(_))) => Ok(false),
             Err(error) => Err(error),
@@ -218,7 +241,7 @@ impl Inner {
                             Given::Later => behind.insert(run),
                         }
                     }
-                    Ok(order) => !self.carry_out(&message.public_id, &order).await?,
+                    Ok(order) => self.run_errand(&message, order).await? != Errand::Over,
                     Err(error) => {
                         tracing::error!(run = message.public_id, %error, "a message for it cannot be read");
                         false
@@ -283,24 +306,5 @@ impl Inner {
             return Ok(Given::Never);
         }
         Ok(Given::Later)
-    }
-
-    /// Does what is asked of a parked run; false where that is left to whoever has it now.
-    async fn carry_out(self: &Arc<Self>, public_id: &str, order: &Order) -> Result<bool, StoreError> {
-        let Some(run) = self.store.run(public_id).await? else { return Ok(true) };
-        let runner = Runner { inner: self.clone() };
-        let done = match order {
-            Order::Redrive(version) => runner.redrive_here(run, *version).await,
-            _ => runner.drop_here(run).await,
-        };
-        match done {
-            None => Ok(false),
-            Some(Err(RedriveError::Store(error))) => Err(error),
-            Some(Err(why)) => {
-                tracing::warn!(run = public_id, %why, "it was asked to go on, or to be given up, and was not");
-                Ok(true)
-            }
-            Some(Ok(())) => Ok(true),
-        }
     }
 }

@@ -71,6 +71,7 @@ impl Runner {
             proof: None,
             from_offset: 0,
             next_offset: 0,
+            received: Vec::new(),
             runs: vec![new],
         };
         match self.inner.store.admit(admit).await?.into_iter().next() {

@@ -25,6 +25,7 @@ mod drive;
 mod earlier;
 mod effects;
 mod ending;
+mod errand;
 mod finish;
 mod gate;
 mod history;

@@ -38,7 +38,7 @@ pub use error::{Conflict, StoreError};
 pub(crate) use folder::make_private;
 pub use memory::MemoryStore;
 pub use postgres::{PostgresOptions, PostgresStore, PostgresUrlError};
-pub use sharing::{Epoch, Home, Message, Proof, Tenure};
+pub use sharing::{Epoch, Home, Message, NewMessage, Proof, Tenure};
 pub use sqlite::SqliteStore;
 pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
 pub use watch::{Ended, Hub, News, Notice, Subject, Watch};
@@ -95,8 +95,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Notes what became of records in the outbox.
     fn settle(&self, change: Settle) -> Answer<'_, ()>;
 
-    /// Leaves a message for a run that is not finished, for its owner to pass on.
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()>;
+    /// Leaves a message for a run, for its owner to pass on.
+    fn post(&self, message: NewMessage) -> Answer<'_, ()>;
 
     /// Drops messages that reach nobody any more.
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()>;

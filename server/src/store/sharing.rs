@@ -48,6 +48,17 @@ pub struct Tenure {
 /// What proves that a change is its owner's; none where one process has the whole store.
 pub type Proof = Option<Arc<Tenure>>;
 
+/// Something to tell a run, of whoever is not its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// For which run.
+    pub run: RunId,
+    /// Whether it is left for a run that is finished, too.
+    pub even_if_finished: bool,
+    /// What.
+    pub payload: Vec<u8>,
+}
+
 /// Something that a run is told by whoever is not its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

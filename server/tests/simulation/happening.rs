@@ -128,6 +128,8 @@ names! {
         Redrive = "redrive",
         /// One that is parked is given up.
         Drop = "drop",
+        /// One that is over or parked is run again.
+        Rerun = "run again",
     }
 }
 

@@ -14,6 +14,11 @@ on_each! {
     runs_belong_to_the_partition_of_the_run_that_called_them
     messages_wait_until_they_are_received
     messages_reach_no_run_that_is_over
+    what_asks_for_a_run_goes_with_it
+}
+
+fn message(run: RunId, payload: &[u8]) -> NewMessage {
+    NewMessage { run, even_if_finished: false, payload: payload.to_vec() }
 }
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -101,9 +106,9 @@ async fn runs_belong_to_the_partition_of_the_run_that_called_them(store: Arc<dyn
 async fn messages_wait_until_they_are_received(store: Arc<dyn Store>) {
     let run = admitted(&*store, new_run(0)).await;
     let mut watch = store.watch_inbox();
-    store.post(run, b"one".to_vec()).await.unwrap();
-    store.post(run, b"two".to_vec()).await.unwrap();
-    store.post(run, b"three".to_vec()).await.unwrap();
+    store.post(message(run, b"one")).await.unwrap();
+    store.post(message(run, b"two")).await.unwrap();
+    store.post(message(run, b"three")).await.unwrap();
     watch.changed().await.unwrap();
     let inbox = store.inbox(0, 10).await.unwrap();
     let shown: Vec<_> = inbox.iter().map(|message| (&*message.payload, &*message.public_id)).collect();
@@ -123,18 +128,48 @@ async fn messages_wait_until_they_are_received(store: Arc<dyn Store>) {
 async fn messages_reach_no_run_that_is_over(store: Arc<dyn Store>) {
     let run = admitted(&*store, new_run(0)).await;
     let parked = admitted(&*store, NewRun { status: Status::Parked, ..new_run(1) }).await;
-    store.post(parked, b"x".to_vec()).await.unwrap();
-    store.post(run, b"x".to_vec()).await.unwrap();
+    store.post(message(parked, b"x")).await.unwrap();
+    store.post(message(run, b"x")).await.unwrap();
     store.append(Append { status: status(Status::Failed, None), ..Append::new(run, 1) }).await.unwrap();
-    assert_eq!(conflict(store.post(run, b"y".to_vec()).await), Conflict::Finished(run));
-    assert_eq!(conflict(store.post(RunId(99), b"y".to_vec()).await), Conflict::UnknownRun(RunId(99)));
-    // What is forgotten has no messages.
-    store
-        .prune(Prune { runs_before: Cutoffs::all(i64::MAX), records_before: 0, claims_before: 0 })
-        .await
-        .unwrap();
-    let left: Vec<_> = store.inbox(0, 10).await.unwrap().iter().map(|message| message.run).collect();
-    assert_eq!(left, [parked]);
+    assert_eq!(conflict(store.post(message(run, b"y")).await), Conflict::Finished(run));
+    assert_eq!(conflict(store.post(message(RunId(99), b"y")).await), Conflict::UnknownRun(RunId(99)));
+}
+
+async fn what_asks_for_a_run_goes_with_it(store: Arc<dyn Store>) {
+    let over = |offset| NewRun { status: Status::Succeeded, ..new_run(offset) };
+    let asked = admitted(&*store, over(0)).await;
+    admitted(&*store, over(1)).await;
+    admitted(&*store, over(2)).await;
+    let asks = |run| NewMessage { even_if_finished: true, ..message(run, b"again") };
+    assert_eq!(conflict(store.post(asks(RunId(99))).await), Conflict::UnknownRun(RunId(99)));
+    store.post(asks(asked)).await.unwrap();
+    let inbox = store.inbox(0, 10).await.unwrap();
+    assert_eq!((inbox.len(), inbox[0].run, inbox[0].home.clone()), (1, asked, Some(home())));
+
+    // Of whom something is asked is not forgotten. The newest never is.
+    let old = Prune { runs_before: Cutoffs::all(i64::MAX), records_before: 0, claims_before: 0 };
+    let is_there = async |id: &str| store.run(id).await.unwrap().is_some();
+    store.prune(old.clone()).await.unwrap();
+    assert_eq!((is_there("id-0").await, is_there("id-1").await), (true, false));
+
+    // With the run, or not at all.
+    let again = |proof: &Proof| Admit {
+        topic: "hand".into(),
+        proof: proof.clone(),
+        next_offset: 0,
+        received: vec![inbox[0].id],
+        ..admit(0, vec![NewRun { rerun_of: Some("id-0".into()), ..child("again") }])
+    };
+    let (first, second) = (owner(&*store).await, owner(&*store).await);
+    assert_eq!(conflict(store.admit(again(&first)).await), fenced(1, 2));
+    assert_eq!((is_there("again").await, store.inbox(0, 10).await.unwrap()), (false, inbox.clone()));
+    let made = store.admit(again(&second)).await.unwrap();
+    assert!(matches!(made[..], [Admission::Inserted(_)]), "{made:?}");
+    assert_eq!((is_there("again").await, store.inbox(0, 10).await.unwrap()), (true, vec![]));
+    let twice = store.admit(again(&second)).await.unwrap();
+    assert!(matches!(twice[..], [Admission::Duplicate { of: DuplicateOf::PublicId, .. }]), "{twice:?}");
+    store.prune(old).await.unwrap();
+    assert!(!is_there("id-0").await);
 }
 
 /// What runs of one partition sent is read apart from that of others.
@@ -201,7 +236,7 @@ async fn processes_hear_of_each_other() {
         }
         let id = admitted(&*one, new_run(1)).await;
         inbox.mark();
-        one.post(id, b"x".to_vec()).await.unwrap();
+        one.post(message(id, b"x")).await.unwrap();
         while other.inbox(0, 1).await.unwrap().is_empty() {
             inbox.changed().await.unwrap();
         }

@@ -23,9 +23,9 @@ impl Inbox {
         self.messages.retain(|id, _| !messages.contains(id));
     }
 
-    /// Forgets those of runs that are forgotten.
-    pub(super) fn prune(&mut self, is_kept: impl Fn(RunId) -> bool) {
-        self.messages.retain(|_, message| is_kept(message.run));
+    /// Whether there is one for a run.
+    pub(super) fn is_for(&self, run: RunId) -> bool {
+        self.messages.values().any(|message| message.run == run)
     }
 
     pub(super) fn after(&self, after: i64, limit: usize) -> Vec<Message> {

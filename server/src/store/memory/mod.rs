@@ -17,8 +17,8 @@ use self::state::State;
 use super::watch::{Hub, Subject};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
-    StreamRow, Tick, Watch,
+    NewMessage, NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store,
+    StoreError, StreamRow, Tick, Watch,
 };
 
 /// See above.
@@ -98,8 +98,8 @@ impl Store for MemoryStore {
         })
     }
 
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
-        self.change(|state, changed| state.post(run, payload, changed))
+    fn post(&self, message: NewMessage) -> Answer<'_, ()> {
+        self.change(|state, changed| state.post(message, changed))
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {

@@ -40,8 +40,8 @@ use self::writer::Writer;
 use super::watch::{Hub, Subject, Watch};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
-    StreamRow, Tick,
+    NewMessage, NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store,
+    StoreError, StreamRow, Tick,
 };
 
 pub use self::target::PostgresUrlError;
@@ -158,8 +158,8 @@ impl Store for PostgresStore {
         self.change(Change::Settle(change))
     }
 
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
-        self.change(Change::Post { run, payload })
+    fn post(&self, message: NewMessage) -> Answer<'_, ()> {
+        self.change(Change::Post(message))
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {

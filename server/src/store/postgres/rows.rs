@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 use super::session::{Call, Given};
-use crate::store::{NewEvent, NewRecord, Offset, RunId, Settle, StatusChange, StreamRow, headers};
+use crate::store::{
+    NewEvent, NewMessage, NewRecord, Offset, RunId, Settle, StatusChange, StreamRow, headers,
+};
 
 /// Payloads up to this size stay in their row.
 const INLINE_MAX: usize = 32 * 1024;
@@ -204,9 +206,9 @@ impl<'a> Rows<'a> {
         self.outbox.put(&mut self.blobs, record);
     }
 
-    pub(super) fn message(&mut self, run: RunId, payload: &'a [u8]) {
-        self.messages.0.push(run.0);
-        self.messages.1.push(payload);
+    pub(super) fn message(&mut self, message: &'a NewMessage) {
+        self.messages.0.push(message.run.0);
+        self.messages.1.push(&message.payload);
     }
 
     pub(super) fn received(&mut self, messages: &[i64]) {

@@ -95,6 +95,11 @@ fn head(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
     Ok(Head { public_id, status, source, next })
 }
 
+/// That there is the run.
+pub(super) fn expect_known(connection: &Connection, run: RunId) -> Result<(), StoreError> {
+    head(connection, run).map(drop)
+}
+
 /// The run, if more may be appended.
 pub(super) fn expect_unfinished(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
     let head = head(connection, run)?;

@@ -6,7 +6,7 @@ use super::append;
 use super::source;
 use super::writer::{Change, Context};
 use crate::store::watch::Subject;
-use crate::store::{Epoch, Home, Message, RunId, StoreError};
+use crate::store::{Epoch, Home, Message, NewMessage, RunId, StoreError};
 
 /// A partition whose runs are taken over.
 pub(super) struct TakeOver(pub(super) Home);
@@ -20,17 +20,15 @@ impl Change for TakeOver {
     }
 }
 
-/// A message for a run.
-pub(super) struct Post {
-    pub(super) run: RunId,
-    pub(super) payload: Vec<u8>,
-}
-
-impl Change for Post {
+impl Change for NewMessage {
     type Output = ();
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError> {
-        append::expect_unfinished(context.connection, self.run)?;
+        if self.even_if_finished {
+            append::expect_known(context.connection, self.run)?;
+        } else {
+            append::expect_unfinished(context.connection, self.run)?;
+        }
         context
             .connection
             .prepare_cached("INSERT INTO inbox (run, payload) VALUES (?1, ?2)")?

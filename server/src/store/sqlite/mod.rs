@@ -34,7 +34,7 @@ use rusqlite::{Connection, OpenFlags};
 use self::append::AppendStream;
 use self::crashes::{PutDown, SetAtWork, TakeUp};
 use self::define::Define;
-use self::inbox::{Discard, Post, TakeOver};
+use self::inbox::{Discard, TakeOver};
 use self::publish::Publish;
 use self::reader::Pool;
 use self::schedule::SetLastTick;
@@ -44,8 +44,8 @@ use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
-    StreamRow, Tick,
+    NewMessage, NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store,
+    StoreError, StreamRow, Tick,
 };
 use crate::bus::EMBEDDED_PARTITION;
 
@@ -186,8 +186,8 @@ impl Store for SqliteStore {
         self.writer.submit(change)
     }
 
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
-        self.writer.submit(Post { run, payload })
+    fn post(&self, message: NewMessage) -> Answer<'_, ()> {
+        self.writer.submit(message)
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {

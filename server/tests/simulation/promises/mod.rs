@@ -28,7 +28,7 @@ use self::answers::Answers;
 pub(crate) use self::answers::{Answer, Asked};
 use self::calls::Calls;
 use self::claims::Claims;
-pub(crate) use self::facts::{Facts, Known, Place};
+pub(crate) use self::facts::{AskedAgain, Facts, Known, Place};
 pub(crate) use self::fold::Fold;
 use self::records::Records;
 pub(crate) use self::ticks::SCHEDULED;
@@ -94,7 +94,7 @@ impl Promises {
         for (run, answer) in change.runs.iter().zip(answers) {
             let Admission::Inserted(id) = answer else { continue };
             admission::is_the_first(&self.facts, change, run)?;
-            let known = Known::admitted(*id, run, change);
+            let known = Known::admitted(*id, run, change).at_home_of(self.facts.ran_before(run));
             self.records.sent(&known, &run.records)?;
             journal::streams_without_gaps(&known.public_id, 0, &run.stream)?;
             let (is_over, public_id) = (known.status != Status::Ready, known.public_id.clone());

@@ -133,8 +133,8 @@ impl Store for Handle {
         self.write(move |database, life| database.settle(life, change))
     }
 
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
-        self.write(move |database, life| database.post(life, run, payload))
+    fn post(&self, message: NewMessage) -> Answer<'_, ()> {
+        self.write(move |database, life| database.post(life, &message))
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
