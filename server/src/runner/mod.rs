@@ -20,6 +20,7 @@ mod children;
 mod claims;
 mod course;
 mod current;
+mod deliver;
 mod doing;
 mod drive;
 mod earlier;

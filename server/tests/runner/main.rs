@@ -20,6 +20,8 @@ mod compensation;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod held;
+#[cfg(test)]
 mod keyed;
 #[cfg(test)]
 mod lanes;
@@ -145,27 +147,23 @@ impl Upstream {
     }
 }
 
-struct World {
-    store: Arc<SqliteStore>,
+struct World<S = SqliteStore> {
+    store: Arc<S>,
     bus: Arc<EmbeddedBus>,
     runner: Runner,
 }
 
-impl World {
-    async fn start(store: SqliteStore, compiled: (Arc<Project>, Program)) -> Self {
+impl<S: Store + 'static> World<S> {
+    async fn start(store: S, compiled: (Arc<Project>, Program)) -> Self {
         Self::start_with(store, compiled, None).await
     }
 
-    async fn start_with(
-        store: SqliteStore,
-        compiled: (Arc<Project>, Program),
-        vouch: Option<Arc<dyn Vouch>>,
-    ) -> Self {
+    async fn start_with(store: S, compiled: (Arc<Project>, Program), vouch: Option<Arc<dyn Vouch>>) -> Self {
         Self::start_at(store, compiled, vouch, Clock::system()).await
     }
 
     async fn start_at(
-        store: SqliteStore,
+        store: S,
         (project, program): (Arc<Project>, Program),
         vouch: Option<Arc<dyn Vouch>>,
         clock: Clock,

@@ -15,10 +15,11 @@ on_each! {
     messages_wait_until_they_are_received
     messages_reach_no_run_that_is_over
     what_asks_for_a_run_goes_with_it
+    messages_are_read_by_partition_and_by_run
 }
 
 fn message(run: RunId, payload: &[u8]) -> NewMessage {
-    NewMessage { run, even_if_finished: false, payload: payload.to_vec() }
+    NewMessage { run, at: 1_000, even_if_finished: false, payload: payload.to_vec() }
 }
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -110,19 +111,19 @@ async fn messages_wait_until_they_are_received(store: Arc<dyn Store>) {
     store.post(message(run, b"two")).await.unwrap();
     store.post(message(run, b"three")).await.unwrap();
     watch.changed().await.unwrap();
-    let inbox = store.inbox(0, 10).await.unwrap();
+    let inbox = store.inbox(None, Mark::START, 10).await.unwrap().messages;
     let shown: Vec<_> = inbox.iter().map(|message| (&*message.payload, &*message.public_id)).collect();
     assert_eq!(shown, [(&b"one"[..], "id-0"), (b"two", "id-0"), (b"three", "id-0")]);
     assert!(inbox.iter().all(|message| message.run == run && message.home == Some(home())));
-    assert_eq!(store.inbox(inbox[0].id, 1).await.unwrap(), inbox[1..2]);
+    assert_eq!(store.inbox(None, inbox[0].mark(), 1).await.unwrap().messages, inbox[1..2]);
 
     // Received with what follows from it, or not at all.
     let received = Append { events: vec![event("x")], received: vec![inbox[0].id], ..Append::new(run, 7) };
     assert!(matches!(conflict(store.append(received.clone()).await), Conflict::Seq { .. }));
-    assert_eq!(store.inbox(0, 10).await.unwrap().len(), 3);
+    assert_eq!(store.inbox(None, Mark::START, 10).await.unwrap().messages.len(), 3);
     store.append(Append { expected_seq: 1, ..received }).await.unwrap();
     store.discard(vec![inbox[1].id]).await.unwrap();
-    assert_eq!(store.inbox(0, 10).await.unwrap(), inbox[2..]);
+    assert_eq!(store.inbox(None, Mark::START, 10).await.unwrap().messages, inbox[2..]);
 }
 
 async fn messages_reach_no_run_that_is_over(store: Arc<dyn Store>) {
@@ -143,7 +144,7 @@ async fn what_asks_for_a_run_goes_with_it(store: Arc<dyn Store>) {
     let asks = |run| NewMessage { even_if_finished: true, ..message(run, b"again") };
     assert_eq!(conflict(store.post(asks(RunId(99))).await), Conflict::UnknownRun(RunId(99)));
     store.post(asks(asked)).await.unwrap();
-    let inbox = store.inbox(0, 10).await.unwrap();
+    let inbox = store.inbox(None, Mark::START, 10).await.unwrap().messages;
     assert_eq!((inbox.len(), inbox[0].run, inbox[0].home.clone()), (1, asked, Some(home())));
 
     // Of whom something is asked is not forgotten. The newest never is.
@@ -162,14 +163,86 @@ async fn what_asks_for_a_run_goes_with_it(store: Arc<dyn Store>) {
     };
     let (first, second) = (owner(&*store).await, owner(&*store).await);
     assert_eq!(conflict(store.admit(again(&first)).await), fenced(1, 2));
-    assert_eq!((is_there("again").await, store.inbox(0, 10).await.unwrap()), (false, inbox.clone()));
+    assert_eq!(
+        (is_there("again").await, store.inbox(None, Mark::START, 10).await.unwrap().messages),
+        (false, inbox.clone())
+    );
     let made = store.admit(again(&second)).await.unwrap();
     assert!(matches!(made[..], [Admission::Inserted(_)]), "{made:?}");
-    assert_eq!((is_there("again").await, store.inbox(0, 10).await.unwrap()), (true, vec![]));
+    assert_eq!(
+        (is_there("again").await, store.inbox(None, Mark::START, 10).await.unwrap().messages),
+        (true, vec![])
+    );
     let twice = store.admit(again(&second)).await.unwrap();
     assert!(matches!(twice[..], [Admission::Duplicate { of: DuplicateOf::PublicId, .. }]), "{twice:?}");
     store.prune(old).await.unwrap();
     assert!(!is_there("id-0").await);
+}
+
+async fn messages_are_read_by_partition_and_by_run(store: Arc<dyn Store>) {
+    let here = admitted(&*store, new_run(0)).await;
+    let away = NewRun { public_id: "away".into(), ..new_run(0) };
+    let made = store.admit(Admit { partition: 1, ..admit(0, vec![away]) }).await.unwrap();
+    let [Admission::Inserted(away)] = made[..] else { panic!("{made:?}") };
+    assert_eq!(store.unreceived(10).await.unwrap(), Unreceived::default());
+    for (run, at, text) in [(here, 7_000, b"a"), (away, 5_000, b"b"), (here, 6_000, b"c")] {
+        store.post(NewMessage { at, ..message(run, text) }).await.unwrap();
+    }
+    let texts = |messages: &[Message]| -> String {
+        messages.iter().map(|message| String::from_utf8(message.payload.clone()).unwrap()).collect()
+    };
+    let page =
+        async |homes: &[Home], after, limit| store.inbox(Some(homes), after, limit).await.unwrap().messages;
+    let (one, other, none) = (home(), Home::new("in", 1), Home::new("nowhere", 0));
+    assert_eq!(texts(&page(&[one.clone()], Mark::START, 10).await), "ac");
+    assert_eq!(texts(&page(&[other.clone()], Mark::START, 10).await), "b");
+    assert_eq!(texts(&page(&[none.clone()], Mark::START, 10).await), "");
+    let both = [other, none, one];
+    let first = page(&both, Mark::START, 2).await;
+    assert_eq!(texts(&first), "ab");
+    assert_eq!(texts(&page(&both, first[1].mark(), 2).await), "c");
+    let times: Vec<_> = first.iter().map(|message| message.at).collect();
+    assert_eq!(times, [7_000, 5_000]);
+
+    let own = store.inbox_of(here, Mark::START, 1).await.unwrap();
+    assert_eq!(texts(&own), "a");
+    assert_eq!(texts(&store.inbox_of(here, own[0].mark(), 9).await.unwrap()), "c");
+    assert_eq!(store.unreceived(10).await.unwrap(), Unreceived { messages: 3, oldest: Some(5_000) });
+    assert_eq!(store.unreceived(1).await.unwrap(), Unreceived { messages: 1, oldest: Some(7_000) });
+
+    // Whoever reads on from where nothing more comes, or from what was read last, misses nothing.
+    let all = store.inbox(None, Mark::START, 10).await.unwrap();
+    assert_eq!(texts(&all.messages), "abc");
+    store.post(message(away, b"d")).await.unwrap();
+    let read = all.messages[2].mark().min(all.settled);
+    assert!(texts(&store.inbox(None, read, 10).await.unwrap().messages).ends_with('d'));
+    assert_eq!(texts(&store.inbox(None, all.messages[2].mark(), 10).await.unwrap().messages), "d");
+}
+
+/// A number that was given out earlier may be committed later, where several write.
+#[tokio::test]
+async fn what_is_committed_late_is_read_all_the_same() {
+    let Some(Place::Schema(url)) = Place::postgres().await else { return };
+    let options = PostgresOptions { is_shared: true, ..PostgresOptions::default() };
+    let store = with_definition(Arc::new(PostgresStore::open(&url, options).await.unwrap())).await;
+    let run = admitted(&*store, new_run(0)).await;
+    let (mut other, connection) = tokio_postgres::connect(url.reveal(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let late = other.transaction().await.unwrap();
+    let insert = "INSERT INTO inbox (run, source, posted_at, payload) SELECT id, source, 1, 'late' FROM run";
+    assert_eq!(late.execute(insert, &[]).await.unwrap(), 1);
+    store.post(message(run, b"early")).await.unwrap();
+
+    let homes = [home()];
+    let first = store.inbox(Some(&homes), Mark::START, 10).await.unwrap();
+    let [early] = &first.messages[..] else { panic!("{first:?}") };
+    late.commit().await.unwrap();
+    let read = early.mark().min(first.settled);
+    let second = store.inbox(Some(&homes), read, 10).await.unwrap();
+    let payloads: Vec<_> = second.messages.iter().map(|message| &*message.payload).collect();
+    assert_eq!(payloads, [&b"late"[..], b"early"]);
+    assert_eq!(store.inbox(Some(&homes), early.mark(), 10).await.unwrap().messages, []);
+    assert_eq!(store.inbox_of(run, Mark::START, 10).await.unwrap(), second.messages);
 }
 
 /// What runs of one partition sent is read apart from that of others.
@@ -237,7 +310,7 @@ async fn processes_hear_of_each_other() {
         let id = admitted(&*one, new_run(1)).await;
         inbox.mark();
         one.post(message(id, b"x")).await.unwrap();
-        while other.inbox(0, 1).await.unwrap().is_empty() {
+        while other.inbox(None, Mark::START, 1).await.unwrap().messages.is_empty() {
             inbox.changed().await.unwrap();
         }
     };

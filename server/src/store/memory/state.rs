@@ -187,7 +187,7 @@ impl State {
             kept.expect_unfinished()?;
         }
         let run = kept.run.clone();
-        self.inbox.post(&run, message.payload);
+        self.inbox.post(&run, message.at, message.payload);
         changed.push(Subject::Inbox);
         Ok(())
     }

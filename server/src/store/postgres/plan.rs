@@ -62,11 +62,11 @@ impl<'a> Plan<'a> {
                 Ok(Done::Nothing)
             }
             Change::Post(message) => {
-                match message.even_if_finished {
-                    true => drop(self.head(message.run)?),
-                    false => self.free(message.run, &[])?,
+                let source = self.head(message.run)?.source;
+                if !message.even_if_finished {
+                    self.free(message.run, &[])?;
                 }
-                self.rows.message(message);
+                self.rows.message(source, message);
                 self.changed.push(Subject::Inbox);
                 Ok(Done::Nothing)
             }

@@ -41,7 +41,10 @@ const OUTBOX: &str = r#"INSERT INTO outbox (source, topic, time, "key", headers,
     SELECT source, topic, time, "key", headers, value, value_blob
     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
         WITH ORDINALITY AS new(source, topic, time, "key", headers, value, value_blob, place) ORDER BY place"#;
-const INBOX: &str = "INSERT INTO inbox (run, payload) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
+const INBOX: &str =
+    "INSERT INTO inbox (run, source, posted_at, payload) SELECT run, source, posted_at, payload
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
+        WITH ORDINALITY AS new(run, source, posted_at, payload, place) ORDER BY place";
 const RECEIVED: &str = "DELETE FROM inbox WHERE id = ANY($1::bigint[])";
 const POSITIONS: &str = "UPDATE source SET next_offset = new.next
     FROM unnest($1::bigint[], $2::bigint[]) AS new(id, next) WHERE source.id = new.id";
@@ -157,7 +160,8 @@ pub(super) struct Rows<'a> {
     refused: (Vec<i64>, Vec<String>),
     /// Of the runs that sent what is in the outbox.
     outbox_sources: Vec<Option<i64>>,
-    messages: (Vec<i64>, Vec<&'a [u8]>),
+    /// Runs, their sources, when they were left, and what.
+    messages: (Vec<i64>, Vec<Option<i64>>, Vec<i64>, Vec<&'a [u8]>),
     received: Vec<i64>,
     /// Blobs that may be needed no more.
     released: Vec<Vec<u8>>,
@@ -206,9 +210,13 @@ impl<'a> Rows<'a> {
         self.outbox.put(&mut self.blobs, record);
     }
 
-    pub(super) fn message(&mut self, message: &'a NewMessage) {
-        self.messages.0.push(message.run.0);
-        self.messages.1.push(&message.payload);
+    /// `source` is that of the run.
+    pub(super) fn message(&mut self, source: Option<i64>, message: &'a NewMessage) {
+        let (runs, sources, times, payloads) = &mut self.messages;
+        runs.push(message.run.0);
+        sources.push(source);
+        times.push(message.at);
+        payloads.push(&message.payload);
     }
 
     pub(super) fn received(&mut self, messages: &[i64]) {
@@ -278,7 +286,7 @@ impl<'a> Rows<'a> {
             (POSITIONS, positions.0.len(), vec![&positions.0, &positions.1]),
             (SENT, sent.0.len(), vec![&sent.0, &sent.1]),
             (REFUSED, refused.0.len(), vec![&refused.0, &refused.1]),
-            (INBOX, messages.0.len(), vec![&messages.0, &messages.1]),
+            (INBOX, messages.0.len(), vec![&messages.0, &messages.1, &messages.2, &messages.3]),
             (RECEIVED, received.len(), vec![received]),
             (SEIZE, released.len(), vec![released]),
             (RELEASE, released.len(), vec![released]),

@@ -74,12 +74,13 @@ impl Change for AppendStream {
 pub(super) struct Head {
     public_id: String,
     status: Status,
-    source: Option<i64>,
+    pub(super) source: Option<i64>,
     /// The sequence number that comes next.
     next: u32,
 }
 
-fn head(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
+/// The run, whatever has become of it.
+pub(super) fn head(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
     let (public_id, status, source, next) = connection
         .prepare_cached(
             "SELECT public_id, status, source, (SELECT ifnull(max(seq) + 1, 1) FROM event WHERE run = ?1)
@@ -93,11 +94,6 @@ fn head(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
     let status =
         status.ok_or_else(|| StoreError::Stopped(format!("run {run} has no known status").into()))?;
     Ok(Head { public_id, status, source, next })
-}
-
-/// That there is the run.
-pub(super) fn expect_known(connection: &Connection, run: RunId) -> Result<(), StoreError> {
-    head(connection, run).map(drop)
 }
 
 /// The run, if more may be appended.

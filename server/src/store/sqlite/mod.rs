@@ -43,9 +43,9 @@ use self::writer::Writer;
 use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewMessage, NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store,
-    StoreError, StreamRow, Tick,
+    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
+    Message, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
+    Settle, Store, StoreError, StreamRow, Tick, Unreceived,
 };
 use crate::bus::EMBEDDED_PARTITION;
 
@@ -247,8 +247,17 @@ impl Store for SqliteStore {
         self.read(runs::unfinished_topics)
     }
 
-    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(move |connection| inbox::after(connection, after, limit))
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
+        let homes = homes.map(<[Home]>::to_vec);
+        self.read(move |connection| inbox::page(connection, homes.as_deref(), after, limit))
+    }
+
+    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
+        self.read(move |connection| inbox::of(connection, run, after, limit))
+    }
+
+    fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {
+        self.read(move |connection| inbox::unreceived(connection, most))
     }
 
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {
