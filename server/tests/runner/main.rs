@@ -30,6 +30,8 @@ mod large;
 #[cfg(test)]
 mod once;
 #[cfg(test)]
+mod stops;
+#[cfg(test)]
 mod told;
 #[cfg(test)]
 mod unkept;
