@@ -2,22 +2,19 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{self, Caller, Event, Kind, Principal, SEMANTICS, Started};
-use pathway_engine::value::ValueKind;
+use pathway_engine::journal::{Event, Kind, Started};
 use pathway_engine::vm::{Mismatch, Portion, PortionError, Recorded};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::actor::started;
-use super::arrival::{Row, seed};
+use super::arrival::Row;
+use super::asker::again;
 use super::holding::Holding;
 use super::inbox::Order;
 use super::lanes::Lane;
 use super::redrive::{ROOM, unless_lost};
 use super::{Admitted, Inner, Runner, launch};
-use crate::envelope::Sealed;
 use crate::facts::Facts;
 use crate::store::{Admission, Admit, NewRun, Run, Status, StoreError};
 
@@ -89,7 +86,7 @@ impl Runner {
     /// # Errors
     /// It is under way, or cannot be run again so.
     pub async fn rerun(&self, run: Run, portion: Portion, version: Version) -> Result<Rerun, RerunError> {
-        let repeat = Repeat { id: Uuid::now_v7().to_string(), portion, version };
+        let repeat = Repeat { id: self.inner.ids.next().to_string(), portion, version };
         match self.rerun_here(run.clone(), &repeat, None).await {
             Some(done) => done,
             None => self.ask_for_rerun(run, repeat).await,
@@ -98,8 +95,14 @@ impl Runner {
 
     /// Leaves it to whoever works on it, once all is known that could keep it from being done.
     async fn ask_for_rerun(&self, run: Run, repeat: Repeat) -> Result<Rerun, RerunError> {
-        if run.home.is_none() {
-            return Err(refused("it belongs to no partition, so nobody works on it: send its input anew"));
+        let nobody =
+            |of: &str| refused(&format!("it belongs to {of}, on which nobody works: send its input anew"));
+        match &run.home {
+            None => return Err(nobody("no partition")),
+            Some(home) if !self.inner.topics_to_work_on().await?.contains(&home.topic) => {
+                return Err(nobody(&home.to_string()));
+            }
+            Some(_) => {}
         }
         let (_, _, rerun) = self.inner.prepare_rerun(run.clone(), &repeat).await?;
         let (pathway, of) = (&run.pathway, &run.public_id);
@@ -258,58 +261,6 @@ impl Inner {
         let facts = Facts { input, principal: principal.as_ref(), now: self.clock.now() };
         facts.text(plan.door.key.as_ref()?).ok().flatten()
     }
-
-    /// Who asked, sealed for another run: with their token, if that is still good.
-    fn asks_again(&self, began: &Started, plan: &Plan, (old, new): (&str, &str)) -> Result<Asks, RerunError> {
-        let Some(principal) = began.principal.clone() else { return Ok(Asks::default()) };
-        let Some(sealed) = &began.sealed else {
-            return Ok(Asks { principal: Some(principal), ..Asks::default() });
-        };
-        let opened = self.open(sealed, plan, old).ok();
-        let token =
-            opened.and_then(|opened| opened.token).filter(|_| !has_expired(&principal, self.clock.now()));
-        let token_expired = principal.has_token && token.is_none();
-        let principal = Principal { has_token: token.is_some(), ..principal };
-        let sealed = Sealed { principal: principal.clone(), token };
-        let sealed = sealed.seal(&self.keys, &plan.name, new).map_err(|_| RerunError::Seal)?;
-        Ok(Asks { principal: Some(principal), sealed: Some(sealed), token_expired })
-    }
-}
-
-/// Who asks for a run that runs another one again.
-#[derive(Default)]
-struct Asks {
-    principal: Option<Principal>,
-    sealed: Option<String>,
-    token_expired: bool,
-}
-
-/// The beginning of a run that runs another one again. Nobody waits for it.
-fn again(began: &Started, id: &str, asks: Asks, rerun: journal::Rerun) -> Started {
-    Started {
-        run: id.into(),
-        input: began.input.clone(),
-        principal: asks.principal,
-        seed: seed(id),
-        semantics: SEMANTICS,
-        attempt: 1,
-        depth: 0,
-        sealed: asks.sealed,
-        trace: None,
-        refused: None,
-        caller: began.caller.as_ref().map(|_| Caller { deadline: None }),
-        rerun: Some(Box::new(rerun)),
-    }
-}
-
-/// Whether the token of whoever asked has expired.
-fn has_expired(principal: &Principal, now: Timestamp) -> bool {
-    let expires = principal.claims.as_ref().and_then(|claims| claims.get_attr("exp").ok());
-    let expires = expires.filter(|at| at.kind() == ValueKind::Number);
-    let seconds = expires.and_then(|at| f64::try_from(at).ok());
-    #[expect(clippy::cast_precision_loss, reason = "a fraction of a second does not matter")]
-    let now = now.as_second() as f64;
-    seconds.is_some_and(|seconds| seconds <= now)
 }
 
 fn refused(why: &str) -> RerunError {

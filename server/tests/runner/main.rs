@@ -58,6 +58,7 @@ use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
+use pathway_server::ids::Ids;
 use pathway_server::runner::{Parts, Runner, Vouch};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{Filter, Run, SqliteStore, Status, Store};
@@ -184,6 +185,7 @@ impl<S: Store + 'static> World<S> {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock,
+            ids: Ids::system(),
             traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();

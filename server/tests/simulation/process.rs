@@ -39,6 +39,14 @@ pub(crate) struct Outside {
     pub(crate) keys: SealKeys,
 }
 
+fn ids(world: &Arc<World>) -> Ids {
+    let world = world.clone();
+    Ids::new(move || {
+        let (one, other) = world.draw("ids", |random| (random.next(), random.next()));
+        Uuid::from_u64_pair(one, other)
+    })
+}
+
 /// A process that lives.
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
@@ -116,6 +124,7 @@ impl Process {
             mocks: None,
             transport: Arc::new(Network { life: life.clone() }),
             clock: life.world.clock(&life.name),
+            ids: ids(&life.world),
             traces: None,
         };
         match Runner::start(parts).await {
@@ -144,11 +153,6 @@ impl Process {
     ) -> Doors {
         let clock = life.world.clock(&life.name);
         let runner = Arc::new(runner.clone());
-        let world = life.world.clone();
-        let ids = move || {
-            let (one, other) = world.draw("ids", |random| (random.next(), random.next()));
-            Uuid::from_u64_pair(one, other)
-        };
         Doors::new(Gateway::new(gateway::Parts {
             project: compiled.project.clone(),
             program: Arc::new(compiled.program.clone()),
@@ -160,7 +164,7 @@ impl Process {
             admin: AdminToken::new("the-token-of-a-simulation").unwrap(),
             keys: self.outside.keys.clone(),
             clock,
-            ids: Ids::new(ids),
+            ids: ids(&life.world),
             ready: watch::channel(Ok(())).1,
             stop: CancellationToken::new(),
             limits: Limits::default(),

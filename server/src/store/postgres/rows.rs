@@ -130,6 +130,16 @@ struct Records<'a> {
     value: Payloads<'a>,
 }
 
+/// Messages for runs.
+#[derive(Debug, Default)]
+struct Messages<'a> {
+    run: Vec<i64>,
+    /// Of the runs.
+    source: Vec<Option<i64>>,
+    posted_at: Vec<i64>,
+    payload: Vec<&'a [u8]>,
+}
+
 /// Changes of status.
 #[derive(Debug, Default)]
 struct States<'a> {
@@ -160,8 +170,7 @@ pub(super) struct Rows<'a> {
     refused: (Vec<i64>, Vec<String>),
     /// Of the runs that sent what is in the outbox.
     outbox_sources: Vec<Option<i64>>,
-    /// Runs, their sources, when they were left, and what.
-    messages: (Vec<i64>, Vec<Option<i64>>, Vec<i64>, Vec<&'a [u8]>),
+    messages: Messages<'a>,
     received: Vec<i64>,
     /// Blobs that may be needed no more.
     released: Vec<Vec<u8>>,
@@ -212,11 +221,10 @@ impl<'a> Rows<'a> {
 
     /// `source` is that of the run.
     pub(super) fn message(&mut self, source: Option<i64>, message: &'a NewMessage) {
-        let (runs, sources, times, payloads) = &mut self.messages;
-        runs.push(message.run.0);
-        sources.push(source);
-        times.push(message.at);
-        payloads.push(&message.payload);
+        self.messages.run.push(message.run.0);
+        self.messages.source.push(source);
+        self.messages.posted_at.push(message.at);
+        self.messages.payload.push(&message.payload);
     }
 
     pub(super) fn received(&mut self, messages: &[i64]) {
@@ -274,6 +282,7 @@ impl<'a> Rows<'a> {
         let mut outgoing: Given<'_> = vec![&self.outbox_sources, &outbox.topic];
         outgoing.extend(outbox.given());
         let (messages, received) = (&self.messages, &self.received);
+        let left: Given<'_> = vec![&messages.run, &messages.source, &messages.posted_at, &messages.payload];
         let all: [(&'static str, usize, Given<'_>); 15] = [
             (BLOBS, blobs.hash.len(), vec![&blobs.hash, &blobs.bytes]),
             (RUNS, runs.id.len(), runs.given()),
@@ -286,7 +295,7 @@ impl<'a> Rows<'a> {
             (POSITIONS, positions.0.len(), vec![&positions.0, &positions.1]),
             (SENT, sent.0.len(), vec![&sent.0, &sent.1]),
             (REFUSED, refused.0.len(), vec![&refused.0, &refused.1]),
-            (INBOX, messages.0.len(), vec![&messages.0, &messages.1, &messages.2, &messages.3]),
+            (INBOX, messages.run.len(), left),
             (RECEIVED, received.len(), vec![received]),
             (SEIZE, released.len(), vec![released]),
             (RELEASE, released.len(), vec![released]),
