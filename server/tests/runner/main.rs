@@ -30,6 +30,8 @@ mod large;
 #[cfg(test)]
 mod once;
 #[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod stops;
 #[cfg(test)]
 mod told;
@@ -122,6 +124,11 @@ impl Upstream {
             match path.as_str() {
                 "slow" => upstream.go.notified().await,
                 "broken" => return (StatusCode::BAD_REQUEST, "no".into()),
+                "sick" => return (StatusCode::SERVICE_UNAVAILABLE, "no".into()),
+                // For a while, and then no more.
+                "away" if upstream.count("away") < 12 => {
+                    return (StatusCode::SERVICE_UNAVAILABLE, "no".into());
+                }
                 "busy" => return (StatusCode::TOO_MANY_REQUESTS, "later".into()),
                 "steady" => tokio::time::sleep(Duration::from_millis(20)).await,
                 _ => {}

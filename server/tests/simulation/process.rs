@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::bus::{self, Broker};
 use super::happening::Operation;
 use super::life::Life;
+use super::mutation::Mutation;
 use super::network::Network;
 use super::store::{Database, Handle};
 use super::swarm::Setting;
@@ -112,9 +113,13 @@ impl Process {
             Setting::Alone | Setting::Shared => Arc::new(bus::Handle::new(broker, life, store.clone())),
         };
         let compiled = compiled(version);
+        let mut project = compiled.project.clone();
+        if life.world.is_mutated(Mutation::NoCircuits) {
+            Arc::make_mut(&mut project).services.values_mut().for_each(|service| service.circuit = None);
+        }
         let parts = Parts {
             program: compiled.program.clone(),
-            project: compiled.project.clone(),
+            project,
             store: store.clone(),
             bus: bus.clone(),
             keys: keys.clone(),
@@ -122,7 +127,7 @@ impl Process {
             definition: compiled.definition.clone(),
             variables: Variables::new(),
             mocks: None,
-            transport: Arc::new(Network { life: life.clone() }),
+            transport: Arc::new(Network::new(life.clone())),
             clock: life.world.clock(&life.name),
             ids: ids(&life.world),
             traces: None,
