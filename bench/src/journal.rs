@@ -11,6 +11,7 @@ use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
+use pathway_server::ids::Ids;
 use pathway_server::runner::{Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{
@@ -89,6 +90,7 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         mocks: None,
         transport: Arc::new(HttpClient::new().map_err(text)?),
         clock: Clock::system(),
+        ids: Ids::system(),
         traces: None,
     })
     .await?;
@@ -185,6 +187,7 @@ async fn admit(store: &dyn Store) -> Result<Vec<RunId>, String> {
         proof: None,
         from_offset: 0,
         next_offset: i64::try_from(BATCH).unwrap_or(0),
+        received: Vec::new(),
         runs: runs.collect(),
     };
     let inserted = store.admit(admit).await.map_err(text)?.into_iter().map(|answer| match answer {

@@ -20,6 +20,7 @@ use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
+use pathway_server::ids::Ids;
 use pathway_server::runner::{Observed, Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::SqliteStore;
@@ -71,6 +72,7 @@ impl World {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock: Clock::system(),
+            ids: Ids::system(),
             traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();

@@ -160,8 +160,8 @@ async fn whatever_is_deployed_a_run_goes_by_what_it_is_pinned_to_until_an_operat
     let again = one(&app, Status::Parked).await;
     assert_eq!((again.digest.as_str(), again.status), (parked.digest.as_str(), Status::Parked));
     // What runs it again does too, or goes by the current one.
-    let by_own = app.runner.rerun(again.clone(), &Portion::All, Version::Pinned).await.unwrap();
-    app.runner.rerun(again.clone(), &Portion::All, Version::Current).await.unwrap();
+    let by_own = app.runner.rerun(again.clone(), Portion::All, Version::Pinned).await.unwrap();
+    app.runner.rerun(again.clone(), Portion::All, Version::Current).await.unwrap();
     let returned = one(&app, Status::Succeeded).await;
     assert_eq!(answer(&returned), "\"version 2, second\"");
     app.stop().await;

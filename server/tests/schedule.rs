@@ -23,6 +23,7 @@ use pathway_server::clock::Clock;
 use pathway_server::config::Request;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
+use pathway_server::ids::Ids;
 use pathway_server::runner::{Observed, Parts, Runner};
 use pathway_server::schedule::Scheduler;
 use pathway_server::seal::SealKey;
@@ -114,6 +115,7 @@ impl World {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock: Clock::system(),
+            ids: Ids::system(),
             traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();

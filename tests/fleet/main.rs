@@ -6,6 +6,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod again;
 #[path = "../contract/chain.rs"]
 mod chain;
 #[path = "../contract/chat.rs"]

@@ -11,6 +11,8 @@ use crate::{Log, PATIENCE, binary, soon};
 
 /// Before the address, in what a server says when it is ready.
 const LISTENING: &str = "  listening ";
+/// Before that for operators, in the line after it.
+const ADMIN: &str = "  admin     ";
 
 /// A running server.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct Server {
     /// Ready when it has said all.
     said: Vec<JoinHandle<()>>,
     url: String,
+    admin: String,
 }
 
 impl Server {
@@ -60,8 +63,9 @@ impl Server {
         log: &Log,
     ) -> Self {
         let mut server = Self::spawn(role, folder, environment, log);
-        server.url = tokio::select! {
-            url = server.listens() => url,
+        let (from, listens) = (server.from, server.listens());
+        (server.url, server.admin) = tokio::select! {
+            urls = async { (listens.await, log.says(from, ADMIN).await) } => urls,
             status = server.child.wait() => panic!("the server ended ({status:?}):\n{}", log.text()),
         };
         server
@@ -107,7 +111,7 @@ impl Server {
         let Ok(mut child) = command.spawn() else { panic!("the server does not start") };
         let said = child.stdout.take().map(|output| log.keep(output));
         let said = said.into_iter().chain(child.stderr.take().map(|output| log.keep(output))).collect();
-        Self { child, log: log.clone(), from, said, url: String::new() }
+        Self { child, log: log.clone(), from, said, url: String::new(), admin: String::new() }
     }
 
     /// Ready with its URL when it serves.
@@ -128,6 +132,13 @@ impl Server {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// The URL of a path for operators, of a server that was launched.
+    #[must_use]
+    pub fn admin(&self, path: &str) -> String {
+        let url = self.admin.split_once(ADMIN).map(|(_, url)| url.trim()).unwrap_or_default();
+        format!("{url}{path}")
     }
 
     /// Where it listens: host and port.

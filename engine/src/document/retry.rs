@@ -125,6 +125,12 @@ impl Retry {
         }
     }
 
+    /// Whether an attempt that failed so is to be made again, however long the service is out.
+    #[must_use]
+    pub fn is_patient(&self, failure: &Failure) -> bool {
+        self.attempts > 1 && self.total.is_none() && self.covers(failure)
+    }
+
     /// The pause after attempt `attempt` (1, 2, …) failed; `random` is from 0 to 1 and decides
     /// how much of the jitter is taken off.
     #[must_use]

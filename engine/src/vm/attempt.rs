@@ -85,8 +85,8 @@ impl Vm {
             Request::Http(mut request) => {
                 request.timeout = step.timeout;
                 let request = Arc::new(request);
-                let at_most_once = step.at_most_once;
-                (Effect::Http { instance: instance.clone(), attempt, request, at_most_once }, None)
+                let (at_most_once, retry) = (step.at_most_once, step.retry.clone());
+                (Effect::Http { instance: instance.clone(), attempt, request, at_most_once, retry }, None)
             }
             Request::Publish { topic, key, value, headers } => {
                 (Effect::Publish { instance: instance.clone(), attempt, topic, key, value, headers }, None)

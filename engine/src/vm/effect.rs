@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use crate::Value;
+use crate::document::Retry;
 use crate::expression::{Expression, Now};
 use crate::journal::Signal;
 
@@ -115,6 +116,8 @@ pub enum Effect {
         request: Arc<HttpRequest>,
         /// Record that it is begun before it is; an unknown outcome is then an outage.
         at_most_once: bool,
+        /// When a failed attempt is made again; none: never.
+        retry: Option<Retry>,
     },
     /// Put a record on a topic; answered by `Performed` with `{id}`.
     Publish {

@@ -326,7 +326,8 @@ mod tests {
                 instance: "x".into(),
                 attempt: 3,
                 request: Arc::new(request()),
-                at_most_once: false
+                at_most_once: false,
+                retry: None,
             }
             .hash()
         );

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Recorded;
 use crate::compile::{Address, BlockId, Place, Plan, step_path};
 use crate::diagnostic::did_you_mean;
@@ -12,7 +14,8 @@ use crate::journal::Rerun;
 const NAMED: usize = 20;
 
 /// What of a run is run again.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Portion {
     /// All of it.
     #[default]

@@ -128,7 +128,7 @@ pub(super) fn routes() -> Vec<Route> {
             "/runs/{id}/rerun",
             post(runs::rerun),
             vec![
-                one("rerunRun", "Runs it again, as a new run")
+                one("rerunRun", "Runs it again, as a new run, which whoever works on it makes")
                     .takes("Again", false)
                     .accepts("Rerun")
                     .fails(WITH_BODY),

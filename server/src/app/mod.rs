@@ -130,6 +130,7 @@ impl App {
             mocks,
             transport: Arc::new(HttpClient::new().map_err(|error| AppError::Runner(error.to_string()))?),
             clock: clock.clone(),
+            ids: Ids::system(),
             traces: traces.clone(),
         })
         .await

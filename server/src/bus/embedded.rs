@@ -41,7 +41,15 @@ impl EmbeddedBus {
         }
         let (topic, partition, runs) = (topic.to_owned(), EMBEDDED_PARTITION, Vec::new());
         self.store
-            .admit(Admit { topic, partition, proof: None, from_offset: 0, next_offset: 0, runs })
+            .admit(Admit {
+                topic,
+                partition,
+                proof: None,
+                from_offset: 0,
+                next_offset: 0,
+                received: Vec::new(),
+                runs,
+            })
             .await?;
         Ok(0)
     }
@@ -218,7 +226,15 @@ async fn commit(store: Arc<dyn Store>, topic: String, mut done: watch::Receiver<
     while done.changed().await.is_ok() {
         let next_offset = *done.borrow_and_update();
         let (topic, partition) = (topic.clone(), EMBEDDED_PARTITION);
-        let admit = Admit { topic, partition, proof: None, from_offset, next_offset, runs: Vec::new() };
+        let admit = Admit {
+            topic,
+            partition,
+            proof: None,
+            from_offset,
+            next_offset,
+            received: Vec::new(),
+            runs: Vec::new(),
+        };
         if let Err(error) = store.admit(admit).await {
             tracing::error!(%error, "what is done of a topic is not kept");
             return;

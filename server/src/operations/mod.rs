@@ -151,7 +151,7 @@ impl Operations {
         let run = find(&*self.store, id).await?;
         let parked = run.status == Status::Parked;
         let portion = again.portion()?;
-        let rerun = self.runner.rerun(run, &portion, again.definition).await?;
+        let rerun = self.runner.rerun(run, portion, again.definition).await?;
         Ok(Rerun::of(id, parked, rerun))
     }
 

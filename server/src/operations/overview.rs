@@ -41,7 +41,7 @@ pub struct Overview {
     /// is none.
     pub outbox_age: f64,
     /// Messages that runs have not received, up to 1,000.
-    pub inbox: usize,
+    pub inbox: u64,
     /// Runs that are not over, the oldest first: those that wait for nothing but a signal or a time come last.
     pub longest: Vec<Summary>,
 }

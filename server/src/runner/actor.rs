@@ -221,7 +221,7 @@ impl Actor {
                         Order::Cancel(reason) => self.tell(Kind::Cancelled { reason }, &mut effects),
                         Order::Signal(signal) => self.tell(Kind::Signalled(signal), &mut effects),
                         // It is not parked.
-                        Order::Redrive(_) | Order::Drop => {}
+                        Order::Redrive(_) | Order::Drop | Order::Rerun(_) => {}
                     }
                 }
                 Message::Ask(instance) => self.ask_again(&instance, &mut effects),

@@ -71,7 +71,7 @@ impl Inner {
 
     /// Those of all pathways, and, where runs follow their partition, those of runs that are left of
     /// pathways that are no more.
-    async fn topics_to_work_on(&self) -> Result<Vec<String>, StoreError> {
+    pub(super) async fn topics_to_work_on(&self) -> Result<Vec<String>, StoreError> {
         let mut topics = self.current().topics();
         if self.store.is_shared() {
             topics.extend(self.store.unfinished_topics().await?);

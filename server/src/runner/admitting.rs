@@ -17,7 +17,7 @@ use super::holding::Holding;
 use super::lanes::Lane;
 use super::{Admitted, Inner, Observed, intake};
 use crate::bus::Batch;
-use crate::store::{Admission, Admit, Conflict, NewRun, Status, StoreError};
+use crate::store::{Admission, Admit, Conflict, NewRun, Offset, Status, StoreError};
 
 /// Records that are read before the runs of the first of them are made: few, so that what was read is
 /// still in the caches of the processor.
@@ -49,7 +49,7 @@ impl Admitting<'_> {
         &self,
         plans: &[Arc<Plan>],
         batch: Batch,
-        mut room: OwnedSemaphorePermit,
+        room: OwnedSemaphorePermit,
     ) -> Result<(), StoreError> {
         let inner = self.inner;
         let prepared = self.prepare(plans, &batch).await;
@@ -67,35 +67,27 @@ impl Admitting<'_> {
             proof: self.holding.and_then(|holding| holding.proof()),
             from_offset: batch.from_offset,
             next_offset: batch.next_offset,
+            received: Vec::new(),
             runs,
         };
-        let began = Instant::now();
-        let answers = match inner.store.admit(admit).await {
+        let commit = inner.clone().commit(admit, entering, room);
+        match inner.to_its_end(self.holding, commit).await? {
+            Committed::All => Ok(()),
             // Whoever had the partition before has admitted more than the bus was told.
-            Err(StoreError::Conflict(Conflict::Offset { found, .. }))
-                if self.holding.is_some() && found > batch.from_offset =>
-            {
-                return match batch.after(found) {
+            Committed::Not { found, room } if self.holding.is_some() && found > batch.from_offset => {
+                match batch.after(found) {
                     Some(batch) => Box::pin(self.admit(plans, batch, room)).await,
                     None => Ok(()),
-                };
-            }
-            answers => answers?,
-        };
-        inner.metrics.admitted.observe(began.elapsed());
-        for ((mut run, at_once), answer) in entering.into_iter().zip(answers) {
-            match answer {
-                Admission::Inserted(id) => {
-                    run.id = id;
-                    run.room = room.split(1);
-                    inner.admitted(run, at_once);
-                }
-                Admission::Duplicate { public_id, of, .. } => {
-                    tracing::info!(pathway = %run.plan.name, run = public_id, ?of, "dropped: already known");
                 }
             }
+            Committed::Not { found, .. } => Err(Conflict::Offset {
+                topic: self.topic.to_owned(),
+                partition: batch.partition,
+                expected: batch.from_offset,
+                found,
+            }
+            .into()),
         }
-        Ok(())
     }
 
     /// Makes the runs of a batch, and runs those that end at once. After a crash none is run before it is in
@@ -153,7 +145,67 @@ impl Admitting<'_> {
     }
 }
 
+/// What became of a batch.
+enum Committed {
+    /// Its runs are in the store, and begin.
+    All,
+    /// The store has admitted up to another record.
+    Not { found: Offset, room: OwnedSemaphorePermit },
+}
+
 impl Inner {
+    /// Commits a batch of runs; lets them begin, and tells of those that are over.
+    async fn commit(
+        self: Arc<Self>,
+        admit: Admit,
+        entering: Vec<(Admitted, Option<AtOnce>)>,
+        mut room: OwnedSemaphorePermit,
+    ) -> Result<Committed, StoreError> {
+        let began = Instant::now();
+        let answers = match self.store.admit(admit).await {
+            Err(StoreError::Conflict(Conflict::Offset { found, .. })) => {
+                return Ok(Committed::Not { found, room });
+            }
+            answers => answers?,
+        };
+        self.metrics.admitted.observe(began.elapsed());
+        for ((mut run, at_once), answer) in entering.into_iter().zip(answers) {
+            match answer {
+                Admission::Inserted(id) => {
+                    run.id = id;
+                    run.room = room.split(1);
+                    self.admitted(run, at_once);
+                }
+                Admission::Duplicate { public_id, of, .. } => {
+                    tracing::info!(pathway = %run.plan.name, run = public_id, ?of, "dropped: already known");
+                }
+            }
+        }
+        Ok(Committed::All)
+    }
+
+    /// Makes a change to its end, with all that follows: whoever stops waits for it, but not for ever.
+    /// Otherwise nobody would be told of what it was that was committed.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        holding: Option<&Arc<Holding>>,
+        change: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (kill, holding) = (self.kill.clone(), holding.cloned());
+        let change = async move {
+            match &holding {
+                Some(holding) => holding.work(change).await,
+                None => Some(change.await),
+            }
+        };
+        let changing = self.tasks.spawn(async move { kill.run_until_cancelled(change).await });
+        match changing.await {
+            Ok(Some(Some(changed))) => changed,
+            // Nobody waits for it then.
+            _ => Err(StoreError::Stopped("it was given up".into())),
+        }
+    }
+
     /// A run is in the store: it begins, unless it is over.
     pub(super) fn admitted(self: &Arc<Self>, run: Admitted, at_once: Option<AtOnce>) {
         let Some(ended) = at_once else { return self.enter(run) };

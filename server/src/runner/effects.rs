@@ -1,8 +1,9 @@
 //! Performing what the VM asks for.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use pathway_engine::Value;
+use pathway_engine::document::Retry;
 use pathway_engine::journal::{Outcome, Performed};
 use pathway_engine::testing::{Asks, Mocked};
 use pathway_engine::vm::{Effect, HttpRequest, Instance, RequestHash};
@@ -22,9 +23,10 @@ impl Actor {
     /// Begins an effect that takes time.
     pub(super) async fn perform(&mut self, effect: Effect, share: &Arc<Share>) -> Result<(), StoreError> {
         match effect {
-            Effect::Http { ref instance, attempt, ref request, .. } => {
+            Effect::Http { ref instance, attempt, ref request, at_most_once, ref retry } => {
                 let Some(hash) = effect.hash() else { return Ok(()) };
-                self.call(instance.clone(), attempt, request.clone(), hash, share.clone());
+                let retry = retry.clone().filter(|_| !at_most_once);
+                self.call(instance.clone(), (attempt, retry), request.clone(), hash, share.clone());
             }
             Effect::Child { ref instance, attempt, ref pathway, ref input } => {
                 let Some(hash) = effect.hash() else { return Ok(()) };
@@ -98,7 +100,7 @@ impl Actor {
     fn call(
         &mut self,
         instance: Instance,
-        attempt: u32,
+        (attempt, retry): (u32, Option<Retry>),
         request: Arc<HttpRequest>,
         hash: RequestHash,
         share: Arc<Share>,
@@ -117,10 +119,11 @@ impl Actor {
             mailbox: self.mailbox.clone(),
             run_id: self.run.public_id.clone(),
             asked: Instant::now(),
-            sent: OnceLock::new(),
+            sent: Mutex::new(None),
             plan: self.plan().clone(),
             instance: instance.clone(),
             attempt,
+            retry,
             hash,
             key: idempotency_key(&self.run.public_id, &instance),
             token: self.token.clone(),

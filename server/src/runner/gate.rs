@@ -1,13 +1,14 @@
 //! What a call of a service has to pass: the circuit, the rate, and how many calls are worth making at once.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::limits::{
-    Adaptive, Begun, Circuit, Limit, Limits as Slotted, Load, Outcome, Permit, Range, Rate, Settings,
+    Adaptive, Begun, Circuit, Limit, Limits as Slotted, Load, Outcome, Permit, Range, Rate, Settings, State,
 };
 use pathway_engine::project;
 use pathway_engine::vm::{Class, Failure};
@@ -31,9 +32,15 @@ pub(super) struct Gate {
     pub(super) settled: Notify,
     /// By which it is open for so long, and admits so many: a steady one.
     pub(super) clock: Clock,
+    /// Calls that succeeded.
+    succeeded: AtomicU64,
     /// Told when its circuit changes.
     strained: Arc<Notify>,
 }
+
+/// How many calls of others had succeeded when a call failed last because a service is out.
+#[derive(Debug, Default)]
+pub(super) struct Excuse(Option<u64>);
 
 /// What a project says of a gate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,6 +99,7 @@ impl Gate {
             circuit: circuit.map(Mutex::new),
             adaptive,
             settled: Notify::new(),
+            succeeded: AtomicU64::new(0),
             clock: clock.steady(),
             strained: strained.clone(),
         }
@@ -117,6 +125,16 @@ impl Gate {
         Timed { gate: self, call }
     }
 
+    /// Whether a call failed because the service is out, and so will others. If any has succeeded since
+    /// it failed before, it may be what is wrong.
+    pub(super) fn excuses(&self, failure: &Failure, excuse: &mut Excuse) -> bool {
+        let Some(circuit) = &self.circuit else { return false };
+        let is_out = lock(circuit).snapshot(self.clock.now()).state != State::Closed;
+        let succeeded = self.succeeded.load(Ordering::Relaxed);
+        let is_alone = excuse.0.replace(succeeded).is_none_or(|before| before == succeeded);
+        is_out && is_alone && counts_against_circuit(failure)
+    }
+
     /// A permit of its circuit, if that admits a call now.
     pub(super) fn permit(&self) -> Option<Probe<'_>> {
         let permit = match &self.circuit {
@@ -138,7 +156,10 @@ impl Probe<'_> {
     pub(super) fn settle(mut self, answer: &Result<Value, Failure>) {
         let outcome = match answer {
             Err(failure) if counts_against_circuit(failure) => Outcome::Failure,
-            _ => Outcome::Success,
+            _ => {
+                self.gate.succeeded.fetch_add(1, Ordering::Relaxed);
+                Outcome::Success
+            }
         };
         self.end(outcome);
     }

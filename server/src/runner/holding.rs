@@ -91,6 +91,13 @@ impl Inner {
         !self.store.is_shared() || home.is_some_and(is_taken_up)
     }
 
+    /// The partitions whose runs are this process's, and can be told something.
+    pub(super) fn homes_to_tell(&self) -> Vec<Home> {
+        let holdings = self.holdings.borrow();
+        let homes = holdings.iter().filter(|(_, holding)| holding.taken_up.is_cancelled());
+        homes.map(|(home, _)| home.clone()).collect()
+    }
+
     fn holding_of(&self, home: &Home) -> Option<Arc<Holding>> {
         self.holdings.borrow().get(home).cloned()
     }
@@ -132,7 +139,7 @@ impl Inner {
                 let before = Before::begin(&*self.store, holding.proof()).await?;
                 self.resume(Some(&holding), before).await?;
                 holding.taken_up.cancel();
-                self.inbox.look_again();
+                self.inbox.look_into(&home);
                 self.admit_all(partition, room, Some(&holding), before).await
             };
             let worked = tokio::select! {

@@ -2,20 +2,20 @@
 //! it reaches a run wherever that is worked on, and also one that has not begun yet.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::Failure;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::actor::Message;
-use super::{Inner, RedriveError, Runner, Version};
-use crate::store::{Conflict, Run, RunId, Status, StoreError};
-
-/// Messages read at once.
-const PAGE: u32 = 500;
+use super::deliver::Given;
+use super::rerun::Repeat;
+use super::{Inner, Runner, Version};
+use crate::store::{Conflict, Home, NewMessage, Run, RunId, Status, StoreError};
 
 /// What a run is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,24 +29,15 @@ pub(super) enum Order {
     Redrive(Version),
     /// It is parked, and is given up.
     Drop,
-}
-
-/// What became of a message that was to be given to its run.
-#[derive(Debug)]
-enum Given {
-    /// It has it.
-    Yes,
-    /// It gets it when it begins, wakes, or has room.
-    Later,
-    /// It is over, or parked.
-    Never,
+    /// It is over or parked, and is to be run again.
+    Rerun(Repeat),
 }
 
 /// Messages that are on their way.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     state: Mutex<State>,
-    /// A run has begun, or has room, that messages wait for; or runs have become ours.
+    /// Something is to be read that is not new.
     wake: Notify,
 }
 
@@ -57,10 +48,22 @@ struct State {
     /// Of those, what was received and is in the store no more, or was given to a run that is under way no
     /// more.
     gone: Vec<(RunId, i64)>,
-    /// Runs that were given something that they may not have received.
-    lost: HashSet<RunId>,
     /// Runs that messages wait for.
     wanted: HashSet<RunId>,
+    asked: Asked,
+    /// Whether errands wait until there is room for them.
+    is_full: bool,
+}
+
+/// What is to be read from the beginning.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// Of runs that can be told what they could not be before, or may not have received what they were given.
+    pub(super) runs: BTreeSet<RunId>,
+    /// Of partitions that have become ours.
+    pub(super) homes: BTreeSet<Home>,
+    /// Of all.
+    pub(super) all: bool,
 }
 
 impl Inbox {
@@ -68,31 +71,53 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Other runs are ours than before.
-    pub(super) fn look_again(&self) {
+    /// Ready when something is asked for.
+    pub(super) async fn asks(&self) {
+        self.wake.notified().await;
+    }
+
+    /// What is asked for by now.
+    pub(super) fn asked(&self) -> Asked {
+        std::mem::take(&mut self.state().asked)
+    }
+
+    /// The runs of a partition are ours from now on.
+    pub(super) fn look_into(&self, home: &Home) {
+        self.state().asked.homes.insert(home.clone());
         self.wake.notify_one();
     }
 
     /// A run can be told something from now on, or no longer.
     pub(super) fn look_at(&self, run: RunId) {
         let mut state = self.state();
-        let State { given, gone, lost, wanted } = &mut *state;
-        let is_wanted = wanted.remove(&run);
+        let State { given, gone, wanted, asked, .. } = &mut *state;
         let again = given.get(&run);
         gone.extend(again.into_iter().flatten().map(|id| (run, *id)));
-        if again.is_some() {
-            lost.insert(run);
-        }
-        if is_wanted || again.is_some() {
+        if wanted.remove(&run) || again.is_some() {
+            asked.runs.insert(run);
             self.wake.notify_one();
         }
     }
 
     /// A run can be told more.
-    fn has_room(&self, run: RunId) {
-        if self.state().wanted.remove(&run) {
+    pub(super) fn has_room(&self, run: RunId) {
+        let mut state = self.state();
+        if state.wanted.remove(&run) {
+            state.asked.runs.insert(run);
             self.wake.notify_one();
         }
+    }
+
+    /// Errands wait until there is room; false where that is waited for already.
+    pub(super) fn begin_to_wait(&self) -> bool {
+        !std::mem::replace(&mut self.state().is_full, true)
+    }
+
+    /// There is room for an errand.
+    pub(super) fn has_waited(&self) {
+        let mut state = self.state();
+        (state.is_full, state.asked.all) = (false, true);
+        self.wake.notify_one();
     }
 
     /// A run has received them.
@@ -103,10 +128,9 @@ impl Inbox {
     }
 
     /// Forgets what is gone, before the store is read again: until then it may be in what was read.
-    fn catch_up(&self) {
+    pub(super) fn catch_up(&self) {
         let mut state = self.state();
-        let State { given, gone, lost, .. } = &mut *state;
-        lost.clear();
+        let State { given, gone, .. } = &mut *state;
         for (run, id) in gone.drain(..) {
             if let Entry::Occupied(mut of) = given.entry(run) {
                 of.get_mut().remove(&id);
@@ -117,13 +141,52 @@ impl Inbox {
         }
     }
 
-    fn is_given(&self, run: RunId, id: i64) -> bool {
+    pub(super) fn is_given(&self, run: RunId, id: i64) -> bool {
         self.state().given.get(&run).is_some_and(|given| given.contains(&id))
     }
 
-    /// Whether what follows for a run has to wait until it was given again what came before.
-    fn is_lost(&self, run: RunId) -> bool {
-        self.state().lost.contains(&run)
+    /// Whether what a run was given before may have to be given again.
+    pub(super) fn is_asking(&self, run: RunId) -> bool {
+        self.state().asked.runs.contains(&run)
+    }
+
+    /// Whether a run gets what is new after what it could not be told before.
+    pub(super) fn is_behind(&self, run: RunId) -> bool {
+        let state = self.state();
+        state.wanted.contains(&run) || state.asked.runs.contains(&run)
+    }
+
+    /// A message waits for a run; false where others do already.
+    pub(super) fn begin_to_want(&self, run: RunId) -> bool {
+        self.state().wanted.insert(run)
+    }
+
+    /// None do.
+    pub(super) fn want_no_more(&self, run: RunId) {
+        self.state().wanted.remove(&run);
+    }
+
+    /// Gives a message that waits for it to a run; none: that has no room.
+    pub(super) fn give(
+        &self,
+        run: RunId,
+        id: i64,
+        send: impl FnOnce() -> Result<(), TrySendError<Message>>,
+    ) -> Option<Given> {
+        // Noted before the run can have received it, or be over.
+        let mut state = self.state();
+        if state.asked.runs.contains(&run) {
+            return Some(Given::Later);
+        }
+        match send() {
+            Ok(()) => {
+                state.wanted.remove(&run);
+                state.given.entry(run).or_default().insert(id);
+                Some(Given::Yes)
+            }
+            Err(TrySendError::Full(_)) => None,
+            Err(TrySendError::Closed(_)) => Some(Given::Later),
+        }
     }
 }
 
@@ -157,150 +220,24 @@ impl Runner {
 impl Inner {
     /// Leaves an order for a run that has this status; false where it has another.
     pub(super) async fn order(&self, run: &Run, status: Status, order: &Order) -> Result<bool, StoreError> {
-        if run.status != status {
-            return Ok(false);
+        match run.status == status {
+            true => self.leave_for(run, order).await,
+            false => Ok(false),
         }
+    }
+
+    /// Leaves an order for a run; false where it can take it no more.
+    pub(super) async fn leave_for(&self, run: &Run, order: &Order) -> Result<bool, StoreError> {
         let payload = serde_json::to_vec(order).map_err(|error| StoreError::Refused(Arc::new(error)))?;
-        match self.store.post(run.id, payload).await {
+        let even_if_finished = matches!(order, Order::Rerun(_));
+        match self
+            .store
+            .post(NewMessage { run: run.id, at: self.clock.millis(), even_if_finished, payload })
+            .await
+        {
             Ok(()) => Ok(true),
             Err(StoreError::Conflict(Conflict::Finished(_) | Conflict::UnknownRun(_))) => Ok(false),
             Err(error) => Err(error),
-        }
-    }
-
-    /// Passes on what comes, until the runner stops.
-    pub(super) async fn deliver(self: Arc<Self>) {
-        let delivering = async {
-            let mut watch = self.store.watch_inbox();
-            loop {
-                watch.mark();
-                self.deliver_all().await?;
-                tokio::select! {
-                    biased;
-                    changed = watch.changed() => { changed?; }
-                    () = self.inbox.wake.notified() => {}
-                }
-            }
-        };
-        let delivered: Option<Result<(), StoreError>> = self.stop.run_until_cancelled(delivering).await;
-        if let Some(Err(error)) = delivered {
-            self.fatal(&error.to_string());
-        }
-    }
-
-    async fn deliver_all(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.inbox.catch_up();
-        let mut after = 0;
-        // Runs that cannot be told something now: what follows for them waits for its turn.
-        let mut behind = HashSet::new();
-        loop {
-            let page = self.store.inbox(after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.id;
-            let mut useless = Vec::new();
-            for message in page {
-                let (run, id) = (message.run, message.id);
-                if self.inbox.is_lost(run) {
-                    behind.insert(run);
-                }
-                if !self.can_tell(message.home.as_ref())
-                    || self.inbox.is_given(run, id)
-                    || behind.contains(&run)
-                {
-                    continue;
-                }
-                let useful = match serde_json::from_slice(&message.payload) {
-                    Ok(order @ (Order::Cancel(_) | Order::Signal(_))) => {
-                        let told = Message::Told { id, order: Box::new(order) };
-                        match self.give(run, &message.public_id, id, told).await? {
-                            Given::Never => false,
-                            Given::Yes => true,
-                            Given::Later => behind.insert(run),
-                        }
-                    }
-                    Ok(order) => !self.carry_out(&message.public_id, &order).await?,
-                    Err(error) => {
-                        tracing::error!(run = message.public_id, %error, "a message for it cannot be read");
-                        false
-                    }
-                };
-                if !useful {
-                    useless.push(id);
-                }
-            }
-            if !useless.is_empty() {
-                self.store.discard(useless).await?;
-            }
-        }
-    }
-
-    /// Gives a message to its run, now or when the run begins.
-    async fn give(
-        self: &Arc<Self>,
-        run: RunId,
-        public_id: &str,
-        id: i64,
-        message: Message,
-    ) -> Result<Given, StoreError> {
-        let is_cancel =
-            matches!(&message, Message::Told { order, .. } if matches!(**order, Order::Cancel(_)));
-        // Said before it is looked at, so that a run that begins meanwhile asks.
-        let is_news = self.inbox.state().wanted.insert(run);
-        let actor = self.actors().get(public_id).cloned();
-        if let Some(actor) = actor {
-            // Noted before the run can have received it, or be over.
-            let mut state = self.inbox.state();
-            return Ok(match actor.try_send(message) {
-                Ok(()) => {
-                    state.wanted.remove(&run);
-                    state.given.entry(run).or_default().insert(id);
-                    Given::Yes
-                }
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    let inner = self.clone();
-                    self.tasks.spawn(async move {
-                        // One that is over has no room either, and is looked at all the same.
-                        drop(inner.kill.run_until_cancelled(actor.reserve()).await);
-                        inner.inbox.has_room(run);
-                    });
-                    Given::Later
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => Given::Later,
-            });
-        }
-        if self.asleep.call(public_id, None) {
-            return Ok(Given::Later);
-        }
-        // One that was looked at before, and has not begun since, was not asked for in vain.
-        if !is_news {
-            return Ok(Given::Later);
-        }
-        // A signal that came before it was parked it gets when it goes on.
-        let status = self.store.run(public_id).await?.map(|run| run.status);
-        let hears = |status: Status| status == Status::Ready || (status == Status::Parked && !is_cancel);
-        if !status.is_some_and(hears) {
-            self.inbox.state().wanted.remove(&run);
-            return Ok(Given::Never);
-        }
-        Ok(Given::Later)
-    }
-
-    /// Does what is asked of a parked run; false where that is left to whoever has it now.
-    async fn carry_out(self: &Arc<Self>, public_id: &str, order: &Order) -> Result<bool, StoreError> {
-        let Some(run) = self.store.run(public_id).await? else { return Ok(true) };
-        let runner = Runner { inner: self.clone() };
-        let done = match order {
-            Order::Redrive(version) => runner.redrive_here(run, *version).await,
-            _ => runner.drop_here(run).await,
-        };
-        match done {
-            None => Ok(false),
-            Some(Err(RedriveError::Store(error))) => Err(error),
-            Some(Err(why)) => {
-                tracing::warn!(run = public_id, %why, "it was asked to go on, or to be given up, and was not");
-                Ok(true)
-            }
-            Some(Ok(())) => Ok(true),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use pathway_engine::Value;
 use pathway_engine::journal::Principal;
-use uuid::Uuid;
 
 use super::arrival::Arrived;
 use super::{Runner, intake};
@@ -40,7 +39,7 @@ impl Runner {
     ) -> Result<String, LaunchError> {
         let current = self.inner.current();
         let plan = current.plan(pathway).ok_or_else(|| LaunchError::Unknown(pathway.to_owned()))?;
-        let run = Uuid::now_v7().to_string();
+        let run = self.inner.ids.next().to_string();
         let sealed = principal
             .map(|principal| Sealed { principal, token: None }.seal(&self.inner.keys, &plan.name, &run))
             .transpose()
@@ -71,6 +70,7 @@ impl Runner {
             proof: None,
             from_offset: 0,
             next_offset: 0,
+            received: Vec::new(),
             runs: vec![new],
         };
         match self.inner.store.admit(admit).await?.into_iter().next() {

@@ -10,6 +10,7 @@ mod admitted;
 mod admitting;
 mod again;
 mod arrival;
+mod asker;
 mod asleep;
 mod at_once;
 mod before;
@@ -20,11 +21,13 @@ mod children;
 mod claims;
 mod course;
 mod current;
+mod deliver;
 mod doing;
 mod drive;
 mod earlier;
 mod effects;
 mod ending;
+mod errand;
 mod finish;
 mod gate;
 mod history;
@@ -98,6 +101,7 @@ pub use self::vouch::{NotVouched, Vouch};
 use crate::bus::{Bus, Truth};
 use crate::clock::Clock;
 use crate::definition::Definition;
+use crate::ids::Ids;
 use crate::seal::SealKeys;
 use crate::standing::Standing;
 use crate::store::{Home, Store, StoreError};
@@ -118,6 +122,7 @@ struct Inner {
     keys: SealKeys,
     vouch: Option<Arc<dyn Vouch>>,
     clock: Clock,
+    ids: Ids,
     slots: Slots,
     upstreams: Upstreams,
     lanes: Lanes,
@@ -171,6 +176,7 @@ impl Runner {
             mocks,
             transport,
             clock,
+            ids,
             traces,
         } = parts;
         let strained = Arc::<Notify>::default();
@@ -193,6 +199,7 @@ impl Runner {
             keys,
             vouch,
             clock,
+            ids,
             slots,
             upstreams,
             lanes: Lanes::default(),

@@ -11,6 +11,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::definition::Definition;
 use crate::effects::http::Transport;
+use crate::ids::Ids;
 use crate::seal::SealKeys;
 use crate::store::Store;
 use crate::telemetry::traces::Traces;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub transport: Arc<dyn Transport>,
     /// Tells the time.
     pub clock: Clock,
+    /// Gives out the ids of runs that are asked for here.
+    pub ids: Ids,
     /// Told of runs that have ended, where spans are sent.
     pub traces: Option<Traces>,
 }

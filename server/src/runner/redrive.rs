@@ -189,13 +189,17 @@ impl Runner {
     }
 }
 
-/// None where somebody else has taken the run over, which is noted.
 fn unless_fenced(
     holding: Option<&Arc<Holding>>,
     done: Result<(), RedriveError>,
 ) -> Option<Result<(), RedriveError>> {
-    let is_fenced = matches!(&done, Err(RedriveError::Store(StoreError::Conflict(Conflict::Fenced { .. }))));
-    match holding.filter(|_| is_fenced) {
+    let is_fenced = matches!(&done, Err(RedriveError::Store(error)) if error.is_fenced());
+    unless_lost(holding.filter(|_| is_fenced), done)
+}
+
+/// None where somebody else has taken the run over, which is noted.
+pub(super) fn unless_lost<T>(lost: Option<&Arc<Holding>>, done: T) -> Option<T> {
+    match lost {
         Some(holding) => {
             holding.lose();
             None

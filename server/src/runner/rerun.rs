@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{self, Caller, Event, Kind, Principal, SEMANTICS, Started};
-use pathway_engine::value::ValueKind;
+use pathway_engine::journal::{Event, Kind, Started};
 use pathway_engine::vm::{Mismatch, Portion, PortionError, Recorded};
-use uuid::Uuid;
+use serde::{Deserialize, Serialize};
 
 use super::actor::started;
-use super::arrival::{Row, seed};
+use super::arrival::Row;
+use super::asker::again;
 use super::holding::Holding;
+use super::inbox::Order;
 use super::lanes::Lane;
-use super::redrive::ROOM;
+use super::redrive::{ROOM, unless_lost};
 use super::{Admitted, Inner, Runner, launch};
-use crate::envelope::Sealed;
 use crate::facts::Facts;
 use crate::store::{Admission, Admit, NewRun, Run, Status, StoreError};
 
@@ -23,7 +22,7 @@ use crate::store::{Admission, Admit, NewRun, Run, Status, StoreError};
 const LARGEST: usize = 64 << 20;
 
 /// Which definition a run goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Version {
     /// That which the run is pinned to.
@@ -31,6 +30,17 @@ pub enum Version {
     Pinned,
     /// That which is served now.
     Current,
+}
+
+/// How a run is to be run again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Repeat {
+    /// The public id of the run that does, which whoever asks chooses: however often it is tried, it is one.
+    id: String,
+    /// What of it.
+    portion: Portion,
+    /// By which definition.
+    version: Version,
 }
 
 /// A run that runs another one again.
@@ -70,30 +80,65 @@ pub enum RerunError {
 }
 
 impl Runner {
-    /// Runs a run again that is over or parked, under a new id, once its lane is free. Ready when it is
-    /// durable that it will. The run itself stays as it is.
+    /// Runs a run again that is over or parked, under a new id, once its lane is free, wherever that is
+    /// worked on. Ready when it is durable that it will. The run itself stays as it is.
     ///
     /// # Errors
     /// It is under way, or cannot be run again so.
-    pub async fn rerun(&self, run: Run, portion: &Portion, version: Version) -> Result<Rerun, RerunError> {
+    pub async fn rerun(&self, run: Run, portion: Portion, version: Version) -> Result<Rerun, RerunError> {
+        let repeat = Repeat { id: self.inner.ids.next().to_string(), portion, version };
+        match self.rerun_here(run.clone(), &repeat, None).await {
+            Some(done) => done,
+            None => self.ask_for_rerun(run, repeat).await,
+        }
+    }
+
+    /// Leaves it to whoever works on it, once all is known that could keep it from being done.
+    async fn ask_for_rerun(&self, run: Run, repeat: Repeat) -> Result<Rerun, RerunError> {
+        let nobody =
+            |of: &str| refused(&format!("it belongs to {of}, on which nobody works: send its input anew"));
+        match &run.home {
+            None => return Err(nobody("no partition")),
+            Some(home) if !self.inner.topics_to_work_on().await?.contains(&home.topic) => {
+                return Err(nobody(&home.to_string()));
+            }
+            Some(_) => {}
+        }
+        let (_, _, rerun) = self.inner.prepare_rerun(run.clone(), &repeat).await?;
+        let (pathway, of) = (&run.pathway, &run.public_id);
+        match self.inner.leave_for(&run, &Order::Rerun(repeat)).await? {
+            true => tracing::info!(pathway, run = rerun.id, of, "is to run again, elsewhere"),
+            false => return Err(refused("it was forgotten meanwhile")),
+        }
+        Ok(rerun)
+    }
+
+    /// As [`Runner::rerun`], of a run that is this process's; none: it is not, or no longer. The message
+    /// that asked for it goes with the commit that makes the run.
+    pub(super) async fn rerun_here(
+        &self,
+        run: Run,
+        repeat: &Repeat,
+        message: Option<i64>,
+    ) -> Option<Result<Rerun, RerunError>> {
         let home = run.home.clone();
-        let rerun =
-            async |holding: Option<&Arc<Holding>>| self.rerun_as(holding, run, portion, version).await;
-        self.inner.work_here(home.as_ref(), rerun).await.unwrap_or_else(|| {
-            let place = home.map_or_else(|| "no partition".to_owned(), |home| home.to_string());
-            Err(refused(&format!("it belongs to {place}, of another process: ask that one")))
-        })
+        let rerun = async |holding: Option<&Arc<Holding>>| {
+            let done = self.rerun_as(holding, run, repeat, message).await;
+            let is_fenced = matches!(&done, Err(RerunError::Store(error)) if error.is_fenced());
+            unless_lost(holding.filter(|_| is_fenced), done)
+        };
+        self.inner.work_here(home.as_ref(), rerun).await?
     }
 
     async fn rerun_as(
         &self,
         holding: Option<&Arc<Holding>>,
         run: Run,
-        portion: &Portion,
-        version: Version,
+        repeat: &Repeat,
+        message: Option<i64>,
     ) -> Result<Rerun, RerunError> {
         let room = self.inner.room.clone().try_acquire_owned().map_err(|_full| RerunError::Full)?;
-        let (row, mut admitted, rerun) = self.inner.prepare_rerun(run, portion, version).await?;
+        let (row, mut admitted, rerun) = self.inner.prepare_rerun(run, repeat).await?;
         if let Some(holding) = holding {
             admitted.belong_to(holding);
         }
@@ -105,6 +150,7 @@ impl Runner {
             proof: admitted.proof(),
             from_offset: 0,
             next_offset: 0,
+            received: message.into_iter().collect(),
             runs: vec![row],
         };
         if let Some(Admission::Inserted(id)) = self.inner.store.admit(admit).await?.into_iter().next() {
@@ -120,9 +166,10 @@ impl Inner {
     async fn prepare_rerun(
         &self,
         run: Run,
-        portion: &Portion,
-        version: Version,
+        repeat: &Repeat,
     ) -> Result<(NewRun, Admitted, Rerun), RerunError> {
+        let Repeat { id, portion, version } = repeat;
+        let (id, version) = (id.clone(), *version);
         if run.status == Status::Ready {
             return Err(refused("the run is under way: wait until it is over, or cancel it"));
         }
@@ -141,7 +188,6 @@ impl Inner {
             (_, None) => return Err(refused("what its steps came to cannot be told: run all of it again")),
         };
         let kept = portion.rerun(&plan, run.public_id.as_str().into(), &recorded)?;
-        let id = Uuid::now_v7().to_string();
         let asks = self.asks_again(began, &plan, (&run.public_id, &id))?;
         let rerun = Rerun {
             id: id.clone(),
@@ -165,9 +211,7 @@ impl Inner {
             trace,
             ..Admitted::new(id, plan, events)
         };
-        let home = run.home.filter(|_| self.store.is_shared());
-        let lane = admitted.lane.clone().map(|lane| Lane { home, ..lane });
-        let waits_for_parked = lane.is_some_and(|lane| self.lanes.is_head(&lane, run.id));
+        let waits_for_parked = self.waits_for(&run, admitted.lane.as_ref());
         let mut row = self.row(Row::of(run.subject), &admitted, None);
         row.rerun_of = Some(run.public_id);
         if row.started.len() > LARGEST {
@@ -176,6 +220,22 @@ impl Inner {
             return Err(refused(&format!("it would keep {bytes} bytes, more than {LARGEST}: {why}")));
         }
         Ok((row, admitted, Rerun { waits_for_parked, ..rerun }))
+    }
+
+    /// Whether a run is parked and holds this lane.
+    fn waits_for(&self, run: &Run, lane: Option<&Lane>) -> bool {
+        let Some(lane) = lane else { return false };
+        match self.is_ours(run.home.as_ref()) {
+            true => {
+                let home = run.home.clone().filter(|_| self.store.is_shared());
+                self.lanes.is_head(&Lane { home, ..lane.clone() }, run.id)
+            }
+            // Whoever works on it knows; from here it looks so.
+            false => {
+                let is_same = run.lane.as_ref() == Some(&lane.key);
+                run.status == Status::Parked && is_same && self.holds(&run.pathway)
+            }
+        }
     }
 
     /// The plan of a version.
@@ -201,58 +261,6 @@ impl Inner {
         let facts = Facts { input, principal: principal.as_ref(), now: self.clock.now() };
         facts.text(plan.door.key.as_ref()?).ok().flatten()
     }
-
-    /// Who asked, sealed for another run: with their token, if that is still good.
-    fn asks_again(&self, began: &Started, plan: &Plan, (old, new): (&str, &str)) -> Result<Asks, RerunError> {
-        let Some(principal) = began.principal.clone() else { return Ok(Asks::default()) };
-        let Some(sealed) = &began.sealed else {
-            return Ok(Asks { principal: Some(principal), ..Asks::default() });
-        };
-        let opened = self.open(sealed, plan, old).ok();
-        let token =
-            opened.and_then(|opened| opened.token).filter(|_| !has_expired(&principal, self.clock.now()));
-        let token_expired = principal.has_token && token.is_none();
-        let principal = Principal { has_token: token.is_some(), ..principal };
-        let sealed = Sealed { principal: principal.clone(), token };
-        let sealed = sealed.seal(&self.keys, &plan.name, new).map_err(|_| RerunError::Seal)?;
-        Ok(Asks { principal: Some(principal), sealed: Some(sealed), token_expired })
-    }
-}
-
-/// Who asks for a run that runs another one again.
-#[derive(Default)]
-struct Asks {
-    principal: Option<Principal>,
-    sealed: Option<String>,
-    token_expired: bool,
-}
-
-/// The beginning of a run that runs another one again. Nobody waits for it.
-fn again(began: &Started, id: &str, asks: Asks, rerun: journal::Rerun) -> Started {
-    Started {
-        run: id.into(),
-        input: began.input.clone(),
-        principal: asks.principal,
-        seed: seed(id),
-        semantics: SEMANTICS,
-        attempt: 1,
-        depth: 0,
-        sealed: asks.sealed,
-        trace: None,
-        refused: None,
-        caller: began.caller.as_ref().map(|_| Caller { deadline: None }),
-        rerun: Some(Box::new(rerun)),
-    }
-}
-
-/// Whether the token of whoever asked has expired.
-fn has_expired(principal: &Principal, now: Timestamp) -> bool {
-    let expires = principal.claims.as_ref().and_then(|claims| claims.get_attr("exp").ok());
-    let expires = expires.filter(|at| at.kind() == ValueKind::Number);
-    let seconds = expires.and_then(|at| f64::try_from(at).ok());
-    #[expect(clippy::cast_precision_loss, reason = "a fraction of a second does not matter")]
-    let now = now.as_second() as f64;
-    seconds.is_some_and(|seconds| seconds <= now)
 }
 
 fn refused(why: &str) -> RerunError {

@@ -135,7 +135,7 @@ impl Inner {
     }
 
     /// Whether parked runs of a pathway hold their lanes.
-    fn holds(&self, pathway: &str) -> bool {
+    pub(super) fn holds(&self, pathway: &str) -> bool {
         self.current.borrow().called(pathway).is_some_and(|plan| plan.door.park_holds)
     }
 

@@ -1,11 +1,12 @@
 //! Services as the runner calls them: slots, rate and circuit, then URL, headers and token.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use pathway_engine::Value;
+use pathway_engine::document::Retry;
 use pathway_engine::expression::{Now, Scope, Slot};
 use pathway_engine::limits::{Limit, Snapshot};
 use pathway_engine::project::{Parallel, Project, Service};
@@ -15,7 +16,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use super::gate::{Found, Gate, Says, lock};
+use super::gate::{Excuse, Found, Gate, Says, lock};
 use super::slots::{RunSlots, Share, Slots};
 use crate::clock::Clock;
 use crate::effects::http::{Context, Limits, Target, Transport};
@@ -70,7 +71,9 @@ pub struct Call<'a> {
     /// Who holds the slots.
     pub label: Arc<str>,
     /// Told when it has its turn.
-    pub sent: &'a OnceLock<Instant>,
+    pub sent: &'a Mutex<Option<Instant>>,
+    /// When it is made again if it fails; none: never.
+    pub retry: Option<&'a Retry>,
 }
 
 impl Upstreams {
@@ -165,6 +168,9 @@ impl Upstreams {
     /// meanwhile, but for the time for which the circuit is open. It is there again with an answer, so
     /// that the run goes on with it and stands in no line anew, unless there are fewer slots by now.
     ///
+    /// While the service is out, what fails for that is no attempt, where there may be further ones: the
+    /// call waits, and is made again.
+    ///
     /// # Errors
     /// As [`Transport::send`]; a service that cannot be called at all is an outage.
     pub async fn call(
@@ -182,6 +188,7 @@ impl Upstreams {
         let Some(gate) = table.gates.get(&service.limits_of) else {
             return Err(Failure::new(Class::Bug, format!("service `{}` has no gate", service.name.value)));
         };
+        let mut excuse = Excuse::default();
         loop {
             while let Some(wait) = gate.opens_after() {
                 *share = None;
@@ -216,11 +223,21 @@ impl Upstreams {
                 traceparent: traceparent.as_deref(),
                 now: self.clock.now(),
             };
-            call.sent.get_or_init(Instant::now);
+            *lock(call.sent) = Some(Instant::now());
             let timed = gate.begin();
-            let answer = self.transport.send(&target, call.request, &context, pieces).await;
+            let answer = self.transport.send(&target, call.request, &context, pieces.clone()).await;
             timed.settle(&answer);
             permit.settle(&answer);
+            if let (Err(failure), Some(retry)) = (&answer, call.retry)
+                && retry.is_patient(failure)
+                && gate.excuses(failure, &mut excuse)
+            {
+                drop((holding, held));
+                let (run, step) = (call.run_id, call.step);
+                tracing::debug!(run, step, service = service.name.value, "it is out: this is no attempt");
+                tokio::time::sleep(Duration::from_millis(failure.retry_after.unwrap_or(0))).await;
+                continue;
+            }
             *share = Some(holding).filter(|holding| !holding.is_surplus());
             return answer;
         }

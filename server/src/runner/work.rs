@@ -1,9 +1,10 @@
 //! A call under way: a task of its own, which tells the run what comes of it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
+use pathway_engine::document::Retry;
 use pathway_engine::journal::{Outcome, Performed};
 use pathway_engine::testing::Mocked;
 use pathway_engine::vm::{Failure, HttpRequest, Instance, RequestHash};
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::actor::Message;
+use super::gate::lock;
 use super::slots::{RunSlots, Share};
 use super::upstream::Call;
 use crate::seal::Secret;
@@ -26,11 +28,13 @@ pub(super) struct Work {
     pub(super) mailbox: mpsc::Sender<Message>,
     pub(super) run_id: String,
     pub(super) asked: Instant,
-    /// When it had its turn.
-    pub(super) sent: OnceLock<Instant>,
+    /// When it had its turn; where it was made again, the last one.
+    pub(super) sent: Mutex<Option<Instant>>,
     pub(super) plan: Arc<Plan>,
     pub(super) instance: Instance,
     pub(super) attempt: u32,
+    /// When a failed attempt is made again.
+    pub(super) retry: Option<Retry>,
     pub(super) hash: RequestHash,
     pub(super) key: String,
     pub(super) token: Option<Arc<Secret>>,
@@ -50,7 +54,7 @@ impl Work {
     ) -> Result<Value, Failure> {
         if let Some(mocked) = mocked {
             // It has its turn at once.
-            let _first = self.sent.set(self.asked);
+            *lock(&self.sent) = Some(self.asked);
             tokio::time::sleep(mocked.after).await;
             // What a real stream would have passed on while it arrived.
             for piece in mocked.pieces {
@@ -72,6 +76,8 @@ impl Work {
             run: &self.slots,
             label: self.label.clone(),
             sent: &self.sent,
+            // What was passed on already is not to be said twice.
+            retry: self.retry.as_ref().filter(|_| pieces.is_none()),
         };
         self.inner.upstreams.call(&call, share, pieces).await
     }
@@ -118,7 +124,7 @@ impl Work {
         emitted: bool,
         share: Option<Arc<Share>>,
     ) {
-        let (sent, now) = (self.sent.get().copied(), Instant::now());
+        let (sent, now) = (*lock(&self.sent), Instant::now());
         // Without its turn it has only waited.
         let turn = sent.unwrap_or(now);
         let times = (turn.duration_since(self.asked), now.duration_since(turn));

@@ -114,6 +114,8 @@ pub struct Admit {
     pub from_offset: Offset,
     /// The offset that it holds then.
     pub next_offset: Offset,
+    /// The messages that asked for them.
+    pub received: Vec<i64>,
     /// The runs.
     pub runs: Vec<NewRun>,
 }

@@ -78,6 +78,14 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether somebody else has taken over what was to be changed.
+    #[must_use]
+    pub(crate) const fn is_fenced(&self) -> bool {
+        matches!(self, Self::Conflict(Conflict::Fenced { .. }))
+    }
+}
+
 /// What a change expected and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {

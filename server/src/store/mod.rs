@@ -16,6 +16,7 @@ mod error;
 mod folder;
 mod headers;
 mod memory;
+mod message;
 mod payload;
 mod postgres;
 mod sharing;
@@ -39,9 +40,10 @@ pub use error::{Conflict, StoreError};
 pub(crate) use folder::make_private;
 pub use headers::Headers;
 pub use memory::MemoryStore;
+pub use message::{Mark, Message, NewMessage, Page, Unreceived};
 pub use payload::Payload;
 pub use postgres::{PostgresOptions, PostgresStore, PostgresUrlError};
-pub use sharing::{Epoch, Home, Message, Proof, Tenure};
+pub use sharing::{Epoch, Home, Proof, Tenure};
 pub use sqlite::SqliteStore;
 pub use view::{Counts, Event, Filter, Outgoing, Position, Record, Run, Tick};
 pub use watch::{Ended, Hub, News, Notice, Subject, Watch};
@@ -98,8 +100,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Notes what became of records in the outbox.
     fn settle(&self, change: Settle) -> Answer<'_, ()>;
 
-    /// Leaves a message for a run that is not finished, for its owner to pass on.
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()>;
+    /// Leaves a message for a run, for its owner to pass on.
+    fn post(&self, message: NewMessage) -> Answer<'_, ()>;
 
     /// Drops messages that reach nobody any more.
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()>;
@@ -138,8 +140,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The topics that runs belong to which are not finished, in order.
     fn unfinished_topics(&self) -> Answer<'_, Vec<String>>;
 
-    /// Messages that no run has received yet and that are numbered above `after`.
-    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>>;
+    /// Messages that no run has received yet, after `after`, in order: for runs of these partitions, or
+    /// for all.
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page>;
+
+    /// Messages that a run has not received yet, after `after`, in order.
+    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>>;
+
+    /// How many messages there are that no run has received yet, of the first so many.
+    fn unreceived(&self, most: u32) -> Answer<'_, Unreceived>;
 
     /// A run's journal, from its `started` event (0) on.
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>>;

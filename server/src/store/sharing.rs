@@ -1,4 +1,4 @@
-//! What processes need that share a store: who owns which runs, and how the others reach the owner.
+//! What processes need that share a store: who owns which runs.
 //!
 //! Runs belong to the partition that they came from, or that the run came from which called them:
 //! their [`Home`]. Whoever works on that partition takes them over, which raises the partition's
@@ -7,8 +7,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-
-use super::RunId;
 
 /// Counts the owners of a partition's runs; only rises.
 pub type Epoch = i64;
@@ -47,18 +45,3 @@ pub struct Tenure {
 
 /// What proves that a change is its owner's; none where one process has the whole store.
 pub type Proof = Option<Arc<Tenure>>;
-
-/// Something that a run is told by whoever is not its owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// By which it is known; never used twice.
-    pub id: i64,
-    /// To which run.
-    pub run: RunId,
-    /// Its public id.
-    pub public_id: String,
-    /// Where the run belongs to; none: to the only process.
-    pub home: Option<Home>,
-    /// What.
-    pub payload: Vec<u8>,
-}

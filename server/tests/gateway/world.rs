@@ -389,7 +389,15 @@ impl Admitting {
             stream: Vec::new(),
         };
         let topic = self.topic.clone();
-        let admit = Admit { topic, partition: 0, proof: None, from_offset, next_offset, runs: vec![run] };
+        let admit = Admit {
+            topic,
+            partition: 0,
+            proof: None,
+            from_offset,
+            next_offset,
+            received: Vec::new(),
+            runs: vec![run],
+        };
         match self.store.admit(admit).await.unwrap().as_slice() {
             [Admission::Inserted(id)] => Some(Admitted {
                 id: *id,

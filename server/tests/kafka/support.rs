@@ -111,6 +111,7 @@ pub(crate) async fn admit(store: &dyn Store, topic: &str, batch: &Batch) {
         proof: None,
         from_offset: batch.from_offset,
         next_offset: batch.next_offset,
+        received: Vec::new(),
         runs: Vec::new(),
     };
     store.admit(change).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
-use pathway_server::store::{Run, SqliteStore, Status, Store as _};
+use pathway_server::store::{Mark, Run, SqliteStore, Status, Store as _};
 
 use super::{DEADLINE, Upstream, World, answer, program, project};
 
@@ -89,7 +89,7 @@ async fn it_sleeps_on_over_a_restart_and_hears_what_came_meanwhile() {
     assert!(world.runner.signal(&run, go(7)).await.unwrap());
     assert_eq!(answer(&ended(&world, Status::Succeeded, 1).await[0]), "7");
     assert_eq!((upstream.count("before"), upstream.count("after")), (1, 1));
-    assert!(world.store.inbox(0, 10).await.unwrap().is_empty());
+    assert!(world.store.inbox(None, Mark::START, 10).await.unwrap().messages.is_empty());
     world.runner.stop(DEADLINE).await;
 }
 

@@ -175,7 +175,7 @@ async fn a_run_that_another_called_is_counted_for_itself() {
     assert_eq!(failure(&parked).step.as_deref(), Some("a"), "the one that it called has failed");
     assert_eq!(world.runs(Some(Status::Failed)).await.len(), 1);
     // It can be run again, as can any that is parked.
-    world.runner.rerun(parked, &Portion::All, Version::Pinned).await.unwrap();
+    world.runner.rerun(parked, Portion::All, Version::Pinned).await.unwrap();
     upstream.called("slow", 2 + MOST).await;
     stop(&world).await;
 }

@@ -20,6 +20,8 @@ mod compensation;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod held;
+#[cfg(test)]
 mod keyed;
 #[cfg(test)]
 mod lanes;
@@ -27,6 +29,10 @@ mod lanes;
 mod large;
 #[cfg(test)]
 mod once;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
+mod stops;
 #[cfg(test)]
 mod told;
 #[cfg(test)]
@@ -54,6 +60,7 @@ use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
+use pathway_server::ids::Ids;
 use pathway_server::runner::{Parts, Runner, Vouch};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{Filter, Run, SqliteStore, Status, Store};
@@ -117,6 +124,11 @@ impl Upstream {
             match path.as_str() {
                 "slow" => upstream.go.notified().await,
                 "broken" => return (StatusCode::BAD_REQUEST, "no".into()),
+                "sick" => return (StatusCode::SERVICE_UNAVAILABLE, "no".into()),
+                // For a while, and then no more.
+                "away" if upstream.count("away") < 12 => {
+                    return (StatusCode::SERVICE_UNAVAILABLE, "no".into());
+                }
                 "busy" => return (StatusCode::TOO_MANY_REQUESTS, "later".into()),
                 "steady" => tokio::time::sleep(Duration::from_millis(20)).await,
                 _ => {}
@@ -145,27 +157,23 @@ impl Upstream {
     }
 }
 
-struct World {
-    store: Arc<SqliteStore>,
+struct World<S = SqliteStore> {
+    store: Arc<S>,
     bus: Arc<EmbeddedBus>,
     runner: Runner,
 }
 
-impl World {
-    async fn start(store: SqliteStore, compiled: (Arc<Project>, Program)) -> Self {
+impl<S: Store + 'static> World<S> {
+    async fn start(store: S, compiled: (Arc<Project>, Program)) -> Self {
         Self::start_with(store, compiled, None).await
     }
 
-    async fn start_with(
-        store: SqliteStore,
-        compiled: (Arc<Project>, Program),
-        vouch: Option<Arc<dyn Vouch>>,
-    ) -> Self {
+    async fn start_with(store: S, compiled: (Arc<Project>, Program), vouch: Option<Arc<dyn Vouch>>) -> Self {
         Self::start_at(store, compiled, vouch, Clock::system()).await
     }
 
     async fn start_at(
-        store: SqliteStore,
+        store: S,
         (project, program): (Arc<Project>, Program),
         vouch: Option<Arc<dyn Vouch>>,
         clock: Clock,
@@ -184,6 +192,7 @@ impl World {
             mocks: None,
             transport: Arc::new(HttpClient::new().unwrap()),
             clock,
+            ids: Ids::system(),
             traces: None,
         };
         let runner = Runner::start(parts).await.unwrap();

@@ -5,8 +5,9 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
-use pathway_server::store::{SqliteStore, Status, Store as _};
+use pathway_server::store::{Mark, SqliteStore, Status, Store as _};
 
+use super::held::Held;
 use super::{DEADLINE, World, answer, program};
 
 const WAITING: &str = r#"
@@ -42,7 +43,11 @@ async fn a_run_is_told_what_came_before_it_began() {
     let reason = Failure::new(Class::Cancelled, "not any more");
     assert!(world.runner.cancel(&third.public_id, reason).await.unwrap());
     world.runner.stop(Duration::ZERO).await;
-    assert_eq!(world.store.inbox(0, 10).await.unwrap().len(), 2, "nobody has received them");
+    assert_eq!(
+        world.store.inbox(None, Mark::START, 10).await.unwrap().messages.len(),
+        2,
+        "nobody has received them"
+    );
     drop(world);
 
     let world = World::start(open(), compiled()).await;
@@ -50,7 +55,7 @@ async fn a_run_is_told_what_came_before_it_began() {
     let ended = world.until(Status::Succeeded, 2).await;
     assert_eq!(ended.iter().map(answer).collect::<Vec<_>>(), ["22", "11"]);
     world.until(Status::Cancelled, 1).await;
-    assert!(world.store.inbox(0, 10).await.unwrap().is_empty());
+    assert!(world.store.inbox(None, Mark::START, 10).await.unwrap().messages.is_empty());
     assert!(!world.runner.signal(&first.public_id, go(30)).await.unwrap(), "it is over");
     world.runner.stop(DEADLINE).await;
 }
@@ -121,5 +126,37 @@ return: "{{{{ steps.heard | pluck('m') | join(' ') }}}}"
     for run in world.until(Status::Succeeded, 2).await {
         assert_eq!(answer(&run), format!("\"{}\"", expected.join(" ")));
     }
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn what_runs_cannot_be_told_yet_is_not_read_again_for_what_others_are_told() {
+    const BEHIND: usize = 300;
+    let store = Held::new(SqliteStore::in_memory().unwrap());
+    let world = World::start(store, program("{}", &[WAITING])).await;
+    for n in 0..=BEHIND {
+        world.publish("t", &format!(r#"{{"n": {n}}}"#)).await;
+    }
+    // They wait for the first, and nobody is told of them.
+    let admitted = async {
+        while world.runs(None).await.len() <= BEHIND {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, admitted).await.unwrap();
+    let mut runs = world.runs(None).await;
+    let first = runs.pop().unwrap();
+    for run in &runs {
+        assert!(world.runner.signal(&run.public_id, go(1)).await.unwrap());
+    }
+    // The last of them has come when what is told after it has.
+    assert!(world.runner.signal(&first.public_id, go(1)).await.unwrap());
+    world.until(Status::Succeeded, 1).await;
+    let read = world.store.messages();
+    assert!(read <= 2 * BEHIND, "{read} messages were read, of {BEHIND}");
+    // Each is read once more when its run begins.
+    world.until(Status::Succeeded, BEHIND + 1).await;
+    let read = world.store.messages();
+    assert!(read <= 4 * BEHIND, "{read} messages were read, of {BEHIND}");
     world.runner.stop(DEADLINE).await;
 }

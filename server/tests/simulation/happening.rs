@@ -86,6 +86,12 @@ names! {
         Rejected = "answer 400",
         /// A service takes seconds.
         SlowAnswer = "slow answer",
+        /// A service is away for a long while: it cannot be reached.
+        AwayRefused = "service away, refused",
+        /// … it answers 503.
+        AwayUnavailable = "service away, answer 503",
+        /// … it does not answer.
+        AwaySilent = "service away, silent",
     }
 }
 
@@ -128,6 +134,8 @@ names! {
         Redrive = "redrive",
         /// One that is parked is given up.
         Drop = "drop",
+        /// One that is over or parked is run again.
+        Rerun = "run again",
     }
 }
 

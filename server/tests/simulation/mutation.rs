@@ -22,11 +22,13 @@ pub(crate) enum Mutation {
     NoTurns,
     /// The store does not know a key again by which a caller asks.
     NoKeys,
+    /// Calls of a service that is away are made, and count.
+    NoCircuits,
 }
 
 impl Mutation {
     /// All of them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::NoEpochs,
         Self::NoPositions,
         Self::NoSync,
@@ -36,5 +38,6 @@ impl Mutation {
         Self::FreshKeys,
         Self::NoTurns,
         Self::NoKeys,
+        Self::NoCircuits,
     ];
 }

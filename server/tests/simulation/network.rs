@@ -2,21 +2,26 @@
 //! answers the same to the same, and what it has seen is kept with the promises.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use pathway_engine::Value;
 use pathway_engine::vm::{Class, Failure, HttpRequest, Parse};
-use pathway_server::effects::http::{Context, Target, Transport};
+use pathway_server::effects::http::{Context, Target, Transport, counts_against_circuit};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::happening::Fault;
 use super::life::{Dead, Life};
 use super::mutation::Mutation;
+use super::world::AWAY;
 
 /// What a path has that is always answered with 400.
 pub(crate) const POISON: &str = "poison";
+
+/// What is said of a service that is away, with who called and how often that was answered before.
+pub(crate) const IS_AWAY: &str = "is away (";
 
 /// What is answered piece by piece.
 const PIECES: [&str; 3] = ["one ", "two ", "three"];
@@ -24,10 +29,36 @@ const PIECES: [&str; 3] = ["one ", "two ", "three"];
 /// A process's way to services.
 #[derive(Debug)]
 pub(crate) struct Network {
-    pub(crate) life: Arc<Life>,
+    life: Arc<Life>,
+    /// How often the service has answered this process that is away now and then.
+    answers: AtomicU64,
 }
 
 impl Network {
+    pub(crate) const fn new(life: Arc<Life>) -> Self {
+        Self { life, answers: AtomicU64::new(0) }
+    }
+
+    /// Fails as calls do of a service that is away.
+    async fn fail(&self, request: &HttpRequest, limit: Duration, how: Fault) -> Result<Value, Failure> {
+        let world = &self.life.world;
+        world.note(&self.life.name, format!("calls {}, which is away", request.path));
+        let wait = if how == Fault::AwaySilent { limit } else { world.moment("calls") };
+        self.life.wait(wait).await.map_err(dead)?;
+        let said = away(&self.life.name, self.answers.load(Ordering::Relaxed));
+        Err(match how {
+            Fault::AwaySilent => failure(request, Class::Timeout, &said),
+            Fault::AwayRefused => failure(request, Class::Outage, &said),
+            _ => {
+                let mut failure = failure(request, Class::Outage, &said);
+                failure.status = Some(503);
+                let asks = world.draw("calls", |random| random.happens(3_000));
+                failure.retry_after = asks.then(|| world.draw("calls", |random| random.range(0..4_000)));
+                failure
+            }
+        })
+    }
+
     async fn call(
         &self,
         request: &HttpRequest,
@@ -118,9 +149,19 @@ impl Transport for Network {
     ) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
             let limit = request.timeout.unwrap_or(target.timeout);
+            if let Some(how) = self.life.world.away(&request.service) {
+                return self.fail(request, limit, how).await;
+            }
             let call = self.call(request, context.idempotency_key, limit, pieces);
             let slow = |_| Err(failure(request, Class::Timeout, &format!("took longer than {limit:?}")));
-            timeout(limit, call).await.unwrap_or_else(slow)
+            let answer = timeout(limit, call).await.unwrap_or_else(slow);
+            if &*request.service == AWAY {
+                self.answers.fetch_add(1, Ordering::Relaxed);
+                if answer.as_ref().is_err_and(counts_against_circuit) {
+                    self.life.world.promises().excuse(context.idempotency_key);
+                }
+            }
+            answer
         })
     }
 }
@@ -133,6 +174,11 @@ fn answered(request: &HttpRequest, class: Class, status: u16) -> Failure {
     let mut failure = failure(request, class, &format!("answered {status}"));
     failure.status = Some(status);
     failure
+}
+
+/// What is said of one that is away: to whom, and since which answer.
+fn away(who: &str, answers: u64) -> String {
+    format!("{IS_AWAY}{who} {answers})")
 }
 
 fn dead(_: Dead) -> Failure {

@@ -73,11 +73,12 @@ async fn live(world: &Arc<World>) {
         tokio::spawn(process.clone().keep_running());
     }
     let troubles = processes.iter().map(|process| scenario::crash(process, &outside.broker, world, ROUGH));
-    let ((), callers, (), (), _) = tokio::join!(
+    let ((), callers, (), (), (), _) = tokio::join!(
         scenario::produce(&outside),
         scenario::ask(&outside, &processes),
         scenario::meddle(&outside, &processes),
         scenario::disturb(&outside.broker, world, ROUGH),
+        scenario::darken(world, ROUGH),
         futures_util::future::join_all(troubles),
     );
     world.calm_down();

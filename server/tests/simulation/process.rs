@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::bus::{self, Broker};
 use super::happening::Operation;
 use super::life::Life;
+use super::mutation::Mutation;
 use super::network::Network;
 use super::store::{Database, Handle};
 use super::swarm::Setting;
@@ -37,6 +38,14 @@ pub(crate) struct Outside {
     pub(crate) database: Arc<Database>,
     pub(crate) broker: Arc<Broker>,
     pub(crate) keys: SealKeys,
+}
+
+fn ids(world: &Arc<World>) -> Ids {
+    let world = world.clone();
+    Ids::new(move || {
+        let (one, other) = world.draw("ids", |random| (random.next(), random.next()));
+        Uuid::from_u64_pair(one, other)
+    })
 }
 
 /// A process that lives.
@@ -104,9 +113,13 @@ impl Process {
             Setting::Alone | Setting::Shared => Arc::new(bus::Handle::new(broker, life, store.clone())),
         };
         let compiled = compiled(version);
+        let mut project = compiled.project.clone();
+        if life.world.is_mutated(Mutation::NoCircuits) {
+            Arc::make_mut(&mut project).services.values_mut().for_each(|service| service.circuit = None);
+        }
         let parts = Parts {
             program: compiled.program.clone(),
-            project: compiled.project.clone(),
+            project,
             store: store.clone(),
             bus: bus.clone(),
             keys: keys.clone(),
@@ -114,8 +127,9 @@ impl Process {
             definition: compiled.definition.clone(),
             variables: Variables::new(),
             mocks: None,
-            transport: Arc::new(Network { life: life.clone() }),
+            transport: Arc::new(Network::new(life.clone())),
             clock: life.world.clock(&life.name),
+            ids: ids(&life.world),
             traces: None,
         };
         match Runner::start(parts).await {
@@ -144,11 +158,6 @@ impl Process {
     ) -> Doors {
         let clock = life.world.clock(&life.name);
         let runner = Arc::new(runner.clone());
-        let world = life.world.clone();
-        let ids = move || {
-            let (one, other) = world.draw("ids", |random| (random.next(), random.next()));
-            Uuid::from_u64_pair(one, other)
-        };
         Doors::new(Gateway::new(gateway::Parts {
             project: compiled.project.clone(),
             program: Arc::new(compiled.program.clone()),
@@ -160,7 +169,7 @@ impl Process {
             admin: AdminToken::new("the-token-of-a-simulation").unwrap(),
             keys: self.outside.keys.clone(),
             clock,
-            ids: Ids::new(ids),
+            ids: ids(&life.world),
             ready: watch::channel(Ok(())).1,
             stop: CancellationToken::new(),
             limits: Limits::default(),

@@ -97,5 +97,6 @@ fn usual(fault: Fault) -> u32 {
         Fault::Refused | Fault::Hang | Fault::LostAnswer | Fault::CutAnswer => 800,
         Fault::Unavailable | Fault::TooMany | Fault::SlowAnswer => 800,
         Fault::Rejected => 200,
+        Fault::AwayRefused | Fault::AwayUnavailable | Fault::AwaySilent => 1_000,
     }
 }

@@ -21,6 +21,8 @@ use super::trace::Trace;
 const BEGINNING: i64 = 1_717_200_000;
 /// Milliseconds that a clock is wrong at most.
 const SKEW: u64 = 20_000;
+/// The service that is away for a long while, now and then: calls of it go through a circuit.
+pub(crate) const AWAY: &str = "weak";
 /// Processes that crash in a world: each crash takes time, and one is much like the next.
 const CRASHES: u32 = 12;
 
@@ -40,6 +42,8 @@ pub(crate) struct World {
     over: CancellationToken,
     /// Whether anything goes wrong.
     is_rough: AtomicBool,
+    /// How the service is away that is [`AWAY`] now and then.
+    away: Mutex<Option<Fault>>,
     crashes: Mutex<u32>,
 }
 
@@ -57,6 +61,7 @@ impl World {
             broken: Mutex::default(),
             over: CancellationToken::new(),
             is_rough: AtomicBool::new(true),
+            away: Mutex::default(),
             crashes: Mutex::new(CRASHES),
         }
     }
@@ -119,6 +124,20 @@ impl World {
             self.note(who, format!("! {fault}"));
         }
         strikes
+    }
+
+    /// How a service is away, if it is.
+    pub(crate) fn away(&self, service: &str) -> Option<Fault> {
+        lock(&self.away).filter(|_| service == AWAY)
+    }
+
+    /// It is so from now on, or there again.
+    pub(crate) fn set_away(&self, how: Option<Fault>) {
+        *lock(&self.away) = how;
+        self.note(
+            "world",
+            how.map_or_else(|| format!("! {AWAY} is there"), |how| format!("! {AWAY}: {how}")),
+        );
     }
 
     fn may_crash(&self) -> bool {

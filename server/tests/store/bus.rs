@@ -43,6 +43,7 @@ async fn work_begins_where_admission_goes_on(store: Arc<dyn Store>) {
             proof: None,
             from_offset: batch.from_offset,
             next_offset: batch.next_offset,
+            received: Vec::new(),
             runs: batch.records.iter().map(|record| new_run(record.offset)).collect(),
         };
         store.admit(admission).await.unwrap();

@@ -36,6 +36,16 @@ enum Change {
         seq: u8,
     },
     Publish(Vec<u8>),
+    Post {
+        run: usize,
+        at: Millis,
+        even_if_finished: bool,
+    },
+    /// One of the messages, with the run that it asks for or without.
+    Receive {
+        message: usize,
+        run: Option<u8>,
+    },
     Prune {
         claims_before: Millis,
     },
@@ -54,6 +64,12 @@ fn change() -> impl Strategy<Value = Change> {
         ),
         2 => (0..12_usize, 0..3_u8, 0..3_u8).prop_map(|(run, attempt, seq)| Change::Stream { run, attempt, seq }),
         2 => records.prop_map(Change::Publish),
+        3 => (0..12_usize, 0..9_i64, any::<bool>()).prop_map(|(run, at, even_if_finished)| Change::Post {
+            run,
+            at,
+            even_if_finished,
+        }),
+        2 => (0..6_usize, prop::option::of(0..40_u8)).prop_map(|(message, run)| Change::Receive { message, run }),
         1 => (0..9_i64).prop_map(|claims_before| Change::Prune { claims_before }),
         6 => (
             0..12_usize,
@@ -80,6 +96,8 @@ struct Model {
     next_offset: Option<Offset>,
     runs: Vec<Option<ModelRun>>,
     topics: BTreeMap<String, Vec<bool>>,
+    /// For which run, and when they were left.
+    messages: Vec<(usize, Millis)>,
     /// Key to who has it or has done it: run, execution, until when it is done.
     claims: BTreeMap<u8, (usize, u8, Option<Millis>)>,
 }
@@ -117,7 +135,10 @@ impl Model {
         let is_over =
             |run: &Option<ModelRun>| run.as_ref().and_then(|run| run.status).is_none_or(Status::is_final);
         let over: Vec<bool> = self.runs.iter().map(is_over).collect();
-        for (run, is_over) in self.runs.iter_mut().zip(&over).take(newest) {
+        for (n, (run, is_over)) in self.runs.iter_mut().zip(&over).take(newest).enumerate() {
+            if self.messages.iter().any(|(asked, _)| *asked == n) {
+                continue;
+            }
             // Who has called it may not have heard yet how it ended.
             let is_wanted = run.as_ref().and_then(|run| run.parent).is_some_and(|caller| !over[caller]);
             if *is_over && !is_wanted && run.take().is_some() {
@@ -229,6 +250,18 @@ impl Subject {
                 let records = topics.iter().map(|topic| record(&format!("topic-{topic}"), "value")).collect();
                 assert_eq!(self.store.publish(records).await.unwrap(), model.publish(&topics));
             }
+            Change::Post { run, at, even_if_finished } => {
+                let Some(run) = model.live(run) else { return };
+                let payload = at.to_string().into_bytes();
+                let message = NewMessage { run: self.ids[run], at, even_if_finished, payload };
+                let answer = self.store.post(message).await;
+                let status = model.runs[run].as_ref().unwrap().status.unwrap();
+                match status.is_final() && !even_if_finished {
+                    true => assert_eq!(conflict(answer), Conflict::Finished(self.ids[run])),
+                    false => model.messages.push((run, at)),
+                }
+            }
+            Change::Receive { message, run } => self.receive(model, message, run).await,
             Change::Prune { claims_before } => {
                 let all =
                     Prune { runs_before: Cutoffs::all(i64::MAX), records_before: i64::MAX, claims_before };
@@ -261,6 +294,24 @@ impl Subject {
         model.next_offset = Some(next);
         let inserted: Vec<_> = runs.iter().map(|run| model.insert(run, None)).collect();
         self.note(&answer.unwrap(), &inserted);
+    }
+
+    async fn receive(&mut self, model: &mut Model, message: usize, run: Option<u8>) {
+        if message >= model.messages.len() {
+            return;
+        }
+        model.messages.remove(message);
+        let received = vec![self.messages().await[message].id];
+        let Some(run) = run else { return self.store.discard(received).await.unwrap() };
+        let run = child(&format!("run-{run}"));
+        let hand = Admit { topic: "hand".into(), next_offset: 0, received, ..admit(0, vec![run.clone()]) };
+        let answers = self.store.admit(hand).await.unwrap();
+        let inserted = model.insert(&run, None);
+        self.note(&answers, &[inserted]);
+    }
+
+    async fn messages(&self) -> Vec<Message> {
+        self.store.inbox(None, Mark::START, 1_000).await.unwrap().messages
     }
 
     async fn append(&mut self, model: &mut Model, run: usize, skew: u32, append: Append, topics: &[u8]) {
@@ -347,6 +398,23 @@ impl Subject {
         }
         let found = store.unfinished(None, 1_000).await.unwrap();
         assert!(found.iter().map(|run| run.id).eq(unfinished));
+        let messages = self.messages().await;
+        let expected = model.messages.iter().map(|(run, at)| (self.ids[*run], *at));
+        assert!(messages.iter().map(|message| (message.run, message.at)).eq(expected));
+        let (here, second) = (Home::new("in", 0), messages.get(1).map_or(Mark::START, Message::mark));
+        let of =
+            |holds: &dyn Fn(&&Message) -> bool| messages.iter().filter(holds).cloned().collect::<Vec<_>>();
+        for after in [Mark::START, second] {
+            let page = store.inbox(Some(std::slice::from_ref(&here)), after, 1_000).await.unwrap().messages;
+            assert_eq!(page, of(&|it| it.home.as_ref() == Some(&here) && it.mark() > after));
+            for &id in &self.ids {
+                let own = store.inbox_of(id, after, 1_000).await.unwrap();
+                assert_eq!(own, of(&|it| it.run == id && it.mark() > after));
+            }
+        }
+        let oldest = model.messages.iter().map(|(_, at)| *at).min();
+        let expected = Unreceived { messages: messages.len().try_into().unwrap(), oldest };
+        assert_eq!(store.unreceived(1_000).await.unwrap(), expected);
         for key in 0..4 {
             let found = store.claimed(&claim(key)).await.unwrap();
             let expected = model.claims.get(&key).map(|(run, instance, done_until)| Claimed {

@@ -46,6 +46,7 @@ async fn a_run_is_read_as_it_was_admitted(store: Arc<dyn Store>) {
         proof: None,
         from_offset: 7,
         next_offset: 9,
+        received: Vec::new(),
         runs: vec![run],
     };
     let [Admission::Inserted(id)] = store.admit(admission).await.unwrap()[..] else { panic!() };

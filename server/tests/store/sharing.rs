@@ -14,6 +14,12 @@ on_each! {
     runs_belong_to_the_partition_of_the_run_that_called_them
     messages_wait_until_they_are_received
     messages_reach_no_run_that_is_over
+    what_asks_for_a_run_goes_with_it
+    messages_are_read_by_partition_and_by_run
+}
+
+fn message(run: RunId, payload: &[u8]) -> NewMessage {
+    NewMessage { run, at: 1_000, even_if_finished: false, payload: payload.to_vec() }
 }
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -101,40 +107,143 @@ async fn runs_belong_to_the_partition_of_the_run_that_called_them(store: Arc<dyn
 async fn messages_wait_until_they_are_received(store: Arc<dyn Store>) {
     let run = admitted(&*store, new_run(0)).await;
     let mut watch = store.watch_inbox();
-    store.post(run, b"one".to_vec()).await.unwrap();
-    store.post(run, b"two".to_vec()).await.unwrap();
-    store.post(run, b"three".to_vec()).await.unwrap();
+    store.post(message(run, b"one")).await.unwrap();
+    store.post(message(run, b"two")).await.unwrap();
+    store.post(message(run, b"three")).await.unwrap();
     watch.changed().await.unwrap();
-    let inbox = store.inbox(0, 10).await.unwrap();
+    let inbox = store.inbox(None, Mark::START, 10).await.unwrap().messages;
     let shown: Vec<_> = inbox.iter().map(|message| (&*message.payload, &*message.public_id)).collect();
     assert_eq!(shown, [(&b"one"[..], "id-0"), (b"two", "id-0"), (b"three", "id-0")]);
     assert!(inbox.iter().all(|message| message.run == run && message.home == Some(home())));
-    assert_eq!(store.inbox(inbox[0].id, 1).await.unwrap(), inbox[1..2]);
+    assert_eq!(store.inbox(None, inbox[0].mark(), 1).await.unwrap().messages, inbox[1..2]);
 
     // Received with what follows from it, or not at all.
     let received = Append { events: vec![event("x")], received: vec![inbox[0].id], ..Append::new(run, 7) };
     assert!(matches!(conflict(store.append(received.clone()).await), Conflict::Seq { .. }));
-    assert_eq!(store.inbox(0, 10).await.unwrap().len(), 3);
+    assert_eq!(store.inbox(None, Mark::START, 10).await.unwrap().messages.len(), 3);
     store.append(Append { expected_seq: 1, ..received }).await.unwrap();
     store.discard(vec![inbox[1].id]).await.unwrap();
-    assert_eq!(store.inbox(0, 10).await.unwrap(), inbox[2..]);
+    assert_eq!(store.inbox(None, Mark::START, 10).await.unwrap().messages, inbox[2..]);
 }
 
 async fn messages_reach_no_run_that_is_over(store: Arc<dyn Store>) {
     let run = admitted(&*store, new_run(0)).await;
     let parked = admitted(&*store, NewRun { status: Status::Parked, ..new_run(1) }).await;
-    store.post(parked, b"x".to_vec()).await.unwrap();
-    store.post(run, b"x".to_vec()).await.unwrap();
+    store.post(message(parked, b"x")).await.unwrap();
+    store.post(message(run, b"x")).await.unwrap();
     store.append(Append { status: status(Status::Failed, None), ..Append::new(run, 1) }).await.unwrap();
-    assert_eq!(conflict(store.post(run, b"y".to_vec()).await), Conflict::Finished(run));
-    assert_eq!(conflict(store.post(RunId(99), b"y".to_vec()).await), Conflict::UnknownRun(RunId(99)));
-    // What is forgotten has no messages.
-    store
-        .prune(Prune { runs_before: Cutoffs::all(i64::MAX), records_before: 0, claims_before: 0 })
-        .await
-        .unwrap();
-    let left: Vec<_> = store.inbox(0, 10).await.unwrap().iter().map(|message| message.run).collect();
-    assert_eq!(left, [parked]);
+    assert_eq!(conflict(store.post(message(run, b"y")).await), Conflict::Finished(run));
+    assert_eq!(conflict(store.post(message(RunId(99), b"y")).await), Conflict::UnknownRun(RunId(99)));
+}
+
+async fn what_asks_for_a_run_goes_with_it(store: Arc<dyn Store>) {
+    let over = |offset| NewRun { status: Status::Succeeded, ..new_run(offset) };
+    let asked = admitted(&*store, over(0)).await;
+    admitted(&*store, over(1)).await;
+    admitted(&*store, over(2)).await;
+    let asks = |run| NewMessage { even_if_finished: true, ..message(run, b"again") };
+    assert_eq!(conflict(store.post(asks(RunId(99))).await), Conflict::UnknownRun(RunId(99)));
+    store.post(asks(asked)).await.unwrap();
+    let inbox = store.inbox(None, Mark::START, 10).await.unwrap().messages;
+    assert_eq!((inbox.len(), inbox[0].run, inbox[0].home.clone()), (1, asked, Some(home())));
+
+    // Of whom something is asked is not forgotten. The newest never is.
+    let old = Prune { runs_before: Cutoffs::all(i64::MAX), records_before: 0, claims_before: 0 };
+    let is_there = async |id: &str| store.run(id).await.unwrap().is_some();
+    store.prune(old.clone()).await.unwrap();
+    assert_eq!((is_there("id-0").await, is_there("id-1").await), (true, false));
+
+    // With the run, or not at all.
+    let again = |proof: &Proof| Admit {
+        topic: "hand".into(),
+        proof: proof.clone(),
+        next_offset: 0,
+        received: vec![inbox[0].id],
+        ..admit(0, vec![NewRun { rerun_of: Some("id-0".into()), ..child("again") }])
+    };
+    let (first, second) = (owner(&*store).await, owner(&*store).await);
+    assert_eq!(conflict(store.admit(again(&first)).await), fenced(1, 2));
+    assert_eq!(
+        (is_there("again").await, store.inbox(None, Mark::START, 10).await.unwrap().messages),
+        (false, inbox.clone())
+    );
+    let made = store.admit(again(&second)).await.unwrap();
+    assert!(matches!(made[..], [Admission::Inserted(_)]), "{made:?}");
+    assert_eq!(
+        (is_there("again").await, store.inbox(None, Mark::START, 10).await.unwrap().messages),
+        (true, vec![])
+    );
+    let twice = store.admit(again(&second)).await.unwrap();
+    assert!(matches!(twice[..], [Admission::Duplicate { of: DuplicateOf::PublicId, .. }]), "{twice:?}");
+    store.prune(old).await.unwrap();
+    assert!(!is_there("id-0").await);
+}
+
+async fn messages_are_read_by_partition_and_by_run(store: Arc<dyn Store>) {
+    let here = admitted(&*store, new_run(0)).await;
+    let away = NewRun { public_id: "away".into(), ..new_run(0) };
+    let made = store.admit(Admit { partition: 1, ..admit(0, vec![away]) }).await.unwrap();
+    let [Admission::Inserted(away)] = made[..] else { panic!("{made:?}") };
+    assert_eq!(store.unreceived(10).await.unwrap(), Unreceived::default());
+    for (run, at, text) in [(here, 7_000, b"a"), (away, 5_000, b"b"), (here, 6_000, b"c")] {
+        store.post(NewMessage { at, ..message(run, text) }).await.unwrap();
+    }
+    let texts = |messages: &[Message]| -> String {
+        messages.iter().map(|message| String::from_utf8(message.payload.clone()).unwrap()).collect()
+    };
+    let page =
+        async |homes: &[Home], after, limit| store.inbox(Some(homes), after, limit).await.unwrap().messages;
+    let all_of = async |home: &Home| texts(&page(std::slice::from_ref(home), Mark::START, 10).await);
+    let (one, other, none) = (home(), Home::new("in", 1), Home::new("nowhere", 0));
+    assert_eq!(all_of(&one).await, "ac");
+    assert_eq!(all_of(&other).await, "b");
+    assert_eq!(all_of(&none).await, "");
+    let both = [other, none, one];
+    let first = page(&both, Mark::START, 2).await;
+    assert_eq!(texts(&first), "ab");
+    assert_eq!(texts(&page(&both, first[1].mark(), 2).await), "c");
+    let times: Vec<_> = first.iter().map(|message| message.at).collect();
+    assert_eq!(times, [7_000, 5_000]);
+
+    let own = store.inbox_of(here, Mark::START, 1).await.unwrap();
+    assert_eq!(texts(&own), "a");
+    assert_eq!(texts(&store.inbox_of(here, own[0].mark(), 9).await.unwrap()), "c");
+    assert_eq!(store.unreceived(10).await.unwrap(), Unreceived { messages: 3, oldest: Some(5_000) });
+    assert_eq!(store.unreceived(1).await.unwrap(), Unreceived { messages: 1, oldest: Some(7_000) });
+
+    // Whoever reads on from where nothing more comes, or from what was read last, misses nothing.
+    let all = store.inbox(None, Mark::START, 10).await.unwrap();
+    assert_eq!(texts(&all.messages), "abc");
+    store.post(message(away, b"d")).await.unwrap();
+    let read = all.messages[2].mark().min(all.settled);
+    assert!(texts(&store.inbox(None, read, 10).await.unwrap().messages).ends_with('d'));
+    assert_eq!(texts(&store.inbox(None, all.messages[2].mark(), 10).await.unwrap().messages), "d");
+}
+
+/// A number that was given out earlier may be committed later, where several write.
+#[tokio::test]
+async fn what_is_committed_late_is_read_all_the_same() {
+    let Some(Place::Schema(url)) = Place::postgres().await else { return };
+    let options = PostgresOptions { is_shared: true, ..PostgresOptions::default() };
+    let store = with_definition(Arc::new(PostgresStore::open(&url, options).await.unwrap())).await;
+    let run = admitted(&*store, new_run(0)).await;
+    let (mut other, connection) = tokio_postgres::connect(url.reveal(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let late = other.transaction().await.unwrap();
+    let insert = "INSERT INTO inbox (run, source, posted_at, payload) SELECT id, source, 1, 'late' FROM run";
+    assert_eq!(late.execute(insert, &[]).await.unwrap(), 1);
+    store.post(message(run, b"early")).await.unwrap();
+
+    let homes = [home()];
+    let first = store.inbox(Some(&homes), Mark::START, 10).await.unwrap();
+    let [early] = &first.messages[..] else { panic!("{first:?}") };
+    late.commit().await.unwrap();
+    let read = early.mark().min(first.settled);
+    let second = store.inbox(Some(&homes), read, 10).await.unwrap();
+    let payloads: Vec<_> = second.messages.iter().map(|message| &*message.payload).collect();
+    assert_eq!(payloads, [&b"late"[..], b"early"]);
+    assert_eq!(store.inbox(Some(&homes), early.mark(), 10).await.unwrap().messages, []);
+    assert_eq!(store.inbox_of(run, Mark::START, 10).await.unwrap(), second.messages);
 }
 
 /// What runs of one partition sent is read apart from that of others.
@@ -201,8 +310,8 @@ async fn processes_hear_of_each_other() {
         }
         let id = admitted(&*one, new_run(1)).await;
         inbox.mark();
-        one.post(id, b"x".to_vec()).await.unwrap();
-        while other.inbox(0, 1).await.unwrap().is_empty() {
+        one.post(message(id, b"x")).await.unwrap();
+        while other.inbox(None, Mark::START, 1).await.unwrap().messages.is_empty() {
             inbox.changed().await.unwrap();
         }
     };

@@ -142,6 +142,7 @@ pub(crate) fn admit(offset: Offset, runs: Vec<NewRun>) -> Admit {
         proof: None,
         from_offset: offset,
         next_offset: offset + 1,
+        received: Vec::new(),
         runs,
     }
 }

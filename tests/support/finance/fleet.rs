@@ -60,6 +60,11 @@ impl Fleet {
         std::mem::take(&mut self.servers)
     }
 
+    /// All of it: workers, then gateways.
+    pub(super) fn all(&self) -> &[Server] {
+        &self.servers
+    }
+
     /// One with doors.
     pub(super) fn door(&self) -> &Server {
         let doors = if self.is_split { self.servers.get(2..) } else { Some(&self.servers[..]) };

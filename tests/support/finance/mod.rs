@@ -98,6 +98,12 @@ impl Finance {
         self.fleet.door()
     }
 
+    /// All processes that are the server: workers, then gateways.
+    #[must_use]
+    pub fn servers(&self) -> &[Server] {
+        self.fleet.all()
+    }
+
     /// The folder of the project.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -20,6 +20,7 @@ use crate::bus::EmbeddedBus;
 use crate::clock::Clock;
 use crate::definition::Definition;
 use crate::effects::http::HttpClient;
+use crate::ids::Ids;
 use crate::runner::{Mocks, Observed, Parts, Runner};
 use crate::seal::SealKey;
 use crate::store::{SqliteStore, Store};
@@ -134,6 +135,7 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         mocks: lone.mocks.clone(),
         transport: Arc::new(HttpClient::new().map_err(internal)?),
         clock: Clock::system(),
+        ids: Ids::system(),
         traces: None,
     };
     Runner::start(parts).await.map_err(internal)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::{Message, Run, RunId};
+use crate::store::{Home, Mark, Message, Page, Run, RunId, Unreceived};
 
 /// See above.
 #[derive(Debug, Default)]
@@ -13,26 +13,44 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    pub(super) fn post(&mut self, run: &Run, payload: Vec<u8>) {
+    pub(super) fn post(&mut self, run: &Run, at: i64, payload: Vec<u8>) {
         self.last += 1;
-        let Run { id, public_id, home, .. } = run.clone();
-        self.messages.insert(self.last, Message { id: self.last, run: id, public_id, home, payload });
+        let Run { id: run, public_id, home, .. } = run.clone();
+        let message = Message { id: self.last, change: 0, run, public_id, home, at, payload };
+        self.messages.insert(self.last, message);
     }
 
     pub(super) fn discard(&mut self, messages: &[i64]) {
         self.messages.retain(|id, _| !messages.contains(id));
     }
 
-    /// Forgets those of runs that are forgotten.
-    pub(super) fn prune(&mut self, is_kept: impl Fn(RunId) -> bool) {
-        self.messages.retain(|_, message| is_kept(message.run));
+    /// Whether there is one for a run.
+    pub(super) fn is_for(&self, run: RunId) -> bool {
+        self.messages.values().any(|message| message.run == run)
     }
 
-    pub(super) fn after(&self, after: i64, limit: usize) -> Vec<Message> {
-        self.messages
-            .range(after.saturating_add(1)..)
-            .take(limit)
-            .map(|(_, message)| message.clone())
-            .collect()
+    fn after(&self, after: Mark) -> impl Iterator<Item = &Message> {
+        self.messages.values().filter(move |message| message.mark() > after)
+    }
+
+    pub(super) fn page(&self, homes: Option<&[Home]>, after: Mark, limit: usize) -> Page {
+        let is_wanted = |message: &&Message| {
+            homes.is_none_or(|homes| message.home.as_ref().is_some_and(|home| homes.contains(home)))
+        };
+        let messages = self.after(after).filter(is_wanted).take(limit).cloned().collect();
+        Page { messages, settled: Mark::END }
+    }
+
+    pub(super) fn of(&self, run: RunId, after: Mark, limit: usize) -> Vec<Message> {
+        self.after(after).filter(|message| message.run == run).take(limit).cloned().collect()
+    }
+
+    pub(super) fn unreceived(&self, most: usize) -> Unreceived {
+        let first = self.messages.values().take(most);
+        let messages = first.clone().count();
+        Unreceived {
+            messages: u64::try_from(messages).unwrap_or(u64::MAX),
+            oldest: first.map(|message| message.at).min(),
+        }
     }
 }

@@ -16,9 +16,9 @@ use futures_util::future::BoxFuture;
 use self::state::State;
 use super::watch::{Hub, Subject};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
-    StreamRow, Tick, Watch,
+    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
+    Message, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
+    Settle, Store, StoreError, StreamRow, Tick, Unreceived, Watch,
 };
 
 /// See above.
@@ -98,8 +98,8 @@ impl Store for MemoryStore {
         })
     }
 
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
-        self.change(|state, changed| state.post(run, payload, changed))
+    fn post(&self, message: NewMessage) -> Answer<'_, ()> {
+        self.change(|state, changed| state.post(message, changed))
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
@@ -155,8 +155,16 @@ impl Store for MemoryStore {
         self.read(State::unfinished_topics)
     }
 
-    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(|state| state.inbox.after(after, limit as usize))
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
+        self.read(|state| state.inbox.page(homes, after, limit as usize))
+    }
+
+    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
+        self.read(|state| state.inbox.of(run, after, limit as usize))
+    }
+
+    fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {
+        self.read(|state| state.inbox.unreceived(most as usize))
     }
 
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {

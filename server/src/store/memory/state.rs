@@ -8,8 +8,8 @@ use super::run::{Kept, Origin, expect_different};
 use super::topics::Topics;
 use crate::store::watch::Subject;
 use crate::store::{
-    Admission, Admit, Append, Appended, Claim, Claimed, Conflict, Counts, Filter, Home, NewRun, Outlet,
-    Prune, Pruned, Run, RunId, Status, StoreError, StreamRow, Take, Taken, Tenure, Tick,
+    Admission, Admit, Append, Appended, Claim, Claimed, Conflict, Counts, Filter, Home, NewMessage, NewRun,
+    Outlet, Prune, Pruned, Run, RunId, Status, StoreError, StreamRow, Take, Taken, Tenure, Tick,
 };
 
 /// See above.
@@ -85,7 +85,7 @@ impl State {
         change: Admit,
         changed: &mut Vec<Subject>,
     ) -> Result<Vec<Admission>, StoreError> {
-        let Admit { topic, partition, proof, from_offset, next_offset, runs } = change;
+        let Admit { topic, partition, proof, from_offset, next_offset, received, runs } = change;
         self.topics.expect_owner(proof.as_deref())?;
         if let Some(found) = self.topics.next(&topic, partition)
             && found != from_offset
@@ -94,6 +94,7 @@ impl State {
         }
         self.expect_insertable(&runs)?;
         self.topics.move_to(&topic, partition, next_offset);
+        self.inbox.discard(&received);
         let owned = proof.map(|tenure| tenure.home.clone());
         let origin = Origin::Source { home: Home { topic, partition }, owned };
         Ok(runs.into_iter().map(|run| self.insert(run, &origin, changed)).collect())
@@ -180,14 +181,13 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn post(
-        &mut self,
-        id: RunId,
-        payload: Vec<u8>,
-        changed: &mut Vec<Subject>,
-    ) -> Result<(), StoreError> {
-        let run = self.expect_run(id)?.run.clone();
-        self.inbox.post(&run, payload);
+    pub(super) fn post(&mut self, message: NewMessage, changed: &mut Vec<Subject>) -> Result<(), StoreError> {
+        let kept = self.run(message.run).ok_or(Conflict::UnknownRun(message.run))?;
+        if !message.even_if_finished {
+            kept.expect_unfinished()?;
+        }
+        let run = kept.run.clone();
+        self.inbox.post(&run, message.at, message.payload);
         changed.push(Subject::Inbox);
         Ok(())
     }
@@ -225,9 +225,9 @@ impl State {
             let Run { pathway, status, finished_at, .. } = &kept.run;
             // Who has called it may not have heard yet how it ended.
             let is_wanted = kept.run.parent.is_some_and(|caller| unfinished.contains(&caller));
+            let is_wanted = is_wanted || self.inbox.is_for(*id);
             Some(*id) == newest || is_wanted || !change.runs_before.of(pathway).is_past(*status, *finished_at)
         });
-        self.inbox.prune(|run| self.runs.contains_key(&run));
         let runs = u64::try_from(before - self.runs.len()).unwrap_or(u64::MAX);
         Pruned {
             runs,

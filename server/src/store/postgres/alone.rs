@@ -19,7 +19,7 @@ const TICK: &str = "INSERT INTO schedule (pathway, name, last, run) VALUES ($1, 
 const TAKE_OVER: &str = r#"INSERT INTO source (topic, "partition", epoch) VALUES ($1, $2, 1)
     ON CONFLICT (topic, "partition") DO UPDATE SET epoch = source.epoch + 1 RETURNING epoch"#;
 /// Of the pathways that there are, which need not be served any more. Who has called one and is not over
-/// may not have heard yet how it ended. The newest run stays, as does the newest record of each topic: its
+/// may not have heard yet how it ended, and of one for which there is a message something is asked. The newest run stays, as does the newest record of each topic: its
 /// number says which comes next.
 const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
         SELECT min(pathway) FROM run WHERE finished_at IS NOT NULL
@@ -32,6 +32,7 @@ const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
             WHERE run.pathway = of.pathway AND run.status = usual.status
                 AND finished_at < coalesce(own.before, usual.before) AND id < (SELECT max(id) FROM run)
                 AND NOT EXISTS (SELECT FROM run AS caller WHERE caller.id = run.parent AND caller.finished_at IS NULL)
+                AND NOT EXISTS (SELECT FROM inbox WHERE inbox.run = run.id)
             ORDER BY finished_at LIMIT $6) AS old
     WHERE of.pathway IS NOT NULL LIMIT $6";
 const THEIR_BLOBS: &str =
@@ -40,11 +41,12 @@ const THEIR_BLOBS: &str =
     UNION SELECT payload_blob FROM event WHERE run = ANY($1::bigint[]) AND payload_blob IS NOT NULL
     UNION SELECT value_blob FROM stream WHERE run = ANY($1::bigint[]) AND value_blob IS NOT NULL";
 const FORGET_RUNS: [&str; 5] = [
-    "DELETE FROM inbox WHERE run = ANY($1::bigint[])",
     "DELETE FROM taken_up WHERE run = ANY($1::bigint[])",
     "DELETE FROM event WHERE run = ANY($1::bigint[])",
     "DELETE FROM stream WHERE run = ANY($1::bigint[])",
     "DELETE FROM run WHERE id = ANY($1::bigint[])",
+    // What was left for them just now.
+    "DELETE FROM inbox WHERE run = ANY($1::bigint[])",
 ];
 const TOPICS: &str = r#"SELECT id, least(next_offset, newest) FROM
     (SELECT id, next_offset, (SELECT max("offset") FROM record WHERE source = source.id) AS newest FROM source) AS topic

@@ -3,8 +3,8 @@
 use tokio::sync::oneshot;
 
 use crate::store::{
-    Admission, Admit, Append, Appended, Epoch, Home, NewRecord, NewRun, Offset, Proof, Prune, Pruned, RunId,
-    Settle, StoreError, StreamRow, Tick,
+    Admission, Admit, Append, Appended, Epoch, Home, NewMessage, NewRecord, NewRun, Offset, Proof, Prune,
+    Pruned, RunId, Settle, StoreError, StreamRow, Tick,
 };
 
 /// A change.
@@ -15,7 +15,7 @@ pub(super) enum Change {
     Stream { run: RunId, rows: Vec<StreamRow> },
     Publish(Vec<NewRecord>),
     Settle(Settle),
-    Post { run: RunId, payload: Vec<u8> },
+    Post(NewMessage),
     Discard(Vec<i64>),
     TakeOver(Home),
     SetAtWork { proof: Proof, at_work: bool },
@@ -74,7 +74,7 @@ impl Change {
             }
             Self::Stream { rows, .. } => of_stream(rows),
             Self::Publish(records) => of_records(records),
-            Self::Post { payload, .. } => payload.len(),
+            Self::Post(message) => message.payload.len(),
             Self::Settle(_)
             | Self::Discard(_)
             | Self::TakeOver(_)

@@ -170,7 +170,7 @@ impl<'a> Wanted<'a> {
                 self.sent.0.extend(firsts);
                 self.sent.1.extend(lasts);
             }
-            Change::Post { run, .. } => self.heads.push(run.0),
+            Change::Post(message) => self.heads.push(message.run.0),
             Change::Discard(_)
             | Change::Define { .. }
             | Change::Tick { .. }

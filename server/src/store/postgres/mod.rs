@@ -10,6 +10,7 @@ mod channel;
 mod claims;
 mod crashes;
 mod decode;
+mod inbox;
 mod known;
 mod mark;
 mod migrate;
@@ -39,9 +40,9 @@ use self::target::Target;
 use self::writer::Writer;
 use super::watch::{Hub, Subject, Watch};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
-    StreamRow, Tick,
+    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
+    Message, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
+    Settle, Store, StoreError, StreamRow, Tick, Unreceived,
 };
 
 pub use self::target::PostgresUrlError;
@@ -158,8 +159,8 @@ impl Store for PostgresStore {
         self.change(Change::Settle(change))
     }
 
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
-        self.change(Change::Post { run, payload })
+    fn post(&self, message: NewMessage) -> Answer<'_, ()> {
+        self.change(Change::Post(message))
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
@@ -231,8 +232,16 @@ impl Store for PostgresStore {
         self.read(runs::unfinished_topics())
     }
 
-    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(runs::inbox(after, limit))
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
+        self.read(inbox::page(homes, after, limit))
+    }
+
+    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
+        self.read(inbox::of(run, after, limit))
+    }
+
+    fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {
+        self.read(inbox::unreceived(most))
     }
 
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::change::{Change, Done};
-use super::known::{Known, Twin};
+use super::known::{Head, Known, Twin};
 use super::rows::Rows;
 use super::session::Call;
 use crate::bus::EMBEDDED_PARTITION;
@@ -61,9 +61,12 @@ impl<'a> Plan<'a> {
                 self.rows.settle(settle);
                 Ok(Done::Nothing)
             }
-            Change::Post { run, payload } => {
-                self.free(*run, &[])?;
-                self.rows.message(*run, payload);
+            Change::Post(message) => {
+                let source = self.head(message.run)?.source;
+                if !message.even_if_finished {
+                    self.free(message.run, &[])?;
+                }
+                self.rows.message(source, message);
                 self.changed.push(Subject::Inbox);
                 Ok(Done::Nothing)
             }
@@ -82,7 +85,7 @@ impl<'a> Plan<'a> {
     }
 
     fn admit(&mut self, admit: &'a Admit) -> Result<Vec<Admission>, StoreError> {
-        let Admit { topic, partition, proof, from_offset, next_offset, runs } = admit;
+        let Admit { topic, partition, proof, from_offset, next_offset, received, runs } = admit;
         self.expect_owner(proof.as_deref())?;
         let definitions = self.definitions(runs)?;
         let source = self.known.sources.get_mut(&(topic.clone(), *partition));
@@ -94,6 +97,7 @@ impl<'a> Plan<'a> {
         source.next = Some(*next_offset);
         let id = source.id;
         self.rows.position(id, *next_offset);
+        self.rows.received(received);
         let owned = proof.as_ref().and_then(|tenure| {
             let key = (tenure.home.topic.clone(), tenure.home.partition);
             self.known.sources.get(&key).map(|source| source.id)
@@ -165,10 +169,13 @@ impl<'a> Plan<'a> {
         }
     }
 
+    fn head(&self, run: RunId) -> Result<&Head, Conflict> {
+        self.known.heads.get(&run).ok_or(Conflict::UnknownRun(run))
+    }
+
     /// That a run may be appended to, and streams none of these rows already.
     fn free(&self, run: RunId, rows: &[StreamRow]) -> Result<(), Conflict> {
-        let head = self.known.heads.get(&run).ok_or(Conflict::UnknownRun(run))?;
-        if head.status.is_final() {
+        if self.head(run)?.status.is_final() {
             return Err(Conflict::Finished(run));
         }
         let mut seen = HashSet::new();

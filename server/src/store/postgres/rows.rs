@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 use super::session::{Call, Given};
-use crate::store::{NewEvent, NewRecord, Offset, RunId, Settle, StatusChange, StreamRow, headers};
+use crate::store::{
+    NewEvent, NewMessage, NewRecord, Offset, RunId, Settle, StatusChange, StreamRow, headers,
+};
 
 /// Payloads up to this size stay in their row.
 const INLINE_MAX: usize = 32 * 1024;
@@ -39,7 +41,10 @@ const OUTBOX: &str = r#"INSERT INTO outbox (source, topic, time, "key", headers,
     SELECT source, topic, time, "key", headers, value, value_blob
     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
         WITH ORDINALITY AS new(source, topic, time, "key", headers, value, value_blob, place) ORDER BY place"#;
-const INBOX: &str = "INSERT INTO inbox (run, payload) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
+const INBOX: &str =
+    "INSERT INTO inbox (run, source, posted_at, payload) SELECT run, source, posted_at, payload
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
+        WITH ORDINALITY AS new(run, source, posted_at, payload, place) ORDER BY place";
 const RECEIVED: &str = "DELETE FROM inbox WHERE id = ANY($1::bigint[])";
 const POSITIONS: &str = "UPDATE source SET next_offset = new.next
     FROM unnest($1::bigint[], $2::bigint[]) AS new(id, next) WHERE source.id = new.id";
@@ -125,6 +130,16 @@ struct Records<'a> {
     value: Payloads<'a>,
 }
 
+/// Messages for runs.
+#[derive(Debug, Default)]
+struct Messages<'a> {
+    run: Vec<i64>,
+    /// Of the runs.
+    source: Vec<Option<i64>>,
+    posted_at: Vec<i64>,
+    payload: Vec<&'a [u8]>,
+}
+
 /// Changes of status.
 #[derive(Debug, Default)]
 struct States<'a> {
@@ -155,7 +170,7 @@ pub(super) struct Rows<'a> {
     refused: (Vec<i64>, Vec<String>),
     /// Of the runs that sent what is in the outbox.
     outbox_sources: Vec<Option<i64>>,
-    messages: (Vec<i64>, Vec<&'a [u8]>),
+    messages: Messages<'a>,
     received: Vec<i64>,
     /// Blobs that may be needed no more.
     released: Vec<Vec<u8>>,
@@ -204,9 +219,12 @@ impl<'a> Rows<'a> {
         self.outbox.put(&mut self.blobs, record);
     }
 
-    pub(super) fn message(&mut self, run: RunId, payload: &'a [u8]) {
-        self.messages.0.push(run.0);
-        self.messages.1.push(payload);
+    /// `source` is that of the run.
+    pub(super) fn message(&mut self, source: Option<i64>, message: &'a NewMessage) {
+        self.messages.run.push(message.run.0);
+        self.messages.source.push(source);
+        self.messages.posted_at.push(message.at);
+        self.messages.payload.push(&message.payload);
     }
 
     pub(super) fn received(&mut self, messages: &[i64]) {
@@ -264,6 +282,7 @@ impl<'a> Rows<'a> {
         let mut outgoing: Given<'_> = vec![&self.outbox_sources, &outbox.topic];
         outgoing.extend(outbox.given());
         let (messages, received) = (&self.messages, &self.received);
+        let left: Given<'_> = vec![&messages.run, &messages.source, &messages.posted_at, &messages.payload];
         let all: [(&'static str, usize, Given<'_>); 15] = [
             (BLOBS, blobs.hash.len(), vec![&blobs.hash, &blobs.bytes]),
             (RUNS, runs.id.len(), runs.given()),
@@ -276,7 +295,7 @@ impl<'a> Rows<'a> {
             (POSITIONS, positions.0.len(), vec![&positions.0, &positions.1]),
             (SENT, sent.0.len(), vec![&sent.0, &sent.1]),
             (REFUSED, refused.0.len(), vec![&refused.0, &refused.1]),
-            (INBOX, messages.0.len(), vec![&messages.0, &messages.1]),
+            (INBOX, messages.run.len(), left),
             (RECEIVED, received.len(), vec![received]),
             (SEIZE, released.len(), vec![released]),
             (RELEASE, released.len(), vec![released]),

@@ -4,7 +4,7 @@ use tokio_postgres::{Error, Row};
 
 use super::decode::{self, text};
 use super::pool::{Select, all, given, one};
-use crate::store::{Counts, Event, Filter, Home, Message, Position, Run, RunId, Status, StreamRow};
+use crate::store::{Counts, Event, Filter, Home, Position, Run, RunId, Status, StreamRow};
 
 /// Runs whose journals are read together.
 const TOGETHER: usize = 64;
@@ -53,7 +53,7 @@ fn run(row: &Row) -> Result<Run, Error> {
 }
 
 /// The partition at two columns, its topic and number.
-fn home(row: &Row, at: usize) -> Result<Option<Home>, Error> {
+pub(super) fn home(row: &Row, at: usize) -> Result<Option<Home>, Error> {
     match row.try_get(at)? {
         Some(topic) => Ok(Some(Home { topic, partition: row.try_get(at + 1)? })),
         None => Ok(None),
@@ -119,23 +119,6 @@ pub(super) fn unfinished_topics() -> Select<Vec<String>> {
                      (SELECT 1 FROM run WHERE run.source = source.id AND finished_at IS NULL)) AS topics
                  ORDER BY topic COLLATE "C""#;
     Select { sql, given: Vec::new(), read: |rows| all(rows, |row| row.try_get(0)) }
-}
-
-pub(super) fn inbox(after: i64, limit: u32) -> Select<Vec<Message>> {
-    let sql = r#"SELECT inbox.id, inbox.run, run.public_id, source.topic, source."partition", inbox.payload
-        FROM inbox JOIN run ON run.id = inbox.run LEFT JOIN source ON source.id = run.source
-        WHERE inbox.id > $1 ORDER BY inbox.id LIMIT $2"#;
-    Select { sql, given: given![after, i64::from(limit)], read: |rows| all(rows, message) }
-}
-
-fn message(row: &Row) -> Result<Message, Error> {
-    Ok(Message {
-        id: row.try_get(0)?,
-        run: RunId(row.try_get(1)?),
-        public_id: text(row, 2)?.unwrap_or_default(),
-        home: home(row, 3)?,
-        payload: row.try_get(5)?,
-    })
 }
 
 pub(super) fn children(parent: RunId) -> Select<Vec<Run>> {

@@ -4,7 +4,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::blob::{self, Stored};
 use super::writer::{Change, Context};
-use super::{append, publish, source};
+use super::{append, inbox, publish, source};
 use crate::store::watch::{News, Notice, Subject};
 use crate::store::{Admission, Admit, Conflict, DuplicateOf, NewRun, Offset, RunId, StoreError};
 
@@ -26,6 +26,7 @@ impl Change for Admit {
             .into());
         }
         source::move_to(context.connection, source, self.next_offset)?;
+        inbox::delete(context.connection, &self.received)?;
         let owned = match &self.proof {
             Some(tenure) => source::find(context.connection, &tenure.home.topic, tenure.home.partition)?,
             None => None,

@@ -74,12 +74,13 @@ impl Change for AppendStream {
 pub(super) struct Head {
     public_id: String,
     status: Status,
-    source: Option<i64>,
+    pub(super) source: Option<i64>,
     /// The sequence number that comes next.
     next: u32,
 }
 
-fn head(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
+/// The run, whatever has become of it.
+pub(super) fn head(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
     let (public_id, status, source, next) = connection
         .prepare_cached(
             "SELECT public_id, status, source, (SELECT ifnull(max(seq) + 1, 1) FROM event WHERE run = ?1)

@@ -1,12 +1,12 @@
 //! Taking partitions over, and messages for runs.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Params, Row, params};
 
 use super::append;
 use super::source;
 use super::writer::{Change, Context};
 use crate::store::watch::Subject;
-use crate::store::{Epoch, Home, Message, RunId, StoreError};
+use crate::store::{Epoch, Home, Mark, Message, NewMessage, Page, RunId, StoreError, Unreceived};
 
 /// A partition whose runs are taken over.
 pub(super) struct TakeOver(pub(super) Home);
@@ -20,21 +20,18 @@ impl Change for TakeOver {
     }
 }
 
-/// A message for a run.
-pub(super) struct Post {
-    pub(super) run: RunId,
-    pub(super) payload: Vec<u8>,
-}
-
-impl Change for Post {
+impl Change for NewMessage {
     type Output = ();
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError> {
-        append::expect_unfinished(context.connection, self.run)?;
+        let head = match self.even_if_finished {
+            true => append::head(context.connection, self.run)?,
+            false => append::expect_unfinished(context.connection, self.run)?,
+        };
         context
             .connection
-            .prepare_cached("INSERT INTO inbox (run, payload) VALUES (?1, ?2)")?
-            .execute(params![self.run.0, self.payload])?;
+            .prepare_cached("INSERT INTO inbox (run, source, posted_at, payload) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![self.run.0, head.source, self.at, self.payload])?;
         context.changed.push(Subject::Inbox.into());
         Ok(())
     }
@@ -60,27 +57,77 @@ pub(super) fn delete(connection: &Connection, messages: &[i64]) -> rusqlite::Res
     messages.iter().try_for_each(|id| delete.execute(params![id]).map(drop))
 }
 
-/// Messages after one of them.
-pub(super) fn after(connection: &Connection, after: i64, limit: u32) -> rusqlite::Result<Vec<Message>> {
+macro_rules! select_message {
+    ($rest:literal) => {
+        concat!(
+            r#"SELECT inbox.id, inbox.run, run.public_id, source.topic, source."partition", inbox.posted_at, inbox.payload
+               FROM inbox LEFT JOIN run ON run.id = inbox.run LEFT JOIN source ON source.id = inbox.source "#,
+            $rest
+        )
+    };
+}
+
+/// Messages of partitions, or all.
+pub(super) fn page(
+    connection: &Connection,
+    homes: Option<&[Home]>,
+    after: Mark,
+    limit: u32,
+) -> rusqlite::Result<Page> {
+    let Some(homes) = homes else {
+        let sql = select_message!("WHERE inbox.id > ?1 ORDER BY inbox.id LIMIT ?2");
+        let messages = read(connection, sql, params![after.id, limit])?;
+        return Ok(Page { messages, settled: Mark::END });
+    };
+    let mut messages = Vec::new();
+    for home in homes {
+        let Some(source) = source::find(connection, &home.topic, home.partition)? else { continue };
+        let sql = select_message!("WHERE inbox.source = ?3 AND inbox.id > ?1 ORDER BY inbox.id LIMIT ?2");
+        messages.extend(read(connection, sql, params![after.id, limit, source])?);
+    }
+    messages.sort_unstable_by_key(Message::mark);
+    messages.truncate(limit as usize);
+    Ok(Page { messages, settled: Mark::END })
+}
+
+/// Messages of a run.
+pub(super) fn of(
+    connection: &Connection,
+    run: RunId,
+    after: Mark,
+    limit: u32,
+) -> rusqlite::Result<Vec<Message>> {
+    let sql = select_message!("WHERE inbox.run = ?3 AND inbox.id > ?1 ORDER BY inbox.id LIMIT ?2");
+    read(connection, sql, params![after.id, limit, run.0])
+}
+
+fn read(connection: &Connection, sql: &str, given: impl Params) -> rusqlite::Result<Vec<Message>> {
+    let message = |row: &Row<'_>| {
+        let topic: Option<String> = row.get(3)?;
+        let home = match topic {
+            Some(topic) => Some(Home { topic, partition: row.get(4)? }),
+            None => None,
+        };
+        Ok(Message {
+            id: row.get(0)?,
+            change: 0,
+            run: RunId(row.get(1)?),
+            public_id: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+            home,
+            at: row.get(5)?,
+            payload: row.get(6)?,
+        })
+    };
+    connection.prepare_cached(sql)?.query_map(given, message)?.collect()
+}
+
+/// How many there are of the first so many.
+pub(super) fn unreceived(connection: &Connection, most: u32) -> rusqlite::Result<Unreceived> {
     connection
         .prepare_cached(
-            r#"SELECT inbox.id, inbox.run, run.public_id, source.topic, source."partition", inbox.payload
-               FROM inbox JOIN run ON run.id = inbox.run LEFT JOIN source ON source.id = run.source
-               WHERE inbox.id > ?1 ORDER BY inbox.id LIMIT ?2"#,
+            "SELECT count(*), min(posted_at) FROM (SELECT posted_at FROM inbox ORDER BY id LIMIT ?1)",
         )?
-        .query_map(params![after, limit], |row| {
-            let topic: Option<String> = row.get(3)?;
-            let home = match topic {
-                Some(topic) => Some(Home { topic, partition: row.get(4)? }),
-                None => None,
-            };
-            Ok(Message {
-                id: row.get(0)?,
-                run: RunId(row.get(1)?),
-                public_id: row.get(2)?,
-                home,
-                payload: row.get(5)?,
-            })
-        })?
-        .collect()
+        .query_row(params![most], |row| {
+            Ok(Unreceived { messages: row.get::<_, i64>(0)?.unsigned_abs(), oldest: row.get(1)? })
+        })
 }

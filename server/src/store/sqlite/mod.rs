@@ -35,7 +35,7 @@ use rusqlite::{Connection, OpenFlags};
 use self::append::AppendStream;
 use self::crashes::{PutDown, SetAtWork, TakeUp};
 use self::define::Define;
-use self::inbox::{Discard, Post, TakeOver};
+use self::inbox::{Discard, TakeOver};
 use self::publish::Publish;
 use self::reader::Pool;
 use self::schedule::SetLastTick;
@@ -44,9 +44,9 @@ use self::writer::Writer;
 use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
-    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Message,
-    NewRecord, Offset, Outgoing, Outlet, Proof, Prune, Pruned, Record, Run, RunId, Settle, Store, StoreError,
-    StreamRow, Tick,
+    Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
+    Message, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
+    Settle, Store, StoreError, StreamRow, Tick, Unreceived,
 };
 use crate::bus::EMBEDDED_PARTITION;
 
@@ -187,8 +187,8 @@ impl Store for SqliteStore {
         self.writer.submit(change)
     }
 
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
-        self.writer.submit(Post { run, payload })
+    fn post(&self, message: NewMessage) -> Answer<'_, ()> {
+        self.writer.submit(message)
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
@@ -248,8 +248,17 @@ impl Store for SqliteStore {
         self.read(runs::unfinished_topics)
     }
 
-    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(move |connection| inbox::after(connection, after, limit))
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
+        let homes = homes.map(<[Home]>::to_vec);
+        self.read(move |connection| inbox::page(connection, homes.as_deref(), after, limit))
+    }
+
+    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
+        self.read(move |connection| inbox::of(connection, run, after, limit))
+    }
+
+    fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {
+        self.read(move |connection| inbox::unreceived(connection, most))
     }
 
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {

@@ -25,7 +25,8 @@ impl Change for Prune {
 }
 
 /// Runs that are to be forgotten, of one pathway after another: those that there are, which need not be
-/// served any more. Who has called one and is not over may not have heard yet how it ended.
+/// served any more. Who has called one and is not over may not have heard yet how it ended, and of one for
+/// which there is a message something is asked.
 fn old_runs(connection: &Connection, before: &Cutoffs) -> rusqlite::Result<Vec<i64>> {
     let mut next = connection
         .prepare_cached("SELECT min(pathway) FROM run WHERE finished_at IS NOT NULL AND pathway > ?1")?;
@@ -33,6 +34,7 @@ fn old_runs(connection: &Connection, before: &Cutoffs) -> rusqlite::Result<Vec<i
         "SELECT id FROM run WHERE pathway = ?1 AND status = ?2 AND finished_at < ?3
              AND id < (SELECT max(id) FROM run)
              AND NOT EXISTS (SELECT 1 FROM run AS caller WHERE caller.id = run.parent AND caller.finished_at IS NULL)
+             AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.run = run.id)
              ORDER BY finished_at LIMIT ?4",
     )?;
     let (mut runs, mut last) = (Vec::new(), String::new());
@@ -59,7 +61,6 @@ fn prune_runs(connection: &Connection, before: &Cutoffs, blobs: &mut Vec<i64>) -
     let mut deletes = [
         connection.prepare_cached("DELETE FROM event WHERE run = ?1")?,
         connection.prepare_cached("DELETE FROM stream WHERE run = ?1")?,
-        connection.prepare_cached("DELETE FROM inbox WHERE run = ?1")?,
         connection.prepare_cached("DELETE FROM taken_up WHERE run = ?1")?,
         connection.prepare_cached("DELETE FROM run WHERE id = ?1")?,
     ];

@@ -67,6 +67,7 @@ fn admit(offset: i64, runs: Vec<NewRun>) -> Admit {
         proof: None,
         from_offset: offset,
         next_offset: offset + 1,
+        received: Vec::new(),
         runs,
     }
 }

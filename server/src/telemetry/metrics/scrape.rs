@@ -11,7 +11,7 @@ use super::snapshot::{Kept, Snapshot};
 use crate::bus::{Bus, Lag};
 use crate::clock::Clock;
 use crate::runner::Runner;
-use crate::store::{Store, StoreError};
+use crate::store::{Millis, Store, StoreError};
 
 /// How long the bus may take to say how far behind work is; after that the page is without.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -63,14 +63,20 @@ impl Scrape {
     async fn kept(&self) -> Result<Kept, StoreError> {
         let counts = self.store.unfinished_counts().await?;
         let oldest = self.store.outbox(0, 1, 1).await?;
-        let millis = oldest.first().map_or(0, |first| self.clock.millis().saturating_sub(first.record.time));
-        let messages = self.store.inbox(0, MESSAGES).await?.len();
+        let unreceived = self.store.unreceived(MESSAGES).await?;
         Ok(Kept {
             ready: counts.ready,
             parked: counts.parked,
-            outbox_age: Duration::from_millis(u64::try_from(millis).unwrap_or_default()),
-            messages,
+            outbox_age: self.age(oldest.first().map(|first| first.record.time)),
+            messages: unreceived.messages,
+            inbox_age: self.age(unreceived.oldest),
         })
+    }
+
+    /// How old is what was left then; 0 if there is nothing.
+    fn age(&self, at: Option<Millis>) -> Duration {
+        let millis = at.map_or(0, |at| self.clock.millis().saturating_sub(at));
+        Duration::from_millis(u64::try_from(millis).unwrap_or_default())
     }
 
     async fn lags(&self) -> Vec<Lag> {

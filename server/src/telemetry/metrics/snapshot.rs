@@ -29,7 +29,8 @@ pub(crate) struct Kept {
     pub(crate) ready: u64,
     pub(crate) parked: u64,
     pub(crate) outbox_age: Duration,
-    pub(crate) messages: usize,
+    pub(crate) messages: u64,
+    pub(crate) inbox_age: Duration,
 }
 
 impl Collector for Snapshot {
@@ -134,8 +135,10 @@ impl Snapshot {
         one(("pathway_runs_parked", "Runs in the store that wait for a human"), gauge(self.kept.parked))?;
         let age = self.kept.outbox_age.as_secs_f64();
         one(("pathway_outbox_age_seconds", "Age of the oldest record that is not on the bus"), age)?;
-        let messages = gauge(self.kept.messages as u64);
+        let messages = gauge(self.kept.messages);
         one(("pathway_inbox_messages", "Messages that runs have not received, up to 1000"), messages)?;
+        let age = self.kept.inbox_age.as_secs_f64();
+        one(("pathway_inbox_age_seconds", "Age of the oldest message that no run has received"), age)?;
         let commits = [("admit", &metrics.admitted), ("append", &metrics.appended)];
         let commits = commits.map(|(change, histogram)| (vec![label("change", change)], histogram));
         page.histogram(("pathway_store_commit_seconds", "Until a change of the store was durable"), commits)

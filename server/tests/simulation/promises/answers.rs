@@ -94,7 +94,8 @@ impl Answers {
     /// Nothing more is going to happen.
     pub(super) fn were_kept(&self, facts: &Facts) -> Kept {
         let mut made: BTreeMap<String, Vec<&Known>> = BTreeMap::new();
-        for run in facts.runs().filter(|run| run.pathway == "ask" || run.pathway == "echo") {
+        let is_asked = |run: &&Known| run.pathway == "ask" || run.pathway == "echo";
+        for run in facts.runs().filter(|run| is_asked(run) && run.rerun_of.is_none()) {
             match source(facts, run) {
                 Some(id) => made.entry(id).or_default().push(run),
                 None => {

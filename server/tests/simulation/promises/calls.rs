@@ -16,7 +16,11 @@ const RESTARTED: &str = "again";
 
 /// Calls that arrived, by key.
 #[derive(Debug, Default)]
-pub(crate) struct Calls(BTreeMap<String, Vec<Call>>);
+pub(crate) struct Calls {
+    made: BTreeMap<String, Vec<Call>>,
+    /// How often each failed in a way that a circuit may make up for.
+    excused: BTreeMap<String, usize>,
+}
 
 /// A call that arrived.
 #[derive(Debug, Clone)]
@@ -29,7 +33,7 @@ struct Call {
 impl Calls {
     /// A call arrives: `who` made it.
     pub(crate) fn arrives(&mut self, facts: &Facts, who: &str, path: &str, key: &str) -> Kept {
-        let before = self.0.entry(key.to_owned()).or_default();
+        let before = self.made.entry(key.to_owned()).or_default();
         if let Some(other) = before.iter().find(|other| other.path != path) {
             let why = format!("{} and {path} came with the key {key}", other.path);
             return broken("different calls have different keys", why, [key.to_owned()]);
@@ -63,6 +67,11 @@ impl Calls {
         }
     }
 
+    /// A call failed that is made again without being an attempt, if its service is out.
+    pub(crate) fn excuse(&mut self, key: &str) {
+        *self.excused.entry(key.to_owned()).or_default() += 1;
+    }
+
     /// All calls of a run were asked for by its steps, and none was made more often than it had to be.
     pub(crate) fn were_asked_for(&self, run: &Known, fold: &Fold) -> Kept {
         let mut known = BTreeMap::new();
@@ -72,7 +81,7 @@ impl Calls {
         // What was cut off by a failure is asked for again when the run is redriven.
         let redrives = run.events.iter().filter(|event| matches!(event.kind, Kind::Redriven { .. })).count();
         let own = |calls: &&Vec<Call>| calls.iter().any(|call| run_of(&call.path) == Some(&run.public_id));
-        for (key, calls) in self.0.iter().filter(|(_, calls)| own(calls)) {
+        for (key, calls) in self.made.iter().filter(|(_, calls)| own(calls)) {
             let about = [run.public_id.clone(), key.clone()];
             let Some((instance, attempts)) = known.get(key) else {
                 let why =
@@ -84,7 +93,8 @@ impl Calls {
                 *by.entry(&call.by).or_default() += 1;
             }
             let most = by.values().copied().max().unwrap_or(0);
-            if most > *attempts + redrives {
+            let excused = self.excused.get(key).copied().unwrap_or_default();
+            if most > *attempts + redrives + excused {
                 let why = format!("`{instance}` was called {most} times in {attempts} attempts");
                 return broken("a call is repeated only by attempts and after crashes", why, about);
             }

@@ -47,6 +47,19 @@ pub(crate) struct Known {
     pub(crate) taken_up: Vec<usize>,
     /// Whether it was given up by an operator.
     pub(crate) was_dropped: bool,
+    /// The run that it runs again.
+    pub(crate) rerun_of: Option<String>,
+}
+
+/// A run that was to be run again, and it was said that it would be.
+#[derive(Debug, Clone)]
+pub(crate) struct AskedAgain {
+    /// The run that is to do so.
+    pub(crate) id: String,
+    /// The run.
+    pub(crate) of: String,
+    /// How often that had been redriven before.
+    pub(crate) redrives: usize,
 }
 
 impl Known {
@@ -78,7 +91,14 @@ impl Known {
             ended_at_once: run.status != Status::Ready,
             taken_up: Vec::new(),
             was_dropped: false,
+            rerun_of: run.rerun_of.clone(),
         }
+    }
+
+    /// It belongs to where the run does that it runs again, if it does.
+    pub(crate) fn at_home_of(self, other: Option<&Self>) -> Self {
+        let home = other.map_or(self.home, |other| other.home.clone());
+        Self { home, ..self }
     }
 }
 
@@ -105,6 +125,8 @@ pub(crate) struct Facts {
     pub(crate) is_shared: bool,
     /// Runs that were called off, and it was said that they would be.
     pub(crate) called_off: BTreeSet<String>,
+    /// Runs that were to be run again.
+    pub(crate) asked_again: Vec<AskedAgain>,
 }
 
 impl Facts {
@@ -123,6 +145,23 @@ impl Facts {
 
     pub(crate) fn called(&self, public_id: &str) -> Option<&Known> {
         self.run(*self.ids.get(public_id)?)
+    }
+
+    /// The run that a new one runs again.
+    pub(crate) fn ran_before(&self, new: &NewRun) -> Option<&Known> {
+        self.called(new.rerun_of.as_deref()?)
+    }
+
+    /// How often a run was redriven.
+    pub(crate) fn redrives(&self, public_id: &str) -> usize {
+        let is_redrive = |event: &&Event| matches!(event.kind, Kind::Redriven { .. });
+        self.called(public_id).map_or(0, |run| run.events.iter().filter(is_redrive).count())
+    }
+
+    /// What was to be run again and was not, unless it was under way once more when its turn came.
+    pub(crate) fn not_run_again(&self) -> Option<&AskedAgain> {
+        let is_owed = |asked: &&AskedAgain| self.redrives(&asked.of) == asked.redrives;
+        self.asked_again.iter().filter(is_owed).find(|asked| self.called(&asked.id).is_none())
     }
 
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Known> {

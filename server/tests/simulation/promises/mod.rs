@@ -13,6 +13,7 @@ mod facts;
 mod fold;
 mod journal;
 mod lanes;
+mod outages;
 mod ownership;
 mod records;
 mod rest;
@@ -28,8 +29,9 @@ use self::answers::Answers;
 pub(crate) use self::answers::{Answer, Asked};
 use self::calls::Calls;
 use self::claims::Claims;
-pub(crate) use self::facts::{Facts, Known, Place};
+pub(crate) use self::facts::{AskedAgain, Facts, Known, Place};
 pub(crate) use self::fold::Fold;
+use self::outages::Outages;
 use self::records::Records;
 pub(crate) use self::ticks::SCHEDULED;
 
@@ -53,6 +55,7 @@ pub(crate) struct Promises {
     answers: Answers,
     calls: Calls,
     pub(crate) claims: Claims,
+    outages: Outages,
     records: Records,
 }
 
@@ -94,7 +97,7 @@ impl Promises {
         for (run, answer) in change.runs.iter().zip(answers) {
             let Admission::Inserted(id) = answer else { continue };
             admission::is_the_first(&self.facts, change, run)?;
-            let known = Known::admitted(*id, run, change);
+            let known = Known::admitted(*id, run, change).at_home_of(self.facts.ran_before(run));
             self.records.sent(&known, &run.records)?;
             journal::streams_without_gaps(&known.public_id, 0, &run.stream)?;
             let (is_over, public_id) = (known.status != Status::Ready, known.public_id.clone());
@@ -118,6 +121,7 @@ impl Promises {
         ownership::is_of_the_run(run, change.proof.as_deref())?;
         journal::streams_without_gaps(&run.public_id, run.rows, &change.stream)?;
         self.records.sent(run, &change.records)?;
+        self.outages.appended(run, change)?;
         let public_id = run.public_id.clone();
         self.claims.appended(change, appended)?;
         self.facts.append(change, appended);
@@ -134,6 +138,11 @@ impl Promises {
             Some(run) if ownership::is_owner(&self.facts, who, run) => lanes::may_begin(&mut self.facts, run),
             _ => Ok(()),
         }
+    }
+
+    /// A call failed that is made again without being an attempt, if its service is out.
+    pub(crate) fn excuse(&mut self, key: &str) {
+        self.calls.excuse(key);
     }
 
     /// A caller was answered.

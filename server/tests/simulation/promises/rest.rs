@@ -14,6 +14,9 @@ pub(crate) fn unrest(facts: &Facts) -> Option<String> {
             return Some(format!("{place:?} was not worked on"));
         }
     }
+    if let Some(asked) = facts.not_run_again() {
+        return Some(format!("{} was to be run again as {}", asked.of, asked.id));
+    }
     facts.runs().find(|run| !is_at_rest(facts, run)).map(|run| format!("{} is {}", run.public_id, run.status))
 }
 

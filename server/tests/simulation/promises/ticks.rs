@@ -17,7 +17,7 @@ const EVERY: i64 = 10;
 /// From the first tick on, each has its run.
 pub(crate) fn are_all_there(facts: &Facts) -> Kept {
     let mut seen = BTreeSet::new();
-    for run in facts.runs().filter(|run| run.pathway == SCHEDULED) {
+    for run in facts.runs().filter(|run| run.pathway == SCHEDULED && run.rerun_of.is_none()) {
         let tick = tick(run);
         if !seen.insert(tick) {
             return broken("a tick is one run", format!("{tick} is two"), [run.public_id.clone()]);

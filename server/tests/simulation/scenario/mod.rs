@@ -8,4 +8,4 @@ mod troubles;
 pub(crate) use self::callers::{ask, ask_again};
 pub(crate) use self::operators::{meddle, release};
 pub(crate) use self::producers::produce;
-pub(crate) use self::troubles::{crash, disturb};
+pub(crate) use self::troubles::{crash, darken, disturb};

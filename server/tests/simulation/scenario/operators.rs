@@ -5,19 +5,27 @@ use std::time::Duration;
 
 use pathway_engine::Value;
 use pathway_engine::journal::Signal;
-use pathway_server::operations::{Error, Operations};
+use pathway_server::operations::{Again, Error, Operations};
 use pathway_server::runner::Version;
 use pathway_server::store::Status;
 use tokio::time::sleep;
 
 use crate::happening::Operation;
 use crate::process::{Outside, Process, Running};
+use crate::promises::AskedAgain;
 
 /// Between two of their deeds at most.
 const PAUSE: u64 = 6_000;
 /// What they do.
-const DEEDS: [Operation; 5] =
-    [Operation::Signal, Operation::Cancel, Operation::Redrive, Operation::Redrive, Operation::Drop];
+const DEEDS: [Operation; 7] = [
+    Operation::Signal,
+    Operation::Cancel,
+    Operation::Redrive,
+    Operation::Redrive,
+    Operation::Drop,
+    Operation::Rerun,
+    Operation::Rerun,
+];
 /// The signal that runs wait for.
 const SIGNAL: &str = "approved";
 
@@ -27,13 +35,14 @@ pub(crate) async fn meddle(outside: &Outside, processes: &[Arc<Process>]) {
     for n in 0..world.swarm.operations {
         sleep(Duration::from_millis(world.draw("operators", |random| random.range(0..PAUSE)))).await;
         let deed = world.draw("operators", |random| DEEDS[random.below(DEEDS.len())]);
-        let status = match deed {
-            Operation::Signal | Operation::Cancel => Status::Ready,
-            _ => Status::Parked,
+        let can = |status: Status| match deed {
+            Operation::Signal | Operation::Cancel => status == Status::Ready,
+            Operation::Rerun => status != Status::Ready,
+            _ => status == Status::Parked,
         };
         let runs: Vec<String> = {
             let promises = world.promises();
-            let runs = promises.facts.runs().filter(|run| run.status == status);
+            let runs = promises.facts.runs().filter(|run| can(run.status));
             runs.map(|run| run.public_id.clone()).collect()
         };
         let run = world.draw("operators", |random| random.pick(&runs).cloned());
@@ -52,6 +61,7 @@ async fn act(outside: &Outside, running: &Running, deed: Operation, run: &str, n
     let (world, life) = (&outside.world, &running.life);
     let operations = Operations::new(running.store.clone(), running.runner.clone());
     world.note(&life.name, format!("is asked to {deed} {run}"));
+    let redrives = world.promises().facts.redrives(run);
     let doing = async {
         match deed {
             Operation::Signal => {
@@ -61,6 +71,12 @@ async fn act(outside: &Outside, running: &Running, deed: Operation, run: &str, n
             }
             Operation::Cancel => operations.cancel(run).await,
             Operation::Redrive => operations.redrive(run, Version::Pinned).await,
+            Operation::Rerun => {
+                let rerun = operations.rerun(run, Again::default()).await?;
+                let again = AskedAgain { id: rerun.id, of: run.to_owned(), redrives };
+                world.promises().facts.asked_again.push(again);
+                Ok(())
+            }
             _ => operations.drop_parked(run).await,
         }
     };

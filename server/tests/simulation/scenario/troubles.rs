@@ -1,4 +1,4 @@
-//! Processes that die, stop, or stand still, and a group that changes its mind.
+//! Processes that die, stop, or stand still, a group that changes its mind, and a service that is away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,10 @@ use crate::world::World;
 const PAUSE: u64 = 8_000;
 /// How long a process stands still at most.
 const STILL: Duration = Duration::from_secs(15);
+/// How long a service is away at most.
+const AWAY: Duration = Duration::from_secs(60);
+/// How it is.
+const HOW: [Fault; 3] = [Fault::AwayRefused, Fault::AwayUnavailable, Fault::AwaySilent];
 
 /// Kills, stops and suspends a process, for a while.
 pub(crate) async fn crash(process: &Process, broker: &Arc<Broker>, world: &Arc<World>, end: Duration) {
@@ -41,6 +45,18 @@ pub(crate) async fn disturb(broker: &Broker, world: &Arc<World>, end: Duration) 
         sleep(Duration::from_millis(world.draw("group", |random| random.range(500..PAUSE)))).await;
         if world.strikes(Fault::Rebalance, "bus") {
             broker.stir();
+        }
+    }
+}
+
+/// Takes a service away, for a long while.
+pub(crate) async fn darken(world: &Arc<World>, end: Duration) {
+    while world.age() < end {
+        sleep(Duration::from_millis(world.draw("away", |random| random.range(500..PAUSE)))).await;
+        if let Some(how) = HOW.into_iter().find(|how| world.strikes(*how, "world")) {
+            world.set_away(Some(how));
+            sleep(world.while_("away", AWAY)).await;
+            world.set_away(None);
         }
     }
 }

@@ -189,9 +189,10 @@ impl Database {
         self.make(move |memory| memory.settle(change.clone()))
     }
 
-    pub(crate) fn post(&self, life: &Life, run: RunId, payload: Vec<u8>) -> Result<(), StoreError> {
-        let posted = self.make(move |memory| memory.post(run, payload.clone()));
-        self.noted(life, format!("posts to {run}"), posted)?;
+    pub(crate) fn post(&self, life: &Life, message: &NewMessage) -> Result<(), StoreError> {
+        let kept = message.clone();
+        let posted = self.make(move |memory| memory.post(kept.clone()));
+        self.noted(life, format!("posts to {}", message.run), posted)?;
         self.tell(&[Subject::Inbox]);
         Ok(())
     }

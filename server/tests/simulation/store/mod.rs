@@ -133,8 +133,8 @@ impl Store for Handle {
         self.write(move |database, life| database.settle(life, change))
     }
 
-    fn post(&self, run: RunId, payload: Vec<u8>) -> Answer<'_, ()> {
-        self.write(move |database, life| database.post(life, run, payload))
+    fn post(&self, message: NewMessage) -> Answer<'_, ()> {
+        self.write(move |database, life| database.post(life, &message))
     }
 
     fn discard(&self, messages: Vec<i64>) -> Answer<'_, ()> {
@@ -184,8 +184,17 @@ impl Store for Handle {
         self.read(MemoryStore::unfinished_topics)
     }
 
-    fn inbox(&self, after: i64, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(move |store| store.inbox(after, limit))
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
+        let homes = homes.map(<[Home]>::to_vec);
+        self.read(move |store| store.inbox(homes.as_deref(), after, limit))
+    }
+
+    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
+        self.read(move |store| store.inbox_of(run, after, limit))
+    }
+
+    fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {
+        self.read(move |store| store.unreceived(most))
     }
 
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {
