@@ -20,7 +20,7 @@ use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
-use pathway_server::runner::{Observed, Parts, Runner};
+use pathway_server::runner::{Compacting, Observed, Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::SqliteStore;
 use tokio::sync::broadcast;
@@ -72,6 +72,7 @@ impl World {
             transport: Arc::new(HttpClient::new().unwrap()),
             clock: Clock::system(),
             traces: None,
+            compacting: Compacting::default(),
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

@@ -179,6 +179,12 @@ impl Plan {
         self.blocks.iter().flat_map(|block| &block.steps).any(|step| *step.path == *path && step.secret)
     }
 
+    /// Whether what any step yields is secret.
+    #[must_use]
+    pub fn has_secrets(&self) -> bool {
+        self.blocks.iter().flat_map(|block| &block.steps).any(|step| step.secret)
+    }
+
     /// The paths of all steps, in the order written, inner ones first.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.blocks.iter().flat_map(|block| block.steps.iter().map(|step| &*step.path))

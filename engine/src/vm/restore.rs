@@ -5,7 +5,7 @@
 //! say when that was.
 
 use super::snapshot::{self, FORMAT, InFlight, State};
-use super::{Asked, Effect, Instance, Mismatch, Pending, Vm};
+use super::{Asked, Change, Effect, Instance, Mismatch, Pending, Status, Trace, Vm};
 use crate::compile::Plan;
 use crate::journal::{Compacted, SEMANTICS, Started};
 use crate::steps::Begun;
@@ -48,7 +48,35 @@ impl Vm {
         }
         self.now = state.now;
         self.context.set_redrives(compacted.redriven);
+        self.tell_standing();
         Ok(())
+    }
+
+    /// For whoever watches: what is over of the blocks that run, and what is under way in them.
+    fn tell_standing(&mut self) {
+        if self.trace.is_none() {
+            return;
+        }
+        let mut told = Vec::new();
+        for (key, frame) in self.frames.iter() {
+            for (cell, index) in frame.cells.iter().zip(0..) {
+                let change = match cell.status {
+                    Status::Done => Change::Finished { output: cell.output.clone() },
+                    Status::Skipped => Change::Skipped,
+                    Status::Waiting | Status::Running | Status::Failed => continue,
+                };
+                told.push(Trace { at: self.now, instance: self.instance(key, index, None), change });
+            }
+        }
+        let begun = told.len();
+        for (key, task) in self.tasks.iter() {
+            let change = Change::Begun { attempt: task.attempt };
+            told.push(Trace { at: task.since, instance: self.instance_of(key), change });
+        }
+        if let Some(begun) = told.get_mut(begun..) {
+            begun.sort_by_key(|trace| trace.at);
+        }
+        self.trace.get_or_insert_default().append(&mut told);
     }
 
     /// What a task asks for that is in flight.

@@ -137,7 +137,7 @@ impl Inner {
         }
         let recorded = match (portion, pinned) {
             (Portion::All, _) => Recorded::default(),
-            (_, Some(pinned)) => Recorded::of(&pinned, &self.history(&before, run.status))?,
+            (_, Some(pinned)) => recorded(&pinned, &self.history(&before, run.status))?,
             (_, None) => return Err(refused("what its steps came to cannot be told: run all of it again")),
         };
         let kept = portion.rerun(&plan, run.public_id.as_str().into(), &recorded)?;
@@ -253,6 +253,14 @@ fn has_expired(principal: &Principal, now: Timestamp) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "a fraction of a second does not matter")]
     let now = now.as_second() as f64;
     seconds.is_some_and(|seconds| seconds <= now)
+}
+
+/// What the steps of a run came to.
+fn recorded(plan: &Arc<Plan>, events: &[Event]) -> Result<Recorded, RerunError> {
+    Recorded::of(plan, events).map_err(|mismatch| match mismatch {
+        Mismatch::Compacted { .. } => refused(&format!("{mismatch}: run all of it again")),
+        mismatch => mismatch.into(),
+    })
 }
 
 fn refused(why: &str) -> RerunError {

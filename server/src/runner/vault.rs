@@ -65,6 +65,8 @@ fn holds_secret(plan: &Plan, event: &Event) -> bool {
             !schema.secrets().is_empty() && schema.mask(&started.input) != Value::clone(&started.input)
         }),
         Kind::Performed(performed) => plan.is_secret(&performed.instance),
+        // It has the outputs of steps.
+        Kind::Compacted(_) => plan.has_secrets(),
         _ => false,
     }
 }

@@ -16,6 +16,8 @@ mod bound;
 #[cfg(test)]
 mod children;
 #[cfg(test)]
+mod compacting;
+#[cfg(test)]
 mod compensation;
 #[cfg(test)]
 mod crashes;
@@ -34,7 +36,7 @@ mod unkept;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -54,14 +56,17 @@ use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
-use pathway_server::runner::{Parts, Runner, Vouch};
-use pathway_server::seal::SealKey;
+use pathway_server::runner::{Compacting, Parts, Runner, Vouch};
+use pathway_server::seal::{SealKey, SealKeys};
 use pathway_server::store::{Filter, Run, SqliteStore, Status, Store};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 
 /// The longest that anything here may take.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Of all processes here, one after the other.
+static KEYS: LazyLock<SealKeys> = LazyLock::new(|| SealKey::generate().unwrap().into());
 
 struct NoSchemas;
 
@@ -166,9 +171,18 @@ impl World {
 
     async fn start_at(
         store: SqliteStore,
-        (project, program): (Arc<Project>, Program),
+        compiled: (Arc<Project>, Program),
         vouch: Option<Arc<dyn Vouch>>,
         clock: Clock,
+    ) -> Self {
+        Self::start_compacting(store, compiled, (vouch, clock), Compacting::default()).await
+    }
+
+    async fn start_compacting(
+        store: SqliteStore,
+        (project, program): (Arc<Project>, Program),
+        (vouch, clock): (Option<Arc<dyn Vouch>>, Clock),
+        compacting: Compacting,
     ) -> Self {
         let store = Arc::new(store);
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
@@ -177,7 +191,7 @@ impl World {
             project,
             store: store.clone(),
             bus: bus.clone(),
-            keys: SealKey::generate().unwrap().into(),
+            keys: KEYS.clone(),
             vouch,
             definition: Definition::default(),
             variables: Variables::new(),
@@ -185,6 +199,7 @@ impl World {
             transport: Arc::new(HttpClient::new().unwrap()),
             clock,
             traces: None,
+            compacting,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

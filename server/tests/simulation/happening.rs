@@ -128,6 +128,8 @@ names! {
         Redrive = "redrive",
         /// One that is parked is given up.
         Drop = "drop",
+        /// A journal is compacted.
+        Compact = "compact",
     }
 }
 

@@ -20,7 +20,7 @@ use crate::bus::EmbeddedBus;
 use crate::clock::Clock;
 use crate::definition::Definition;
 use crate::effects::http::HttpClient;
-use crate::runner::{Mocks, Observed, Parts, Runner};
+use crate::runner::{Compacting, Mocks, Observed, Parts, Runner};
 use crate::seal::SealKey;
 use crate::store::{SqliteStore, Store};
 
@@ -135,6 +135,7 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         transport: Arc::new(HttpClient::new().map_err(internal)?),
         clock: Clock::system(),
         traces: None,
+        compacting: Compacting::default(),
     };
     Runner::start(parts).await.map_err(internal)
 }
