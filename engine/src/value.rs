@@ -4,8 +4,10 @@
 //! their order, of a key written twice the last value counts, and nesting is bounded.
 
 mod decode;
+pub(crate) mod exact;
 mod json;
 mod map;
+pub(crate) mod sparse;
 
 use indexmap::IndexMap;
 pub use minijinja::value::ValueKind;

@@ -21,7 +21,7 @@ use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
 use pathway_server::ids::Ids;
-use pathway_server::runner::{Observed, Parts, Runner};
+use pathway_server::runner::{Compacting, Observed, Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::SqliteStore;
 use tokio::sync::broadcast;
@@ -74,6 +74,7 @@ impl World {
             clock: Clock::system(),
             ids: Ids::system(),
             traces: None,
+            compacting: Compacting::default(),
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

@@ -24,7 +24,7 @@ use pathway_server::config::Request;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
 use pathway_server::ids::Ids;
-use pathway_server::runner::{Observed, Parts, Runner};
+use pathway_server::runner::{Compacting, Observed, Parts, Runner};
 use pathway_server::schedule::Scheduler;
 use pathway_server::seal::SealKey;
 use pathway_server::store::{Filter, Run, SqliteStore, Status, Store, StoreError};
@@ -117,6 +117,7 @@ impl World {
             clock: Clock::system(),
             ids: Ids::system(),
             traces: None,
+            compacting: Compacting::default(),
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

@@ -44,6 +44,7 @@ pub(super) fn assemble(
         root,
         on_error,
         places: assembler.places,
+        keeps_secret: false,
     }
 }
 

@@ -71,8 +71,9 @@ pub(super) fn check(pathway: &mut Pathway, world: &World<'_>, diagnostics: &mut 
         checker.block(block);
         checker.names.levels.pop();
     }
-    let Checker { names, outputs, items, .. } = checker;
-    Notes { file: pathway.name.span.file, input: names.input, vars: names.vars, outputs, items }
+    let Checker { names, outputs, items, keeps_secret, .. } = checker;
+    let file = pathway.name.span.file;
+    Notes { file, input: names.input, vars: names.vars, outputs, items, keeps_secret }
 }
 
 /// Checks one file.
@@ -88,6 +89,7 @@ pub(super) struct Checker<'a> {
     /// For [`Notes`].
     outputs: HashMap<Span, Shape>,
     items: HashMap<Span, (String, Shape)>,
+    keeps_secret: bool,
     pub(super) diagnostics: &'a mut Diagnostics,
 }
 
@@ -101,6 +103,7 @@ impl<'a> Checker<'a> {
             keeping: None,
             outputs: HashMap::new(),
             items: HashMap::new(),
+            keeps_secret: false,
             diagnostics,
         }
     }

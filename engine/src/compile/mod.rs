@@ -124,12 +124,15 @@ pub fn examine(
     let mut notes = Vec::with_capacity(pathways.len());
     for Parsed { text, mut pathway, schemas, mut found } in pathways {
         let mut checked = Diagnostics::new();
-        notes.push(check::check(&mut pathway, &world, &mut checked));
+        let noted = check::check(&mut pathway, &world, &mut checked);
+        let keeps_secret = noted.keeps_secret;
+        notes.push(noted);
         found.extend(checked);
         lint::lint(&mut pathway, text, project, &mut program.used, &mut found);
         if !found.has_errors() {
             let digest = digest::of(&mut pathway, text, &schemas, surroundings);
             let plan = assemble::assemble(pathway, digest, project, &constants);
+            let plan = Plan { keeps_secret, ..plan };
             program.pathways.insert(plan.name.clone(), Arc::new(plan));
         }
         diagnostics.extend(found);

@@ -20,4 +20,6 @@ pub struct Notes {
     pub outputs: HashMap<Span, Shape>,
     /// What an item of its `each` is called and looks like, likewise.
     pub items: HashMap<Span, (String, Shape)>,
+    /// Whether something that a step works with is made of a secret.
+    pub(super) keeps_secret: bool,
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Value;
 use crate::document::{Door, Keep, MaxRuns, Retry};
 use crate::expression::{Expression, Slot, Tree};
@@ -13,7 +15,7 @@ use crate::source::Span;
 use crate::steps::Action;
 
 /// Index of a block in its plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BlockId(pub(crate) u32);
 
 /// A compiled pathway.
@@ -56,6 +58,9 @@ pub struct Plan {
     pub(crate) on_error: Option<BlockId>,
     /// Where each step's name stands, by path.
     pub(crate) places: BTreeMap<Arc<str>, Span>,
+    /// Whether something that a step works with is made of a secret, which may be another one when
+    /// that is computed anew.
+    pub(crate) keeps_secret: bool,
 }
 
 /// Steps by dense index.
@@ -172,6 +177,12 @@ impl Plan {
     pub fn is_secret(&self, instance: &str) -> bool {
         let path = step_path(instance);
         self.blocks.iter().flat_map(|block| &block.steps).any(|step| *step.path == *path && step.secret)
+    }
+
+    /// Whether what any step yields is secret.
+    #[must_use]
+    pub fn has_secrets(&self) -> bool {
+        self.blocks.iter().flat_map(|block| &block.steps).any(|step| step.secret)
     }
 
     /// The paths of all steps, in the order written, inner ones first.

@@ -1,9 +1,11 @@
 //! What an expression sees while it is evaluated.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Value;
 
 /// Where the value of a name is found. `up` counts enclosing blocks: 0 is the innermost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Slot {
     /// `input`
     Input,

@@ -3,6 +3,7 @@
 //! A run's state is the fold of its events. They are stored as JSON; fields are added, never
 //! changed, and a new meaning of an old one raises [`SEMANTICS`].
 
+mod compacted;
 mod rerun;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::expression::Now;
 use crate::value::Json;
 use crate::vm::{Failure, RequestHash};
 
+pub use compacted::{Compacted, compacted, next_place, placed};
 pub use rerun::{Kept, Rerun};
 
 /// Raised whenever an expression, a filter or the scheduling of steps comes out differently: an
@@ -68,6 +70,8 @@ pub enum Kind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         onto: Option<Box<Onto>>,
     },
+    /// What happened before was compacted: the journal goes on from the state to which that had led.
+    Compacted(Box<Compacted>),
 }
 
 /// The beginning of a run.
@@ -241,6 +245,7 @@ impl Event {
             Kind::Signalled(_) => "signalled",
             Kind::Cancelled { .. } => "cancelled",
             Kind::Redriven { .. } => "redriven",
+            Kind::Compacted(_) => "compacted",
         }
     }
 }

@@ -48,6 +48,13 @@ pub fn export(plan: &Arc<Plan>, events: &[Event]) -> Option<Exported> {
     let mut vm = Vm::new(plan.clone());
     export.tell(&mut vm, first);
     for event in rest {
+        if let Kind::Compacted(compacted) = &event.kind {
+            let events = compacted.events;
+            export.notes.push(format!(
+                "the first {events} events of its journal were compacted: what came after it began is left out"
+            ));
+            break;
+        }
         if let Kind::Redriven { .. } = event.kind {
             export.notes.push("it was redriven: what came after it had failed is left out".to_owned());
             break;

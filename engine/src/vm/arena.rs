@@ -3,6 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// A place in an [`Arena`].
 pub(super) struct Key<T> {
     index: u32,
@@ -30,14 +32,27 @@ impl<T> fmt::Debug for Key<T> {
     }
 }
 
-#[derive(Debug)]
+impl<T> Serialize for Key<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.index, self.generation).serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Key<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (index, generation) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { index, generation, kind: PhantomData })
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 struct Place<T> {
     generation: u32,
     value: Option<T>,
 }
 
 /// Values by key; keys of removed values find nothing.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Arena<T> {
     places: Vec<Place<T>>,
     free: Vec<u32>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arena::Key;
 use super::state::{Phase, Task, Then};
-use super::{Alarm, Change, Class, Effect, Failure, Instance, Pending, Timer, Vm};
+use super::{Alarm, Asked, Change, Class, Effect, Failure, Instance, Pending, Timer, Vm};
 use crate::Value;
 use crate::compile::{OnError, Plan, Step};
 use crate::expression::Now;
@@ -65,37 +65,22 @@ impl Vm {
     fn ask(&mut self, plan: &Plan, step: &Step, key: Key<Task>, request: Request) {
         let instance: Instance = self.instance_of(key).into();
         let attempt = self.tasks.get(key).map_or(1, |task| task.attempt);
-        let (effect, timeout) = match request {
-            Request::Sleep { at, since } => {
+        let (effect, timeout) = match request.effect(step, &instance, attempt) {
+            Err(Sleep { at, since }) => {
                 if let Some(timeout) = step.timeout {
                     self.set_deadline(key, timeout);
                 }
                 let timer = self.set_timer(key, Alarm::Wake, at, since);
                 return self.enter_phase(key, Phase::Sleeping(timer));
             }
-            Request::Await { name, from, timeout } => {
-                let effect = Effect::Await { instance: instance.clone(), attempt, name, from };
-                if let Some(n) = self.signals.iter().position(|signal| effect.admits(signal))
-                    && let Some(signal) = self.signals.remove(n)
-                {
-                    return self.succeeded(plan, key, signal.payload);
-                }
-                (effect, [timeout, step.timeout].into_iter().flatten().min())
-            }
-            Request::Http(mut request) => {
-                request.timeout = step.timeout;
-                let request = Arc::new(request);
-                let (at_most_once, retry) = (step.at_most_once, step.retry.clone());
-                (Effect::Http { instance: instance.clone(), attempt, request, at_most_once, retry }, None)
-            }
-            Request::Publish { topic, key, value, headers } => {
-                (Effect::Publish { instance: instance.clone(), attempt, topic, key, value, headers }, None)
-            }
-            Request::Emit(value) => (Effect::Emit { instance: instance.clone(), attempt, value }, None),
-            Request::Child { pathway, input } => {
-                (Effect::Child { instance: instance.clone(), attempt, pathway, input }, step.timeout)
-            }
+            Ok(asked) => asked,
         };
+        if matches!(effect, Effect::Await { .. })
+            && let Some(n) = self.signals.iter().position(|signal| effect.admits(signal))
+            && let Some(signal) = self.signals.remove(n)
+        {
+            return self.succeeded(plan, key, signal.payload);
+        }
         if let Some(timeout) = timeout {
             self.set_deadline(key, timeout);
         }
@@ -106,7 +91,12 @@ impl Vm {
             self.enter_phase(key, Phase::Suspended(instance.clone()));
         }
         self.push(key, effect.clone());
-        self.pending.insert(instance, Pending { task: key, effect, sent: false });
+        let asked = self.asked();
+        self.pending.insert(instance, Pending { task: key, effect, sent: false, asked });
+    }
+
+    pub(super) fn asked(&self) -> Asked {
+        Asked { at: self.now, redriven: self.context.redrives() }
     }
 
     pub(super) fn enter_phase(&mut self, key: Key<Task>, phase: Phase) {
@@ -291,6 +281,43 @@ impl Vm {
             None => format!("step `{}` waited too long", step.path),
         };
         self.attempt_failed(plan, key, Failure::new(Class::Timeout, message), false);
+    }
+}
+
+/// A request that is for time to pass, which is no effect.
+pub(super) struct Sleep {
+    at: Now,
+    since: Option<Now>,
+}
+
+impl Request {
+    /// The effect that a step asks for so, and how long the run waits for it.
+    pub(super) fn effect(
+        self,
+        step: &Step,
+        instance: &Instance,
+        attempt: u32,
+    ) -> Result<(Effect, Option<Duration>), Sleep> {
+        let instance = instance.clone();
+        Ok(match self {
+            Self::Sleep { at, since } => return Err(Sleep { at, since }),
+            Self::Await { name, from, timeout } => {
+                let timeout = [timeout, step.timeout].into_iter().flatten().min();
+                (Effect::Await { instance, attempt, name, from }, timeout)
+            }
+            Self::Http(mut request) => {
+                request.timeout = step.timeout;
+                let (request, at_most_once, retry) = (Arc::new(request), step.at_most_once, step.retry.clone());
+                (Effect::Http { instance, attempt, request, at_most_once, retry }, None)
+            }
+            Self::Publish { topic, key, value, headers } => {
+                (Effect::Publish { instance, attempt, topic, key, value, headers }, None)
+            }
+            Self::Emit(value) => (Effect::Emit { instance, attempt, value }, None),
+            Self::Child { pathway, input } => {
+                (Effect::Child { instance, attempt, pathway, input }, step.timeout)
+            }
+        })
     }
 }
 

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::arena::Key;
 use super::state::{Phase, Status, Task};
 use super::trail::{Claimed, Claims};
@@ -58,7 +60,7 @@ impl Answer {
 }
 
 /// A task's claim.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Claim {
     /// What asks for it.
     pub(super) instance: Instance,
@@ -67,8 +69,17 @@ pub(super) struct Claim {
     pub(super) standing: Standing,
 }
 
+impl Claim {
+    /// What asks for it.
+    pub(super) fn effect(&self, attempt: u32) -> (Instance, Effect) {
+        let Self { instance, step, key, .. } = self;
+        let (step, key) = (step.clone(), key.clone());
+        (instance.clone(), Effect::Claim { instance: instance.clone(), attempt, step, key })
+    }
+}
+
 /// How a claim stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Standing {
     /// Asked for; nothing of the task was begun.
     Asked,
@@ -109,10 +120,9 @@ impl Vm {
     /// Makes a task's claim one that has no answer.
     fn pend_claim(&mut self, key: Key<Task>) -> Option<Effect> {
         let task = self.tasks.get(key)?;
-        let Claim { instance, step, key: claimed, .. } = task.claim.as_deref()?;
-        let (instance, step, claimed) = (instance.clone(), step.clone(), claimed.clone());
-        let effect = Effect::Claim { instance: instance.clone(), attempt: task.attempt, step, key: claimed };
-        self.pending.insert(instance, Pending { task: key, effect: effect.clone(), sent: false });
+        let (instance, effect) = task.claim.as_deref()?.effect(task.attempt);
+        let asked = self.asked();
+        self.pending.insert(instance, Pending { task: key, effect: effect.clone(), sent: false, asked });
         Some(effect)
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::replay::{Counted, counted};
+use super::replay::{Counted, counted, refuse_compacted};
 use super::target::{Target, What};
 use super::{Applied, Effect, Failure, Mismatch, Vm};
 use crate::Value;
@@ -68,6 +68,7 @@ impl Vm {
     /// The run's own definition does not explain its journal.
     pub fn compare(from: Arc<Plan>, to: Arc<Plan>, events: &[Event]) -> Result<Option<Difference>, Mismatch> {
         let mut pair = Pair { old: Self::new(from), new: Self::new(to), asked: Vec::new(), asks: Vec::new() };
+        refuse_compacted(events)?;
         for counted in counted(events)? {
             let (event, at) = (counted.index(), counted.at());
             if let Some((step, how)) = pair.tell(&counted)? {
@@ -91,6 +92,8 @@ struct Pair {
 impl Pair {
     fn tell(&mut self, counted: &Counted<'_>) -> Result<Found, Mismatch> {
         match *counted {
+            // Refused before.
+            Counted::Compacted { .. } => {}
             Counted::Redrive { at, undone, onto, .. } => {
                 let own = undone.and_then(|event| self.own(event));
                 self.old.redrive(at, undone, onto);

@@ -24,6 +24,7 @@ impl Vm {
             }
             Ok(items) => {
                 let results = vec![None; items.len()];
+                let items = items.into_iter().map(Some).collect();
                 let fan = Fan { frame, step: index, items, next: 0, live: 0, results, is_feeding: true };
                 let fan = self.fans.insert(fan);
                 self.feeding.push_back(fan);
@@ -54,7 +55,7 @@ impl Vm {
                 fan.is_feeding = false;
                 return self.close_fan(plan, key);
             }
-            let item = fan.items.get_mut(index).map(std::mem::take).unwrap_or_default();
+            let item = fan.items.get_mut(index).and_then(Option::take).unwrap_or_default();
             fan.next += 1;
             fan.live += 1;
             let mut task = Task::new(frame, step, self.now);

@@ -27,7 +27,9 @@ mod recorded;
 mod redrive;
 mod refusal;
 mod replay;
+mod restore;
 mod schedule;
+mod snapshot;
 mod start;
 mod state;
 mod target;
@@ -39,6 +41,8 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use arena::{Arena, Key};
 use state::{Fan, Frame, Phase, Task, Undoing};
@@ -130,6 +134,15 @@ struct Pending {
     effect: Effect,
     /// Whether it is recorded that it was begun.
     sent: bool,
+    asked: Asked,
+}
+
+/// When an effect was asked for: what it asks for may depend on that.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Asked {
+    at: Now,
+    /// How often the run had been redriven.
+    redriven: u32,
 }
 
 /// An effect that is still to be performed, or may have been.
@@ -141,7 +154,7 @@ pub struct Unfinished {
     pub sent: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Timer {
     task: Key<Task>,
     alarm: Alarm,
@@ -165,7 +178,7 @@ impl Timer {
 }
 
 /// What a timer is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Alarm {
     /// A `wait` is over.
     Wake,
@@ -253,7 +266,7 @@ impl Vm {
         let plan = self.plan.clone();
         let applied = match &event.kind {
             // A replay sees to it.
-            Kind::Redriven { .. } => Applied::Ignored,
+            Kind::Redriven { .. } | Kind::Compacted(_) => Applied::Ignored,
             _ if self.ended.is_some() => Applied::Ignored,
             Kind::Started(started) => self.start_run(&plan, started),
             Kind::Cancelled { reason } if !self.context.is_begun() => {

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::replay::refuse_compacted;
 use super::target::Target;
 use super::{Mismatch, Vm};
 use crate::compile::Plan;
@@ -54,6 +55,7 @@ impl Vm {
     /// # Errors
     /// Where it would differ, up to the step that failed.
     pub fn onto(from: Arc<Plan>, to: Arc<Plan>, events: &[Event]) -> Result<Kind, Departure> {
+        refuse_compacted(events)?;
         let mut before = Self::new(from);
         let mut targets: HashMap<usize, Option<Target>> = HashMap::new();
         before.follow_seen::<Mismatch>(events, |vm, place, event| {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::replay::refuse_compacted;
 use super::{Change, Mismatch, Trace, Vm};
 use crate::Value;
 use crate::compile::{Plan, step_path};
@@ -29,6 +30,7 @@ impl Recorded {
     /// # Errors
     /// An event that the plan does not explain.
     pub fn of(plan: &Arc<Plan>, events: &[Event]) -> Result<Self, Mismatch> {
+        refuse_compacted(events)?;
         let mut vm = Vm::new(plan.clone()).traced();
         vm.follow(events)?;
         let mut recorded = Self::default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Applied, Effect, Vm};
 use crate::compile::Plan;
 use crate::expression::Now;
-use crate::journal::{Event, Kind, Onto, SEMANTICS};
+use crate::journal::{Compacted, Event, Kind, Onto, SEMANTICS, Started, compacted, placed};
 
 /// A recorded event that the plan does not explain: the run must not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,12 +32,34 @@ pub enum Mismatch {
         /// Of this engine.
         own: u32,
     },
+    /// The run's journal was compacted by an engine that writes that otherwise.
+    #[error("the run's journal was compacted in format {found}, and this engine has {own}")]
+    Format {
+        /// Of the run.
+        found: u32,
+        /// Of this engine.
+        own: u32,
+    },
+    /// What the run's journal was compacted to does not fit.
+    #[error("what the run's journal was compacted to cannot be taken up: {why}")]
+    State {
+        /// Why not.
+        why: String,
+    },
+    /// What is asked for needs all events.
+    #[error("the first {events} events of the run's journal were compacted, and are not known any more")]
+    Compacted {
+        /// How many.
+        events: u32,
+    },
 }
 
 /// A part of a journal that counts.
 pub(super) enum Counted<'a> {
     /// What happened, and its place.
     Event(usize, &'a Event),
+    /// What all before that place was compacted to, but how the run began.
+    Compacted { index: usize, at: Now, started: &'a Started, compacted: &'a Compacted },
     /// The run was redriven; with the event that this undid, and what it went on with.
     Redrive { index: usize, at: Now, undone: Option<&'a Event>, onto: Option<&'a Onto> },
 }
@@ -92,6 +114,10 @@ impl Vm {
                     // What was under way is asked for once more.
                     self.in_flight().into_iter().for_each(|it| asked(it.effect));
                 }
+                Counted::Compacted { started, compacted, .. } => {
+                    self.restore(started, compacted)?;
+                    self.in_flight().into_iter().for_each(|it| asked(it.effect));
+                }
                 Counted::Event(index, event) => {
                     see(self, index, event)?;
                     self.check(event)?;
@@ -125,14 +151,37 @@ impl Vm {
     }
 }
 
+/// Another definition knows nothing of a state that its own events did not lead to.
+pub(super) fn refuse_compacted(events: &[Event]) -> Result<(), Mismatch> {
+    match compacted(events) {
+        Some(compacted) => Err(Mismatch::Compacted { events: compacted.events }),
+        None => Ok(()),
+    }
+}
+
 /// What counts of a journal. A redrive takes back all since the event with which the run failed, and
 /// stands before that event where it stays.
 pub(super) fn counted(events: &[Event]) -> Result<Vec<Counted<'_>>, Mismatch> {
     let mut counted: Vec<Counted<'_>> = Vec::with_capacity(events.len());
-    for (index, event) in events.iter().enumerate() {
-        let Kind::Redriven { end, undo, onto } = &event.kind else {
-            counted.push(Counted::Event(index, event));
-            continue;
+    for (n, (index, event)) in placed(events).enumerate() {
+        let (end, undo, onto) = match &event.kind {
+            Kind::Redriven { end, undo, onto } => (end, undo, onto),
+            // Where nothing is missing it says nothing that is not known.
+            Kind::Compacted(compacted) if n > 1 && [index, compacted.events as usize] == [n, n] => continue,
+            Kind::Compacted(compacted) => {
+                // It stands for all that there is.
+                let (Some(Counted::Event(_, Event { kind: Kind::Started(started), .. })), 1) =
+                    (counted.pop(), counted.len() + 1)
+                else {
+                    return Err(Mismatch::Unexpected { index, name: event.name() });
+                };
+                counted.push(Counted::Compacted { index, at: event.at, started, compacted });
+                continue;
+            }
+            _ => {
+                counted.push(Counted::Event(index, event));
+                continue;
+            }
         };
         let (end, onto) = (*end as usize, onto.as_deref());
         if end == index {
@@ -166,7 +215,7 @@ impl Counted<'_> {
     /// Its place in the journal; of a redrive, that of the event before which it stands.
     pub(super) fn index(&self) -> usize {
         match self {
-            Self::Event(index, _) | Self::Redrive { index, .. } => *index,
+            Self::Event(index, _) | Self::Redrive { index, .. } | Self::Compacted { index, .. } => *index,
         }
     }
 
@@ -174,7 +223,7 @@ impl Counted<'_> {
     pub(super) fn at(&self) -> Now {
         match self {
             Self::Event(_, event) => event.at,
-            Self::Redrive { at, .. } => *at,
+            Self::Redrive { at, .. } | Self::Compacted { at, .. } => *at,
         }
     }
 }

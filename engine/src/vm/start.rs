@@ -22,6 +22,8 @@ pub(super) struct Context {
     attempt: u32,
     /// How often it was redriven.
     redriven: u32,
+    /// How often that was before it began at last.
+    began_after: u32,
     started_at: Now,
     pub(super) vars: Vec<Value>,
     /// What it runs again.
@@ -39,6 +41,7 @@ impl Default for Context {
             seed: 0,
             attempt: 1,
             redriven: 0,
+            began_after: 0,
             started_at: Now::UNIX_EPOCH,
             vars: Vec::new(),
             rerun: None,
@@ -79,6 +82,21 @@ impl Context {
         self.run = OnceLock::new();
     }
 
+    pub(super) fn redrives(&self) -> u32 {
+        self.redriven
+    }
+
+    /// As it was after so many redrives.
+    pub(super) fn set_redrives(&mut self, redriven: u32) {
+        self.redriven = redriven;
+        self.run = OnceLock::new();
+    }
+
+    /// When the run began, and how often it had been redriven by then.
+    pub(super) fn began(&self) -> (Now, u32) {
+        (self.started_at, self.began_after)
+    }
+
     pub(super) fn uuid(&self, instance: &str, n: u32) -> String {
         let namespace = Uuid::parse_str(self.id()).unwrap_or_default();
         Uuid::new_v5(&namespace, format!("{instance}/{n}").as_bytes()).to_string()
@@ -90,6 +108,15 @@ impl Vm {
         if self.context.is_begun() {
             return Applied::Ignored;
         }
+        match self.set_up(plan, started) {
+            Ok(()) => self.open_first(plan),
+            Err(failure) => self.fail_run(plan, failure),
+        }
+        Applied::Yes
+    }
+
+    /// What is fixed when a run begins.
+    pub(super) fn set_up(&mut self, plan: &Plan, started: &Started) -> Result<(), Failure> {
         self.context = Context {
             id: Some(started.run.clone()),
             input: started.input.value().clone(),
@@ -97,19 +124,15 @@ impl Vm {
             seed: started.seed,
             attempt: started.attempt,
             redriven: self.context.redriven,
+            began_after: self.context.redriven,
             started_at: self.now,
             rerun: started.rerun.clone(),
             ..Context::default()
         };
-        let prepared = match &started.refused {
+        match &started.refused {
             Some(failure) => Err(failure.clone()),
             None => self.prepare(plan),
-        };
-        match prepared {
-            Ok(()) => self.open_first(plan),
-            Err(failure) => self.fail_run(plan, failure),
         }
-        Applied::Yes
     }
 
     /// Opens the pathway's own block, or as much of it as there is to run.

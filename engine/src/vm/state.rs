@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::arena::Key;
 use super::claim::Claim;
 use super::trail::{Claims, Done, Trail, Undoes};
-use super::{Compensation, Failure, Instance};
+use super::{Compensation, Failure, Instance, snapshot};
 use crate::Value;
 use crate::compile::BlockId;
 use crate::expression::Now;
+use crate::value::{exact, sparse};
 
 /// A live block: of the pathway, of a step, of an `on_error`, or of a `compensate`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Frame {
     pub(super) block: BlockId,
     /// The task whose block this is; none for the pathway's own and that of a `compensate`.
@@ -28,17 +31,18 @@ pub(super) struct Frame {
 }
 
 /// A step of a frame.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Cell {
     /// Steps that it still waits for.
     pub(super) waits: u32,
     pub(super) status: Status,
     /// Its output; none until it has one.
+    #[serde(with = "exact")]
     pub(super) output: Value,
 }
 
 /// How far a step of a frame is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Status {
     /// Not begun.
     #[default]
@@ -54,7 +58,7 @@ pub enum Status {
 }
 
 /// One execution of a step: of the step itself, or of one item of its `each`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Task {
     pub(super) frame: Key<Frame>,
     pub(super) step: u32,
@@ -62,6 +66,7 @@ pub(super) struct Task {
     pub(super) place: usize,
     /// The `each` that it is an item of.
     pub(super) fan: Option<Key<Fan>>,
+    #[serde(with = "exact")]
     pub(super) item: Value,
     pub(super) index: u32,
     /// 1, 2, …: of the present iteration.
@@ -71,8 +76,10 @@ pub(super) struct Task {
     /// 1, 2, …: of a `while`.
     pub(super) iteration: u32,
     /// Output of the iteration before.
+    #[serde(with = "exact")]
     pub(super) last: Value,
     /// What failed last: what `error` is bound to.
+    #[serde(with = "snapshot::failures")]
     pub(super) error: Option<Arc<Failure>>,
     /// When the first attempt began.
     pub(super) since: Now,
@@ -88,7 +95,7 @@ pub(super) struct Task {
 }
 
 /// What a task is doing.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Phase {
     /// Waits for one of the run's `max_parallel` slots.
     Queued,
@@ -107,7 +114,7 @@ pub(super) enum Phase {
 }
 
 /// A scope that has failed and is being undone.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Undoing {
     /// What finished last stands last.
     pub(super) left: Vec<Done>,
@@ -116,12 +123,13 @@ pub(super) struct Undoing {
     pub(super) told: Compensation,
     /// What was claimed in it.
     pub(super) claims: Claims,
+    #[serde(with = "snapshot::failure")]
     pub(super) why: Arc<Failure>,
     pub(super) then: Then,
 }
 
 /// What was put off until a scope is undone.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) enum Then {
     /// The task is tried again at that time.
     Retry(Key<Task>, Now),
@@ -146,16 +154,19 @@ impl Then {
 }
 
 /// A step's `each`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Fan {
     pub(super) frame: Key<Frame>,
     pub(super) step: u32,
-    pub(super) items: Vec<Value>,
+    /// Those that have not begun; the others are left out.
+    #[serde(with = "sparse")]
+    pub(super) items: Vec<Option<Value>>,
     /// The next item to begin.
     pub(super) next: usize,
     /// Items in progress.
     pub(super) live: u32,
     /// Outputs by item; none: left out by `where`.
+    #[serde(with = "sparse")]
     pub(super) results: Vec<Option<Value>>,
     /// Whether it stands in the queue of fans to feed, or is being fed.
     pub(super) is_feeding: bool,

@@ -49,7 +49,9 @@ impl Vm {
                 let (instance, _) = waiting.find(|(_, pending)| pending.effect.admits(signal))?;
                 (instance.to_string(), None)
             }
-            Kind::Started(_) | Kind::Cancelled { .. } | Kind::Redriven { .. } => return None,
+            Kind::Started(_) | Kind::Cancelled { .. } | Kind::Redriven { .. } | Kind::Compacted(_) => {
+                return None;
+            }
         };
         Some(Target { instance, alarm })
     }

@@ -9,15 +9,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::arena::Key;
 use super::state::{Frame, Undoing};
-use super::{Compensation, Failure, Instance};
+use super::{Compensation, Failure, Instance, snapshot};
 use crate::Value;
 use crate::compile::BlockId;
 use crate::expression::Slot;
+use crate::value::exact;
 
 /// An execution of a step that has finished and says what undoes it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Done {
     /// Counts what finished in the run.
     pub(super) number: u64,
@@ -25,20 +28,22 @@ pub(super) struct Done {
     /// What undoes it.
     pub(super) block: BlockId,
     /// What that reads of the places around it, as it was.
+    #[serde(with = "exact::pairs")]
     pub(super) kept: Box<[(Slot, Value)]>,
 }
 
 /// A [`Done`] that is being undone: what the frame of its compensation belongs to.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Undoes {
     pub(super) done: Done,
     pub(super) undoing: Key<Undoing>,
     /// Why.
+    #[serde(with = "snapshot::failure")]
     pub(super) why: Arc<Failure>,
 }
 
 /// An execution of a step that had a claim and is over.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Claimed {
     /// Counts what finished in the run.
     pub(super) number: u64,
@@ -53,7 +58,7 @@ pub(super) struct Claimed {
 }
 
 /// Claims by the execution of the step.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Claims(BTreeMap<Box<str>, Claimed>);
 
 impl Claims {
@@ -84,10 +89,10 @@ impl Claims {
 }
 
 /// What is to be undone if the scope fails, and what came of earlier compensations in it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Trail(Option<Box<Marks>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Marks {
     pub(super) done: Vec<Done>,
     /// Compensations that run already, of scopes inside that were stopped meanwhile.

@@ -10,6 +10,7 @@
 
 mod cancel;
 mod clock;
+mod compacted;
 mod compare;
 mod compensate;
 mod fuzz;

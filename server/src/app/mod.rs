@@ -40,7 +40,7 @@ use crate::gateway::{self, Doors, Gateway, Limits};
 use crate::identity::{AdminToken, Identity};
 use crate::ids::Ids;
 use crate::operations::Operations;
-use crate::runner::{Loaded, Parts, Runner};
+use crate::runner::{Compacting, Loaded, Parts, Runner};
 use crate::seal::{self, SealKeys};
 use crate::store::{Store, StoreError, make_private};
 use crate::telemetry::metrics::{Requests, Scrape};
@@ -132,6 +132,7 @@ impl App {
             clock: clock.clone(),
             ids: Ids::system(),
             traces: traces.clone(),
+            compacting: Compacting::default(),
         })
         .await
         .map_err(AppError::Runner)?;

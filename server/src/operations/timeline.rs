@@ -32,6 +32,9 @@ pub struct Timeline {
     /// Those that are left out, since they are too many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows_omitted: usize,
+    /// Why there is no more to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<String>,
 }
 
 /// An execution of a step.
@@ -78,7 +81,8 @@ impl Timeline {
         let to = ended.or(last.filter(|_| !is_at_work)).unwrap_or(now).max(last.unwrap_or(from)).max(from);
         let rows_omitted = rows.len().saturating_sub(ROWS);
         rows.truncate(ROWS);
-        Self { id: run.public_id.clone(), pathway: run.pathway.clone(), from, to, rows, rows_omitted }
+        let (id, pathway, untold) = (run.public_id.clone(), run.pathway.clone(), story.untold.clone());
+        Self { id, pathway, from, to, rows, rows_omitted, untold }
     }
 
     /// Rows whose executions hold no others: those that do something themselves.

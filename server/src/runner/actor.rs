@@ -7,13 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{Event, Kind, Performed, Started};
+use pathway_engine::journal::{Event, Kind, Performed, Started, next_place};
 use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Vm};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::asleep::{Rest, is_far, only_waits};
 use super::change::{Change, GATHER};
+use super::compacting::Journal;
 use super::drive::Left;
 use super::inbox::Order;
 use super::slots::{RunSlots, Share};
@@ -45,8 +46,9 @@ pub(super) struct Actor {
     pub(super) inner: Arc<Inner>,
     pub(super) run: Admitted,
     pub(super) vm: Vm,
-    /// Events in the store.
+    /// The number of the next event.
     pub(super) seq: u32,
+    pub(super) journal: Journal,
     /// Rows of the stream in the store and in `stream`.
     pub(super) rows: u32,
     pub(super) slots: Arc<RunSlots>,
@@ -89,7 +91,8 @@ impl Actor {
             sealed.token.map(Secret::new).map(Arc::new)
         });
         Box::new(Self {
-            seq: u32::try_from(run.events.len()).unwrap_or(u32::MAX),
+            seq: u32::try_from(next_place(&run.events)).unwrap_or(u32::MAX),
+            journal: Journal::of(&run, inner.compacting),
             takes_up: run.is_suspect,
             rows: 0,
             inner,
@@ -133,7 +136,7 @@ impl Actor {
             let next = match self.may_rest() {
                 false => self.next(&mut messages).await,
                 true => {
-                    let awake = Rest::after(self.seq, self.was_called);
+                    let awake = Rest::after(self.journal.events, self.was_called);
                     let Ok(next) = tokio::time::timeout(awake, self.next(&mut messages)).await else {
                         Box::pin(self.commit()).await?;
                         let rest =
@@ -343,6 +346,7 @@ impl Actor {
                     self.perform(effect, share).await?;
                 }
                 if asked.is_empty() {
+                    self.compact().await?;
                     return Ok(None);
                 }
                 effects = self.answered(asked, taken);

@@ -21,9 +21,14 @@ impl Actor {
         }
     }
 
+    /// How many bytes a run may have.
+    pub(super) fn largest(&self) -> u64 {
+        self.inner.current.borrow().loaded.project.max_run
+    }
+
     /// Why the run is parked, if it has become too large.
     pub(super) fn too_large(&self) -> Option<Failure> {
-        let largest = self.inner.current.borrow().loaded.project.max_run;
+        let largest = self.largest();
         // What it has done is undone first, as long as that keeps to what can be expected.
         let bound = largest.saturating_mul(if self.vm.is_undoing() { UNDOING } else { 1 });
         if self.run.kept <= bound {

@@ -45,7 +45,7 @@ impl Change {
             && self.stream_since.is_some_and(|since| !is_due(since))
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty()
             && self.records.is_empty()
             && self.children.is_empty()
@@ -67,6 +67,7 @@ impl Actor {
             false => Vec::new(),
         };
         self.keeps(payload.len());
+        self.journal.add(payload.len());
         self.change.events.push(NewEvent { kind: event.name(), payload });
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pathway_engine::journal::{Event, Kind, Outcome, Performed};
+use pathway_engine::journal::{Event, Kind, Outcome, Performed, compacted};
 use pathway_engine::vm::{Effect, Vm};
 
 use super::actor::started;
@@ -26,10 +26,16 @@ impl Runner {
         let redriven = |event: &Event| matches!(event.kind, Kind::Redriven { .. });
         let places: Vec<usize> =
             (0..).zip(&events).filter(|(_, it)| redriven(it)).map(|(at, _)| at).collect();
-        let place = |redrive: u32| places.get(redrive as usize).copied();
+        let before = compacted(&events).map_or(0, |compacted| compacted.redriven);
+        if redrives < before {
+            return Ok(None);
+        }
+        let place = |redrive: u32| places.get(redrive.checked_sub(before)? as usize).copied();
         // It may have gone on since.
         events.truncate(place(redrives).unwrap_or(events.len()));
-        let began = redrives.checked_sub(1).and_then(place).unwrap_or(0);
+        // What it began with after a redrive may have been compacted.
+        let first = usize::from(redrives > 0 && before > 0);
+        let began = redrives.checked_sub(1).and_then(place).unwrap_or(first);
         let Some(since) = events.get(began).map(|event| event.at) else { return Ok(None) };
         let mut vm = Vm::new(admitted.plan.clone()).traced();
         let mut asked = HashMap::new();

@@ -19,6 +19,7 @@ mod bound;
 mod change;
 mod children;
 mod claims;
+mod compacting;
 mod course;
 mod current;
 mod deliver;
@@ -75,6 +76,7 @@ use self::actor::Message;
 use self::admitted::Admitted;
 use self::asleep::Asleep;
 use self::before::Before;
+pub use self::compacting::Compacting;
 use self::current::Current;
 pub use self::current::Loaded;
 pub use self::doing::Doing;
@@ -143,6 +145,7 @@ struct Inner {
     /// How the process before ended, where no others share the store.
     before: Before,
     takeups: Takeups,
+    compacting: Compacting,
     /// Runs under way, by public id.
     actors: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     observers: broadcast::Sender<Observed>,
@@ -178,6 +181,7 @@ impl Runner {
             clock,
             ids,
             traces,
+            compacting,
         } = parts;
         let strained = Arc::<Notify>::default();
         let slots = Slots::default();
@@ -212,6 +216,7 @@ impl Runner {
             asleep: Asleep::default(),
             before,
             takeups,
+            compacting,
             actors: Mutex::default(),
             observers: broadcast::Sender::new(OBSERVED),
             metrics,

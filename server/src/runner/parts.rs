@@ -6,7 +6,7 @@ use pathway_engine::compile::Program;
 use pathway_engine::expression::Variables;
 use pathway_engine::project::Project;
 
-use super::{Mocks, Vouch};
+use super::{Compacting, Mocks, Vouch};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::definition::Definition;
@@ -45,4 +45,6 @@ pub struct Parts {
     pub ids: Ids,
     /// Told of runs that have ended, where spans are sent.
     pub traces: Option<Traces>,
+    /// When journals are compacted.
+    pub compacting: Compacting,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pathway_engine::journal::Event;
+use pathway_engine::journal::{Event, next_place};
 use pathway_engine::vm::{Departure, Vm};
 
 use super::actor::started;
@@ -79,7 +79,7 @@ impl Runner {
             admitted.belong_to(holding);
         }
         let id = admitted.id;
-        let seq = u32::try_from(admitted.events.len()).unwrap_or(u32::MAX);
+        let seq = u32::try_from(next_place(&admitted.events)).unwrap_or(u32::MAX);
         let payload = self.inner.encode(&admitted.plan, &admitted.public_id, &event);
         let at = event.at.as_millisecond();
         let status = StatusChange { status: Status::Ready, outcome: None, wake_at: Some(at), at };
@@ -183,7 +183,7 @@ impl Runner {
         let vm = Vm::replay(admitted.plan.clone(), &admitted.events)
             .map_err(|why| RedriveError::Refused(why.to_string()))?;
         let kind = vm
-            .redriven(admitted.events.len())
+            .redriven(next_place(&admitted.events))
             .ok_or_else(|| refused("its journal does not tell how it failed"))?;
         Ok((admitted, Event { at, kind }))
     }

@@ -113,7 +113,12 @@ impl Inner {
         let mut settle = Settle::default();
         for Outgoing { id, record, refused } in page {
             let stretch = stretch(&record);
-            if refused.is_some() || stretch.as_ref().is_some_and(|stretch| stopped.contains(stretch)) {
+            if refused.is_some() {
+                // Another process has learnt it meanwhile.
+                stopped.extend(stretch);
+                continue;
+            }
+            if stretch.as_ref().is_some_and(|stretch| stopped.contains(stretch)) {
                 continue;
             }
             let topic = record.topic.clone();

@@ -184,7 +184,7 @@ impl Inner {
         }
         let recorded = match (portion, pinned) {
             (Portion::All, _) => Recorded::default(),
-            (_, Some(pinned)) => Recorded::of(&pinned, &self.history(&before, run.status))?,
+            (_, Some(pinned)) => recorded(&pinned, &self.history(&before, run.status))?,
             (_, None) => return Err(refused("what its steps came to cannot be told: run all of it again")),
         };
         let kept = portion.rerun(&plan, run.public_id.as_str().into(), &recorded)?;
@@ -261,6 +261,14 @@ impl Inner {
         let facts = Facts { input, principal: principal.as_ref(), now: self.clock.now() };
         facts.text(plan.door.key.as_ref()?).ok().flatten()
     }
+}
+
+/// What the steps of a run came to.
+fn recorded(plan: &Arc<Plan>, events: &[Event]) -> Result<Recorded, RerunError> {
+    Recorded::of(plan, events).map_err(|mismatch| match mismatch {
+        Mismatch::Compacted { .. } => refused(&format!("{mismatch}: run all of it again")),
+        mismatch => mismatch.into(),
+    })
 }
 
 fn refused(why: &str) -> RerunError {

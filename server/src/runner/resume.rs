@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pathway_engine::compile::Plan;
-use pathway_engine::journal::{Event, Kind, Outcome};
+use pathway_engine::journal::{Event, Kind, Outcome, compacted};
 use pathway_engine::vm::{Class, Failure};
 
 use super::actor::started;
@@ -233,8 +233,9 @@ fn is_silent(events: &[Event]) -> bool {
 }
 
 fn redrives(events: &[Event]) -> u32 {
+    let before = compacted(events).map_or(0, |compacted| compacted.redriven);
     let redriven = events.iter().filter(|event| matches!(event.kind, Kind::Redriven { .. }));
-    u32::try_from(redriven.count()).unwrap_or(u32::MAX)
+    before.saturating_add(u32::try_from(redriven.count()).unwrap_or(u32::MAX))
 }
 
 /// Waits until a run is over; what is parked has failed for whoever called it.

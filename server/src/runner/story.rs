@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use pathway_engine::journal::{Event, Kind};
+use pathway_engine::journal::{Event, Kind, compacted};
 use pathway_engine::limits::State;
 use pathway_engine::vm::{Effect, Trace, Vm};
 
@@ -103,7 +103,13 @@ impl Runner {
         };
         let events = self.inner.history(&admitted, run.status);
         let mut vm = Vm::new(admitted.plan).traced();
-        let untold = vm.follow(&events).err().map(|mismatch| mismatch.to_string());
+        let untold = match vm.follow(&events) {
+            Ok(()) => compacted(&events).map(|compacted| {
+                let events = compacted.events;
+                format!("the first {events} events of its journal were compacted: what is over since before is not told")
+            }),
+            Err(mismatch) => Some(mismatch.to_string()),
+        };
         let waits = match run.status {
             Status::Ready => self.waits(run, &vm).await?,
             _ => Vec::new(),

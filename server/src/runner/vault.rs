@@ -64,6 +64,8 @@ fn holds_secret(plan: &Plan, event: &Event) -> bool {
             !schema.secrets().is_empty() && schema.mask(&started.input) != *started.input.value()
         }),
         Kind::Performed(performed) => plan.is_secret(&performed.instance),
+        // It has the outputs of steps.
+        Kind::Compacted(_) => plan.has_secrets(),
         _ => false,
     }
 }

@@ -224,6 +224,8 @@ pub struct Append {
     pub expected_seq: u32,
     /// The events.
     pub events: Vec<NewEvent>,
+    /// Whether the last of them stands for all before it but `started`, which are deleted.
+    pub compacts: bool,
     /// What is published because of them.
     pub records: Vec<NewRecord>,
     /// The runs that are called because of them.
@@ -251,6 +253,7 @@ impl Append {
             proof: None,
             expected_seq,
             events: Vec::new(),
+            compacts: false,
             records: Vec::new(),
             children: Vec::new(),
             stream: Vec::new(),

@@ -150,7 +150,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// How many messages there are that no run has received yet, of the first so many.
     fn unreceived(&self, most: u32) -> Answer<'_, Unreceived>;
 
-    /// A run's journal, from its `started` event (0) on.
+    /// A run's journal, from its `started` event (0) on; without what was compacted, so that there may
+    /// be numbers between that one and the next that nothing has.
     fn events(&self, run: RunId) -> Answer<'_, Vec<Event>>;
 
     /// The journals of the first of these runs, in order: of as many as can be read together, and of

@@ -19,7 +19,10 @@ const CLOSE_BYTES: usize = 20 << 10;
 
 async fn start(folder: &Path, url: &str, max_run: &str, pathway: &str) -> World {
     let project = format!("{}store: {{ max_run: {max_run} }}\n", project(url));
-    World::start(SqliteStore::open(folder).unwrap(), program(&project, &[pathway])).await
+    // What is compacted has other bounds, see `compacting.rs`.
+    let never = Compacting { events: u32::MAX, percent: 0 };
+    let (store, compiled) = (SqliteStore::open(folder).unwrap(), program(&project, &[pathway]));
+    World::start_compacting(store, compiled, (None, Clock::system()), never).await
 }
 
 fn too_large(run: &Run) -> Failure {

@@ -16,6 +16,8 @@ mod bound;
 #[cfg(test)]
 mod children;
 #[cfg(test)]
+mod compacting;
+#[cfg(test)]
 mod compensation;
 #[cfg(test)]
 mod crashes;
@@ -40,7 +42,7 @@ mod unkept;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -61,14 +63,17 @@ use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
 use pathway_server::ids::Ids;
-use pathway_server::runner::{Parts, Runner, Vouch};
-use pathway_server::seal::SealKey;
+use pathway_server::runner::{Compacting, Parts, Runner, Vouch};
+use pathway_server::seal::{SealKey, SealKeys};
 use pathway_server::store::{Filter, Run, SqliteStore, Status, Store};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 
 /// The longest that anything here may take.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Of all processes here, one after the other.
+static KEYS: LazyLock<SealKeys> = LazyLock::new(|| SealKey::generate().unwrap().into());
 
 struct NoSchemas;
 
@@ -174,9 +179,18 @@ impl<S: Store + 'static> World<S> {
 
     async fn start_at(
         store: S,
-        (project, program): (Arc<Project>, Program),
+        compiled: (Arc<Project>, Program),
         vouch: Option<Arc<dyn Vouch>>,
         clock: Clock,
+    ) -> Self {
+        Self::start_compacting(store, compiled, (vouch, clock), Compacting::default()).await
+    }
+
+    async fn start_compacting(
+        store: S,
+        (project, program): (Arc<Project>, Program),
+        (vouch, clock): (Option<Arc<dyn Vouch>>, Clock),
+        compacting: Compacting,
     ) -> Self {
         let store = Arc::new(store);
         let bus = Arc::new(EmbeddedBus::new(store.clone()));
@@ -185,7 +199,7 @@ impl<S: Store + 'static> World<S> {
             project,
             store: store.clone(),
             bus: bus.clone(),
-            keys: SealKey::generate().unwrap().into(),
+            keys: KEYS.clone(),
             vouch,
             definition: Definition::default(),
             variables: Variables::new(),
@@ -194,6 +208,7 @@ impl<S: Store + 'static> World<S> {
             clock,
             ids: Ids::system(),
             traces: None,
+            compacting,
         };
         let runner = Runner::start(parts).await.unwrap();
         runner.consume();

@@ -136,6 +136,8 @@ names! {
         Drop = "drop",
         /// One that is over or parked is run again.
         Rerun = "run again",
+        /// A journal is compacted.
+        Compact = "compact",
     }
 }
 

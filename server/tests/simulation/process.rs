@@ -8,7 +8,7 @@ use pathway_server::bus::{Bus, EmbeddedBus};
 use pathway_server::gateway::{self, Doors, Gateway, Limits};
 use pathway_server::identity::{AdminToken, Identity};
 use pathway_server::ids::Ids;
-use pathway_server::runner::{Parts, Runner};
+use pathway_server::runner::{Compacting, Parts, Runner};
 use pathway_server::schedule::Scheduler;
 use pathway_server::seal::SealKeys;
 use pathway_server::store::Store;
@@ -131,6 +131,10 @@ impl Process {
             clock: life.world.clock(&life.name),
             ids: ids(&life.world),
             traces: None,
+            compacting: match life.world.swarm.compacts {
+                true => Compacting { events: 3, percent: 1_000_000 },
+                false => Compacting::default(),
+            },
         };
         match Runner::start(parts).await {
             Ok(runner) => {

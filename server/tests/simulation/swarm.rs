@@ -42,6 +42,8 @@ pub(crate) struct Swarm {
     pub(crate) latency: u64,
     /// Records of a batch at most.
     pub(crate) batch: u32,
+    /// Whether journals are compacted as soon as they have a few events.
+    pub(crate) compacts: bool,
     /// How often what goes wrong, in ten thousand times.
     pub(crate) faults: BTreeMap<Fault, u32>,
 }
@@ -77,6 +79,7 @@ impl Swarm {
             batch: random.range(1..9) as u32,
             faults,
             requests: if random.happens(4_000) { random.range(1..12) as usize } else { 0 },
+            compacts: random.happens(5_000),
         }
     }
 }

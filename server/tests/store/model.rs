@@ -19,6 +19,7 @@ enum Change {
         run: usize,
         skew: u32,
         events: u8,
+        compacts: bool,
         records: Vec<u8>,
         child: Option<u8>,
         status: Option<Status>,
@@ -59,8 +60,8 @@ fn change() -> impl Strategy<Value = Change> {
     let rising = prop_oneof![8 => Just(0_u32), 1 => Just(1)];
     prop_oneof![
         3 => (skew, runs).prop_map(|(skew, runs)| Change::Admit { skew, runs }),
-        6 => (0..12_usize, rising, 0..3_u8, records.clone(), prop::option::of(0..40_u8), status).prop_map(
-            |(run, skew, events, records, child, status)| Change::Append { run, skew, events, records, child, status }
+        6 => (0..12_usize, rising, (0..3_u8, prop::bool::weighted(0.2)), records.clone(), prop::option::of(0..40_u8), status).prop_map(
+            |(run, skew, (events, compacts), records, child, status)| Change::Append { run, skew, events, compacts, records, child, status }
         ),
         2 => (0..12_usize, 0..3_u8, 0..3_u8).prop_map(|(run, attempt, seq)| Change::Stream { run, attempt, seq }),
         2 => records.prop_map(Change::Publish),
@@ -87,6 +88,8 @@ struct ModelRun {
     parent: Option<usize>,
     status: Option<Status>,
     events: u32,
+    /// The event that stands for all before it.
+    compacted: Option<u32>,
     stream: BTreeMap<(u32, u32), ()>,
 }
 
@@ -222,10 +225,11 @@ impl Subject {
     async fn perform(&mut self, model: &mut Model, change: Change) {
         match change {
             Change::Admit { skew, runs } => self.admit(model, skew, &runs).await,
-            Change::Append { run, skew, events, records, child: called, status: changed } => {
+            Change::Append { run, skew, events, compacts, records, child: called, status: changed } => {
                 let Some(run) = model.live(run) else { return };
                 let append = Append {
                     events: (0..events).map(|_| event("event")).collect(),
+                    compacts,
                     records: records.iter().map(|topic| record(&format!("topic-{topic}"), "value")).collect(),
                     children: called.iter().map(|id| child(&format!("run-{id}"))).collect(),
                     status: changed.and_then(|changed| status(changed, Some(b"outcome"))),
@@ -327,6 +331,9 @@ impl Subject {
             return;
         }
         expected.events += u32::try_from(append.events.len()).unwrap();
+        if append.compacts {
+            expected.compacted = Some(expected.events - 1);
+        }
         if let Some(change) = &append.status {
             model.ends(run, change.status);
         }
@@ -385,7 +392,9 @@ impl Subject {
                 assert_eq!(events, []);
                 continue;
             };
-            assert!(events.iter().map(|event| event.seq).eq(0..expected.events));
+            let first = expected.compacted.unwrap_or(0).max(1);
+            let kept = std::iter::once(0).chain(first..expected.events);
+            assert!(events.iter().map(|event| event.seq).eq(kept));
             let run = store.run(&expected.public_id).await.unwrap().unwrap();
             assert_eq!((run.id, Some(run.status)), (id, expected.status));
             assert_eq!(run.parent, expected.parent.map(|parent| self.ids[parent]));

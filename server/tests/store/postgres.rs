@@ -71,6 +71,30 @@ async fn a_store_of_a_newer_version_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn what_is_compacted_leaves_no_blob_behind() {
+    let Some(postgres) = Postgres::shared().await else { return };
+    let url = postgres.schema().await;
+    let (_, schema) = url.rsplit_once("%3D").unwrap();
+    let blobs = async |count: u32| {
+        let wrong =
+            format!("IF (SELECT count(*) FROM {schema}.blob) <> {count} THEN RAISE 'not {count}'; END IF;");
+        postgres.run(&format!("DO $$ BEGIN {wrong} END $$")).await;
+    };
+    let store = prepared_at(&url).await;
+    let run = admitted(&*store, new_run(0)).await;
+    let append = |seq, payloads: &[u8], compacts| {
+        let events = payloads.iter().map(|byte| event(vec![*byte; 100_000])).collect();
+        store.append(Append { events, compacts, ..Append::new(run, seq) })
+    };
+    append(1, &[1, 2, 3], false).await.unwrap();
+    blobs(3).await;
+    append(4, &[4], true).await.unwrap();
+    blobs(1).await;
+    append(5, &[5, 6], true).await.unwrap();
+    blobs(1).await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_opened_is_said_without_the_password() {
     let Some(postgres) = Postgres::shared().await else { return };
     let port = postgres.port();

@@ -15,6 +15,7 @@ on_each! {
     a_run_needs_its_definition
     the_journal_has_no_gaps
     journals_are_read_together_as_far_as_they_are_small
+    what_an_event_stands_for_is_deleted
     nothing_follows_the_end
     an_append_is_all_or_nothing
     a_conflict_spoils_nothing_for_others
@@ -193,6 +194,37 @@ async fn journals_are_read_together_as_far_as_they_are_small(store: Arc<dyn Stor
     for (run, journal) in runs.into_iter().zip(read) {
         assert_eq!(journal, store.events(run).await.unwrap(), "{run:?}");
     }
+}
+
+async fn what_an_event_stands_for_is_deleted(store: Arc<dyn Store>) {
+    let run = admitted(&*store, new_run(0)).await;
+    let other = admitted(&*store, new_run(1)).await;
+    let large = |byte: u8| vec![byte; 100_000];
+    let append = |run, seq, payloads: &[&[u8]], compacts| {
+        let events = payloads.iter().map(|payload| event(*payload)).collect();
+        store.append(Append { events, compacts, ..Append::new(run, seq) })
+    };
+    let kept = async |run| -> Vec<_> {
+        let events = store.events(run).await.unwrap().into_iter();
+        events.map(|event| (event.seq, event.payload)).collect()
+    };
+    let started = (0, new_run(0).started);
+    append(other, 1, &[&large(1), b"other"], false).await.unwrap();
+    append(run, 1, &[&large(1), b"2", &large(3)], false).await.unwrap();
+    append(run, 4, &[&large(4)], true).await.unwrap();
+    assert_eq!(kept(run).await, [started.clone(), (4, large(4))]);
+    assert_eq!(kept(other).await[1..], [(1, large(1)), (2, b"other".to_vec())], "of others nothing");
+    // The numbers go on.
+    let refused = conflict(append(run, 2, &[b"again"], true).await);
+    assert_eq!(refused, Conflict::Seq { run, expected: 2, found: 5 });
+    assert_eq!(kept(run).await.len(), 2);
+    append(run, 5, &[b"5", b"6"], false).await.unwrap();
+    assert_eq!(store.journals(&[run]).await.unwrap(), [store.events(run).await.unwrap()]);
+    assert_eq!(kept(run).await[1..], [(4, large(4)), (5, b"5".to_vec()), (6, b"6".to_vec())]);
+    // What comes with it counts as before it.
+    append(run, 7, &[&large(7), b"8", b"9"], true).await.unwrap();
+    assert_eq!(kept(run).await, [started, (9, b"9".to_vec())]);
+    assert_eq!(kept(other).await.len(), 3);
 }
 
 async fn nothing_follows_the_end(store: Arc<dyn Store>) {

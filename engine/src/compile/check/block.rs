@@ -98,6 +98,7 @@ impl Checker<'_> {
                 _ => Shape::Any,
             };
             let item = if list.is_secret() { item.secret() } else { item };
+            self.keeps_secret |= item.holds_secret();
             if self.names.is_taken(&each.alias.value) {
                 self.diagnostics.push(
                     Diagnostic::error(
@@ -153,6 +154,8 @@ impl Checker<'_> {
             let item = if each.keep_going { shape.optional() } else { shape };
             shape = Shape::List(Box::new(item));
         }
+        // What came from outside is as it was, whatever secrets are by now.
+        self.keeps_secret |= shape.holds_secret();
         if step.secret {
             shape = shape.secret();
         }

@@ -189,6 +189,7 @@ fn timeline() -> Json {
         "to": time(),
         "rows": list(reference("schemas", "Row")),
         "rows_omitted": count(),
+        "untold": text(),
     });
     object(&["id", "pathway", "from", "to", "rows"], properties)
 }

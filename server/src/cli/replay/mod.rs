@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pathway_engine::Value;
 use pathway_engine::compile::{Plan, Program};
 use pathway_engine::journal::{Event, Kind, Outcome as Performed};
-use pathway_engine::vm::{Difference, Vm};
+use pathway_engine::vm::{Difference, Mismatch, Vm};
 
 use self::shown::{Compared, Verdict};
 use super::files::{self, Document};
@@ -197,8 +197,11 @@ impl Replayer<'_> {
             false => journal.plan(&self.config.variables)?,
         };
         let events = journal.history(&self.config.project, self.keys.as_ref(), plan.clone())?;
-        let difference = Vm::compare(plan.clone(), now.clone(), &events)
-            .map_err(|mismatch| format!("its journal does not agree with its own definition: {mismatch}"))?;
+        let difference =
+            Vm::compare(plan.clone(), now.clone(), &events).map_err(|mismatch| match mismatch {
+                Mismatch::Compacted { .. } => mismatch.to_string(),
+                _ => format!("its journal does not agree with its own definition: {mismatch}"),
+            })?;
         Ok(Replayed { plan, now, events, difference })
     }
 }

@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::definition::Definition;
 use crate::effects::http::HttpClient;
 use crate::ids::Ids;
-use crate::runner::{Mocks, Observed, Parts, Runner};
+use crate::runner::{Compacting, Mocks, Observed, Parts, Runner};
 use crate::seal::SealKey;
 use crate::store::{SqliteStore, Store};
 
@@ -137,6 +137,7 @@ async fn start(lone: &Lone<'_>) -> Result<Runner, Failure> {
         clock: Clock::system(),
         ids: Ids::system(),
         traces: None,
+        compacting: Compacting::default(),
     };
     Runner::start(parts).await.map_err(internal)
 }

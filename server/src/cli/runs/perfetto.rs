@@ -49,7 +49,11 @@ pub(super) fn trace(timeline: &Timeline) -> Json {
     events.extend(running(timeline).into_iter().map(|(at, count)| {
         json!({ "ph": "C", "pid": PROCESS, "name": "running steps", "ts": micros(at), "args": { "steps": count } })
     }));
-    json!({ "displayTimeUnit": "ms", "traceEvents": events })
+    let mut trace = json!({ "displayTimeUnit": "ms", "traceEvents": events });
+    if let (Some(untold), Some(trace)) = (&timeline.untold, trace.as_object_mut()) {
+        trace.insert("otherData".to_owned(), json!({ "untold": untold }));
+    }
+    trace
 }
 
 /// How many steps run from each time on at which that changes. Those that hold others do not count.

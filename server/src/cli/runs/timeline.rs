@@ -142,6 +142,7 @@ pub(super) mod tests {
                 to: at(length),
                 rows: Vec::new(),
                 rows_omitted: 0,
+                untold: None,
             };
             for (path, bars, is_under_way) in rows {
                 let (mut now, mut row) = (0, Row { path, bars: Vec::new() });

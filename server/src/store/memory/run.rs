@@ -126,7 +126,7 @@ impl Kept {
     }
 
     fn next(&self) -> u32 {
-        u32::try_from(self.events.len()).unwrap_or(u32::MAX)
+        self.events.last().map_or(0, |last| last.seq + 1)
     }
 
     /// Counts that it is taken up after a crash.
@@ -157,6 +157,12 @@ impl Kept {
         for NewEvent { kind, payload } in events {
             self.events.push(Event { seq: self.next(), kind: kind.to_owned(), payload });
         }
+    }
+
+    /// Deletes all that the last event stands for.
+    pub(super) fn compact(&mut self) {
+        let last = self.next() - 1;
+        self.events.retain(|event| event.seq == 0 || event.seq == last);
     }
 
     pub(super) fn add_rows(&mut self, rows: Vec<StreamRow>) {

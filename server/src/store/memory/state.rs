@@ -110,6 +110,7 @@ impl State {
             proof,
             expected_seq,
             events,
+            compacts,
             records,
             children,
             stream,
@@ -136,6 +137,9 @@ impl State {
             run.run.digest = digest;
         }
         run.append(events);
+        if compacts {
+            run.compact();
+        }
         run.add_rows(stream);
         released.into_iter().for_each(|release| self.claims.release(id, release, changed));
         let taken = taken.into_iter().map(|take| self.take(id, take)).collect();

@@ -21,6 +21,9 @@ const DEFINITIONS: &str = "SELECT digest, id FROM definition WHERE digest = ANY(
 const HEADS: &str = "SELECT id, public_id, status, outcome_blob,
         (SELECT coalesce(max(seq) + 1, 1) FROM event WHERE run = run.id), source
     FROM run WHERE id = ANY($1::bigint[])";
+/// Blobs of events that are about to be compacted.
+const COMPACTED: &str = "SELECT run, payload_blob FROM event
+    WHERE run = ANY($1::bigint[]) AND payload_blob IS NOT NULL";
 const SOURCES: &str = r#"SELECT topic, "partition", id, next_offset,
         (SELECT coalesce(max("offset") + 1, 0) FROM record WHERE source = source.id)
     FROM unnest($1::text[], $2::int[]) AS wanted(topic, "partition") JOIN source USING (topic, "partition")"#;
@@ -117,6 +120,8 @@ pub(super) struct Known {
     pub(super) claims: Claims,
     /// Blobs of records that leave the outbox.
     pub(super) sent: Vec<Vec<u8>>,
+    /// Blobs of the journals of runs that are compacted.
+    pub(super) journals: HashMap<RunId, Vec<Vec<u8>>>,
 }
 
 /// Notes a row of an answer.
@@ -137,6 +142,7 @@ struct Wanted<'a> {
     keys: (Vec<&'a str>, Vec<&'a [u8]>, Vec<&'a [u8]>),
     claims: claims::Wanted<'a>,
     sent: (Vec<i64>, Vec<i64>),
+    compacted: Vec<i64>,
 }
 
 impl<'a> Wanted<'a> {
@@ -153,6 +159,7 @@ impl<'a> Wanted<'a> {
             }
             Change::Append(append) => {
                 self.heads.push(append.run.0);
+                self.compacted.extend(append.compacts.then_some(append.run.0));
                 self.proof(&append.proof);
                 append.children.iter().for_each(|child| self.run(child, None, outlet));
                 self.digests.extend(append.definition.as_deref());
@@ -236,7 +243,8 @@ impl Known {
         let digests: Vec<&str> = wanted.digests.iter().copied().collect();
         let (topics, partitions): (Vec<&str>, Vec<i32>) = wanted.sources.iter().copied().unzip();
         let (owned_topics, owned_partitions): (Vec<&str>, Vec<i32>) = wanted.epochs.iter().copied().unzip();
-        let Wanted { runs, heads, pieces, ids, positions, dedupe_ids, keys, claims, sent, .. } = &wanted;
+        let Wanted { runs, heads, pieces, ids, positions, dedupe_ids, keys, claims, sent, compacted, .. } =
+            &wanted;
 
         let mut known = Self::default();
         // What is asked for, and where the answer goes.
@@ -254,6 +262,9 @@ impl Known {
         }
         if !heads.is_empty() {
             calls.push((Call::new(HEADS, vec![heads]), Self::head));
+        }
+        if !compacted.is_empty() {
+            calls.push((Call::new(COMPACTED, vec![compacted]), Self::journal));
         }
         if !topics.is_empty() {
             calls.push((Call::new(SOURCES, vec![&topics, &partitions]), Self::source));
@@ -340,6 +351,11 @@ impl Known {
 
     fn claim(&mut self, row: &Row) -> Result<(), Error> {
         self.claims.found(row)
+    }
+
+    fn journal(&mut self, row: &Row) -> Result<(), Error> {
+        self.journals.entry(RunId(row.try_get(0)?)).or_default().push(row.try_get(1)?);
+        Ok(())
     }
 
     fn blob(&mut self, row: &Row) -> Result<(), Error> {

@@ -120,6 +120,12 @@ impl<'a> Plan<'a> {
             self.rows.event(append.run, head.next, event);
             head.next += 1;
         }
+        if append.compacts
+            && let Some(last) = head.next.checked_sub(1)
+        {
+            self.rows.release(self.known.journals.remove(&append.run).unwrap_or_default());
+            self.rows.compact(append.run, last);
+        }
         let claims = &mut self.known.claims;
         append.released.iter().for_each(|release| claims.release(append.run, release, &mut self.changed));
         let taken = append.taken.iter().map(|take| claims.take(append.run, &head.public_id, take)).collect();

@@ -25,6 +25,9 @@ const RUNS: &str = r#"INSERT INTO run (id, status, finished_at, created_at, publ
         $21::bytea[])"#;
 const EVENTS: &str = "INSERT INTO event (run, seq, kind, payload, payload_blob)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[])";
+/// Deletes what the event of a number stands for.
+const COMPACT: &str = "DELETE FROM event USING unnest($1::bigint[], $2::bigint[]) AS stands(run, seq)
+    WHERE event.run = stands.run AND event.seq < stands.seq";
 const PIECES: &str = "INSERT INTO stream (run, attempt, seq, value, value_blob)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])";
 const STATES: &str =
@@ -156,6 +159,9 @@ pub(super) struct Rows<'a> {
     blobs: Blobs<'a>,
     pub(super) runs: Runs<'a>,
     events: (Vec<i64>, Vec<i64>, Vec<&'static str>, Payloads<'a>),
+    /// Runs, and the events that stand for all before.
+    last_compacted: BTreeMap<i64, i64>,
+    compacted: (Vec<i64>, Vec<i64>),
     pieces: (Vec<i64>, Vec<i64>, Vec<i64>, Payloads<'a>),
     last_status: BTreeMap<i64, &'a StatusChange>,
     states: States<'a>,
@@ -189,6 +195,15 @@ impl<'a> Rows<'a> {
         seqs.push(seq.into());
         kinds.push(event.kind);
         payloads.put(&mut self.blobs, Some(&event.payload));
+    }
+
+    /// An event stands for all before it, also for those that were added just now.
+    pub(super) fn compact(&mut self, run: RunId, seq: u32) {
+        let (runs, seqs, _, payloads) = &self.events;
+        let places = runs.iter().zip(seqs).zip(&payloads.blob);
+        let before = places.filter(|((of, before), _)| **of == run.0 && **before < i64::from(seq));
+        self.released.extend(before.filter_map(|(_, blob)| blob.clone()));
+        self.last_compacted.insert(run.0, seq.into());
     }
 
     pub(super) fn piece(&mut self, run: RunId, row: &'a StreamRow) {
@@ -260,6 +275,7 @@ impl<'a> Rows<'a> {
             self.states.finished_at.push(change.status.is_final().then_some(change.at));
             self.states.outcome.put(&mut self.blobs, change.outcome.as_deref());
         }
+        self.compacted = std::mem::take(&mut self.last_compacted).into_iter().unzip();
         self.pins = std::mem::take(&mut self.last_pin).into_iter().unzip();
         self.positions = std::mem::take(&mut self.last_position).into_iter().unzip();
     }
@@ -269,6 +285,7 @@ impl<'a> Rows<'a> {
         self.finish();
         let Self { blobs, runs, states, records, outbox, positions, sent, refused, released, .. } = &*self;
         let (event, piece, pins) = (&self.events, &self.pieces, &self.pins);
+        let compacted = &self.compacted;
         let state: Given<'_> = vec![
             &states.run,
             &states.status,
@@ -283,10 +300,11 @@ impl<'a> Rows<'a> {
         outgoing.extend(outbox.given());
         let (messages, received) = (&self.messages, &self.received);
         let left: Given<'_> = vec![&messages.run, &messages.source, &messages.posted_at, &messages.payload];
-        let all: [(&'static str, usize, Given<'_>); 15] = [
+        let all: [(&'static str, usize, Given<'_>); 16] = [
             (BLOBS, blobs.hash.len(), vec![&blobs.hash, &blobs.bytes]),
             (RUNS, runs.id.len(), runs.given()),
             (EVENTS, event.0.len(), vec![&event.0, &event.1, &event.2, &event.3.inline, &event.3.blob]),
+            (COMPACT, compacted.0.len(), vec![&compacted.0, &compacted.1]),
             (PIECES, piece.0.len(), vec![&piece.0, &piece.1, &piece.2, &piece.3.inline, &piece.3.blob]),
             (STATES, states.run.len(), state),
             (PINS, pins.0.len(), vec![&pins.0, &pins.1]),

@@ -19,6 +19,9 @@ impl Change for Append {
         let Head { public_id, status, source, .. } =
             expect_next(context.connection, self.run, self.expected_seq)?;
         insert_events(context.connection, self.run, self.expected_seq, &self.events)?;
+        if self.compacts {
+            compact(context.connection, self.run)?;
+        }
         insert_stream(context.connection, self.run, &self.stream)?;
         claims::release(context, self.run, &self.released)?;
         let taken = claims::take(context.connection, self.run, &self.taken)?;
@@ -124,6 +127,19 @@ fn insert_events(
         insert.execute(params![run.0, seq, event.kind, payload.inline(), payload.blob()])?;
     }
     Ok(())
+}
+
+/// Deletes all events that the last one stands for.
+fn compact(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
+    const BEFORE: &str = "run = ?1 AND seq < (SELECT max(seq) FROM event WHERE run = ?1)";
+    let blobs = connection
+        .prepare_cached(&format!(
+            "SELECT payload_blob FROM event WHERE {BEFORE} AND payload_blob IS NOT NULL"
+        ))?
+        .query_map(params![run.0], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
+    connection.prepare_cached(&format!("DELETE FROM event WHERE {BEFORE}"))?.execute(params![run.0])?;
+    blob::release(connection, blobs)
 }
 
 pub(super) fn insert_stream(

@@ -191,15 +191,22 @@ async fn a_large_payload_is_kept_once_and_as_long_as_it_is_used() {
     assert_eq!(ask(&store, blobs).await, 2);
 
     let ready = StatusChange { status: Status::Ready, outcome: None, ..parked };
-    let append = |status| Append { status: Some(status), ..Append::new(RunId(1), 2) };
-    store.append(append(ready.clone())).await.unwrap();
+    let append = |status, seq| Append { status: Some(status), ..Append::new(RunId(1), seq) };
+    store.append(append(ready.clone(), 2)).await.unwrap();
     assert_eq!(ask(&store, blobs).await, 1, "the outcome that was replaced stays");
+
+    let events = vec![NewEvent { kind: "compacted", payload: vec![4; 100_000] }];
+    store.append(Append { events, compacts: true, ..Append::new(RunId(1), 2) }).await.unwrap();
+    assert_eq!(ask(&store, blobs).await, 2, "that of the event that it stands for is still the run's");
+    let events = vec![NewEvent { kind: "compacted", payload: vec![5] }];
+    store.append(Append { events, compacts: true, ..Append::new(RunId(1), 3) }).await.unwrap();
+    assert_eq!(ask(&store, blobs).await, 1, "that of what was compacted twice goes");
 
     store.admit(admit(1, vec![NewRun { offset: Some(0), ..run(1, vec![3; 100_000]) }])).await.unwrap();
     assert_eq!(ask(&store, blobs).await, 1, "the payload of a duplicate stays");
 
     store.admit(admit(2, vec![run(2, vec![])])).await.unwrap();
-    store.append(append(StatusChange { status: Status::Failed, ..ready })).await.unwrap();
+    store.append(append(StatusChange { status: Status::Failed, ..ready }, 4)).await.unwrap();
     let all =
         Prune { runs_before: Cutoffs::all(i64::MAX), records_before: i64::MAX, claims_before: i64::MAX };
     assert_eq!(store.prune(all.clone()).await.unwrap().runs, 1);

@@ -4,13 +4,13 @@ use futures_util::FutureExt;
 use pathway_server::store::{MemoryStore, Store};
 
 use super::facts::Known;
-use super::{Kept, broken};
+use super::{Kept, broken, compacted};
 
 /// A run has all that it ever had.
 pub(crate) fn is_there(known: &Known, store: &MemoryStore) -> Kept {
     let run = store.run(&known.public_id).now_or_never().unwrap().unwrap();
     let events = store.events(known.id).now_or_never().unwrap().unwrap().len();
-    let has = (known.events.len(), Some(known.status));
+    let has = (compacted::left(known).len(), Some(known.status));
     let found = (events, run.map(|run| run.status));
     if has == found {
         return Ok(());

@@ -8,6 +8,7 @@ mod admission;
 mod answers;
 mod calls;
 mod claims;
+mod compacted;
 mod endings;
 mod facts;
 mod fold;
@@ -125,6 +126,7 @@ impl Promises {
         let public_id = run.public_id.clone();
         self.claims.appended(change, appended)?;
         self.facts.append(change, appended);
+        compacted::stands_for_all(&self.facts, change)?;
         if journal::is_work(change) {
             lanes::may_begin(&mut self.facts, &public_id)?;
         }
@@ -183,6 +185,7 @@ impl Promises {
         for run in self.facts.runs() {
             let fold = Fold::of(run)?;
             endings::is_as_its_journal_says(run, &fold)?;
+            compacted::leads_on(run)?;
             timers::are_never_early(run)?;
             self.calls.were_asked_for(run, &fold)?;
             self.records.has_its_dead_letter(&self.facts, run)?;

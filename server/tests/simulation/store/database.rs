@@ -166,6 +166,9 @@ impl Database {
         let mut subjects = subjects::of_append(change, &public_id, self.outlet);
         let given_back = self.world.promises().claims.given_back(change);
         subjects.extend(given_back.into_iter().map(Subject::Claim));
+        if change.compacts {
+            self.world.did(Operation::Compact);
+        }
         self.world.expect(|promises| promises.appended(&life.name, change, &appended));
         self.look_at_topics();
         self.tell(&subjects);
