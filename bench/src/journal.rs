@@ -11,7 +11,7 @@ use pathway_server::bus::{Bus, EmbeddedBus, NewRecord};
 use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
-use pathway_server::runner::{Parts, Runner};
+use pathway_server::runner::{Compacting, Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{
     Admission, Admit, Append, Filter, NewEvent, NewRun, RunId, SqliteStore, Status, Store,
@@ -90,6 +90,7 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         transport: Arc::new(HttpClient::new().map_err(text)?),
         clock: Clock::system(),
         traces: None,
+        compacting: Compacting::default(),
     })
     .await?;
     runner.consume();
