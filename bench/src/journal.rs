@@ -12,7 +12,7 @@ use pathway_server::clock::Clock;
 use pathway_server::definition::Definition;
 use pathway_server::effects::http::HttpClient;
 use pathway_server::ids::Ids;
-use pathway_server::runner::{Parts, Runner};
+use pathway_server::runner::{Compacting, Parts, Runner};
 use pathway_server::seal::SealKey;
 use pathway_server::store::{
     Admission, Admit, Append, Filter, NewEvent, NewRun, RunId, SqliteStore, Status, Store,
@@ -92,6 +92,7 @@ async fn runs(folder: &Path, count: u64, check: Check) -> Result<f64, String> {
         clock: Clock::system(),
         ids: Ids::system(),
         traces: None,
+        compacting: Compacting::default(),
     })
     .await?;
     runner.consume();

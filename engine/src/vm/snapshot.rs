@@ -105,29 +105,64 @@ impl Vm {
 
     /// The state as text of at most so many bytes.
     fn written(&self, most: usize) -> Option<String> {
-        let in_flight = |Pending { task, effect, sent, asked }: &Pending| {
+        // All that a run is stands here, so that nothing new is forgotten; what is passed over is as in a
+        // run that was just made, or follows from how it began.
+        let Self {
+            plan,
+            constants: _,
+            context,
+            now,
+            frames,
+            tasks,
+            fans,
+            undoings,
+            undoing_run: _,
+            finished,
+            ready: _,
+            again: _,
+            feeding: _,
+            queue,
+            in_flight,
+            pending,
+            timers,
+            asking_again,
+            released: _,
+            next_timer,
+            signals,
+            keys,
+            only,
+            failure: _,
+            undo: _,
+            failed_at: _,
+            made,
+            ended: _,
+            effects: _,
+            budget: _,
+            trace: _,
+        } = self;
+        let asked = |Pending { task, effect, sent, asked }: &Pending| {
             Some(InFlight { task: *task, attempt: effect.attempt()?, sent: *sent, asked: *asked })
         };
-        let pending = self.pending.iter().map(|(name, it)| Some((name, in_flight(it)?)));
+        let pending = pending.iter().map(|(name, it)| Some((name, asked(it)?)));
         let written = Written {
-            layout: layout(&self.plan),
-            now: self.now,
-            began: self.context.began(),
-            frames: &self.frames,
-            tasks: &self.tasks,
-            fans: &self.fans,
-            undoings: &self.undoings,
-            finished: self.finished,
-            queue: &self.queue,
-            in_flight: self.in_flight,
+            layout: layout(plan),
+            now: *now,
+            began: context.began(),
+            frames,
+            tasks,
+            fans,
+            undoings,
+            finished: *finished,
+            queue,
+            in_flight: *in_flight,
             pending: pending.collect::<Option<_>>()?,
-            timers: &self.timers,
-            asking_again: self.asking_again,
-            next_timer: self.next_timer,
-            signals: &self.signals,
-            keys: &self.keys,
-            only: self.only,
-            made: &self.made,
+            timers,
+            asking_again: *asking_again,
+            next_timer: *next_timer,
+            signals,
+            keys,
+            only: *only,
+            made,
         };
         let mut text = Bounded { bytes: Vec::new(), most };
         serde_json::to_writer(&mut text, &written).ok()?;

@@ -323,6 +323,9 @@ impl Actor {
             if self.vm.outcome().is_some() {
                 return self.finish().await.map(Some);
             }
+            if self.too_large().is_some() {
+                self.compact().await?;
+            }
             if let Some(failure) = self.too_large() {
                 return self.end(Err(failure)).await.map(Some);
             }

@@ -69,7 +69,7 @@ impl Journal {
 }
 
 impl Actor {
-    /// Compacts the journal, if that is worth while. All that happened is committed.
+    /// Compacts the journal, if that is worth while and all that happened is committed.
     pub(super) async fn compact(&mut self) -> Result<(), StoreError> {
         let when = self.inner.compacting;
         let Journal { events, bytes, from } = self.journal;

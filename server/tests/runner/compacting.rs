@@ -13,9 +13,12 @@ use super::*;
 const EVENTS: u32 = 40;
 
 async fn start(folder: &Path, url: &str, pathway: &str) -> World {
-    let often = Compacting { events: EVENTS, percent: 60 };
-    let (store, compiled) = (SqliteStore::open(folder).unwrap(), program(&project(url), &[pathway]));
-    World::start_compacting(store, compiled, (None, Clock::system()), often).await
+    start_when(folder, &project(url), pathway, Compacting { events: EVENTS, percent: 60 }).await
+}
+
+async fn start_when(folder: &Path, project: &str, pathway: &str, when: Compacting) -> World {
+    let (store, compiled) = (SqliteStore::open(folder).unwrap(), program(project, &[pathway]));
+    World::start_compacting(store, compiled, (None, Clock::system()), when).await
 }
 
 async fn journal(world: &World, run: RunId) -> Vec<Stored> {
@@ -147,6 +150,33 @@ async fn a_run_that_failed_is_redriven_and_what_needs_all_events_is_refused() {
     upstream.called("broken", 3).await;
     assert_eq!(upstream.count("first"), before + 1);
     world.until(Status::Parked, 2).await;
+    world.runner.stop(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn one_that_became_too_large_before_goes_on_under_the_same_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::default();
+    let url = upstream.start().await;
+    let pathway = LOOP.replace("'slow' if last and last.n == 200 else ", "");
+    let project = format!("{}store: {{ max_run: 20KiB }}\n", project(&url));
+    let never = Compacting { events: u32::MAX, percent: 0 };
+    let world = start_when(folder.path(), &project, &pathway, never).await;
+    world.publish("t", r#"{"last": "end"}"#).await;
+    let parked = world.until(Status::Parked, 1).await.remove(0);
+    let Outcome::Failure(failure) = outcome(&parked) else { panic!("{parked:?}") };
+    assert_eq!(failure.code.as_deref(), Some("run_too_large"));
+    world.runner.stop(DEADLINE).await;
+    drop(world);
+
+    // Its journal has an eighth of that by far.
+    let when = Compacting { events: u32::MAX, percent: 60 };
+    let world = start_when(folder.path(), &project, &pathway, when).await;
+    world.runner.redrive(parked, Version::Pinned).await.unwrap();
+    let done = world.until(Status::Succeeded, 1).await.remove(0);
+    assert_eq!(answer(&done), "\"got first, 300, 2\"");
+    assert!((0..300).all(|n| upstream.count(&format!("page-{n}")) == 1), "each was asked for once");
+    assert!(bytes(&journal(&world, done.id).await) < 20 << 10);
     world.runner.stop(DEADLINE).await;
 }
 
