@@ -22,6 +22,8 @@ mod compensation;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod errands;
+#[cfg(test)]
 mod held;
 #[cfg(test)]
 mod keyed;
