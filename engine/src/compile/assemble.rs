@@ -112,7 +112,7 @@ impl Assembler<'_> {
             once: step.once,
             on_error,
             repeat,
-            retry,
+            retry: retry.map(Arc::new),
             binds_error,
             timeout: step.timeout,
             at_most_once: step.at_most_once,

@@ -109,7 +109,7 @@ pub struct Step {
     pub(crate) once: Option<Expression>,
     pub(crate) on_error: Option<OnError>,
     pub(crate) repeat: Option<Repeat>,
-    pub(crate) retry: Option<Retry>,
+    pub(crate) retry: Option<Arc<Retry>>,
     /// Whether `retry` is the step's own, which binds `error`, and not its service's.
     pub(crate) binds_error: bool,
     pub(crate) timeout: Option<Duration>,

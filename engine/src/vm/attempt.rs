@@ -307,7 +307,8 @@ impl Request {
             }
             Self::Http(mut request) => {
                 request.timeout = step.timeout;
-                let (request, at_most_once, retry) = (Arc::new(request), step.at_most_once, step.retry.clone());
+                let (request, at_most_once, retry) =
+                    (Arc::new(request), step.at_most_once, step.retry.clone());
                 (Effect::Http { instance, attempt, request, at_most_once, retry }, None)
             }
             Self::Publish { topic, key, value, headers } => {

@@ -117,7 +117,7 @@ pub enum Effect {
         /// Record that it is begun before it is; an unknown outcome is then an outage.
         at_most_once: bool,
         /// When a failed attempt is made again; none: never.
-        retry: Option<Retry>,
+        retry: Option<Arc<Retry>>,
     },
     /// Put a record on a topic; answered by `Performed` with `{id}`.
     Publish {

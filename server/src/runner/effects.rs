@@ -100,7 +100,7 @@ impl Actor {
     fn call(
         &mut self,
         instance: Instance,
-        (attempt, retry): (u32, Option<Retry>),
+        (attempt, retry): (u32, Option<Arc<Retry>>),
         request: Arc<HttpRequest>,
         hash: RequestHash,
         share: Arc<Share>,

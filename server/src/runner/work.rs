@@ -34,7 +34,7 @@ pub(super) struct Work {
     pub(super) instance: Instance,
     pub(super) attempt: u32,
     /// When a failed attempt is made again.
-    pub(super) retry: Option<Retry>,
+    pub(super) retry: Option<Arc<Retry>>,
     pub(super) hash: RequestHash,
     pub(super) key: String,
     pub(super) token: Option<Arc<Secret>>,
@@ -77,7 +77,7 @@ impl Work {
             label: self.label.clone(),
             sent: &self.sent,
             // What was passed on already is not to be said twice.
-            retry: self.retry.as_ref().filter(|_| pieces.is_none()),
+            retry: self.retry.as_deref().filter(|_| pieces.is_none()),
         };
         self.inner.upstreams.call(&call, share, pieces).await
     }
