@@ -164,7 +164,7 @@ impl Inner {
         let Message { run, id, ref public_id, .. } = *message;
         let is_cancel = matches!(order, Order::Cancel(_));
         // Said before it is looked at, so that a run that begins meanwhile asks.
-        let is_news = self.inbox.begin_to_want(run);
+        let is_news = self.inbox.begin_to_want(run, message.home.as_ref());
         let actor = self.actors().get(public_id).cloned();
         if let Some(actor) = actor {
             let told = Told::Told { id, order: Box::new(order) };

@@ -191,6 +191,7 @@ impl Inner {
         holding.tasks.wait().await;
         self.lanes.forget(holding.home());
         self.asleep.forget(holding.home());
+        self.inbox.forget(holding.home());
         self.end_work(holding.proof()).await;
     }
 

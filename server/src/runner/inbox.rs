@@ -48,8 +48,8 @@ struct State {
     /// Of those, what was received and is in the store no more, or was given to a run that is under way no
     /// more.
     gone: Vec<(RunId, i64)>,
-    /// Runs that messages wait for.
-    wanted: HashSet<RunId>,
+    /// Runs that messages wait for, with their partitions.
+    wanted: HashMap<RunId, Option<Home>>,
     asked: Asked,
     /// Whether errands wait until there is room for them.
     is_full: bool,
@@ -87,13 +87,18 @@ impl Inbox {
         self.wake.notify_one();
     }
 
+    /// They are no more.
+    pub(super) fn forget(&self, home: &Home) {
+        self.state().wanted.retain(|_, of| of.as_ref() != Some(home));
+    }
+
     /// A run can be told something from now on, or no longer.
     pub(super) fn look_at(&self, run: RunId) {
         let mut state = self.state();
         let State { given, gone, wanted, asked, .. } = &mut *state;
         let again = given.get(&run);
         gone.extend(again.into_iter().flatten().map(|id| (run, *id)));
-        if wanted.remove(&run) || again.is_some() {
+        if wanted.remove(&run).is_some() || again.is_some() {
             asked.runs.insert(run);
             self.wake.notify_one();
         }
@@ -102,7 +107,7 @@ impl Inbox {
     /// A run can be told more.
     pub(super) fn has_room(&self, run: RunId) {
         let mut state = self.state();
-        if state.wanted.remove(&run) {
+        if state.wanted.remove(&run).is_some() {
             state.asked.runs.insert(run);
             self.wake.notify_one();
         }
@@ -153,12 +158,12 @@ impl Inbox {
     /// Whether a run gets what is new after what it could not be told before.
     pub(super) fn is_behind(&self, run: RunId) -> bool {
         let state = self.state();
-        state.wanted.contains(&run) || state.asked.runs.contains(&run)
+        state.wanted.contains_key(&run) || state.asked.runs.contains(&run)
     }
 
     /// A message waits for a run; false where others do already.
-    pub(super) fn begin_to_want(&self, run: RunId) -> bool {
-        self.state().wanted.insert(run)
+    pub(super) fn begin_to_want(&self, run: RunId, home: Option<&Home>) -> bool {
+        self.state().wanted.insert(run, home.cloned()).is_none()
     }
 
     /// None do.

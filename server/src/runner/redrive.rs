@@ -9,7 +9,7 @@ use super::actor::started;
 use super::holding::Holding;
 use super::inbox::Order;
 use super::lanes::Lane;
-use super::{Admitted, Runner, Version};
+use super::{Admitted, Inner, Runner, Version};
 use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
 
 /// Runs that were redriven, or run others again, and are in memory, at once.
@@ -61,7 +61,7 @@ impl Runner {
     pub(super) async fn redrive_here(&self, run: Run, version: Version) -> Option<Result<(), RedriveError>> {
         let home = run.home.clone();
         let redrive = async |holding: Option<&Arc<Holding>>| {
-            unless_fenced(holding, self.redrive_as(holding, run, version).await)
+            self.inner.unless_fenced(holding, self.redrive_as(holding, run, version).await)
         };
         self.inner.work_here(home.as_ref(), redrive).await?
     }
@@ -131,16 +131,17 @@ impl Runner {
     /// As [`Runner::drop_parked`], of a run that is this process's; none: it is not, or no longer.
     pub(super) async fn drop_here(&self, run: Run) -> Option<Result<(), RedriveError>> {
         let home = run.home.clone();
-        let drop =
-            async |holding: Option<&Arc<Holding>>| unless_fenced(holding, self.drop_as(holding, run).await);
+        let drop = async |holding: Option<&Arc<Holding>>| {
+            self.inner.unless_fenced(holding, self.drop_as(holding, run).await)
+        };
         self.inner.work_here(home.as_ref(), drop).await?
     }
 
     async fn drop_as(&self, holding: Option<&Arc<Holding>>, run: Run) -> Result<(), RedriveError> {
-        if run.status != Status::Parked {
-            return Err(RedriveError::NotParked);
-        }
         let seq = self.inner.store.events(run.id).await?.last().map_or(1, |event| event.seq + 1);
+        // Looked at after that: if it goes on meanwhile, something is added.
+        let run = self.inner.store.run(&run.public_id).await?;
+        let run = run.filter(|run| run.status == Status::Parked).ok_or(RedriveError::NotParked)?;
         let at = self.inner.clock.millis();
         let status = StatusChange { status: Status::Failed, outcome: run.outcome, wake_at: None, at };
         let proof = holding.and_then(|holding| holding.proof());
@@ -189,22 +190,30 @@ impl Runner {
     }
 }
 
-fn unless_fenced(
-    holding: Option<&Arc<Holding>>,
-    done: Result<(), RedriveError>,
-) -> Option<Result<(), RedriveError>> {
-    let is_fenced = matches!(&done, Err(RedriveError::Store(error)) if error.is_fenced());
-    unless_lost(holding.filter(|_| is_fenced), done)
-}
+impl Inner {
+    /// What was done for a run; none where somebody else has taken it over, which is noted. Where nobody knows
+    /// whether it was, the process ends: whoever takes the run up next finds out.
+    fn unless_fenced(
+        &self,
+        holding: Option<&Arc<Holding>>,
+        done: Result<(), RedriveError>,
+    ) -> Option<Result<(), RedriveError>> {
+        let lost = matches!(&done, Err(RedriveError::Store(error)) if self.is_lost(holding, error));
+        (!lost).then_some(done)
+    }
 
-/// None where somebody else has taken the run over, which is noted.
-pub(super) fn unless_lost<T>(lost: Option<&Arc<Holding>>, done: T) -> Option<T> {
-    match lost {
-        Some(holding) => {
-            holding.lose();
-            None
+    /// Whether somebody else has taken over what was to be changed; as above.
+    pub(super) fn is_lost(&self, holding: Option<&Arc<Holding>>, error: &StoreError) -> bool {
+        if matches!(error, StoreError::Unknown(_)) {
+            self.fatal(&error.to_string());
         }
-        None => Some(done),
+        match holding.filter(|_| error.is_fenced()) {
+            Some(holding) => {
+                holding.lose();
+                true
+            }
+            None => false,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::asker::again;
 use super::holding::Holding;
 use super::inbox::Order;
 use super::lanes::Lane;
-use super::redrive::{ROOM, unless_lost};
+use super::redrive::ROOM;
 use super::{Admitted, Inner, Runner, launch};
 use crate::facts::Facts;
 use crate::store::{Admission, Admit, NewRun, Run, Status, StoreError};
@@ -124,8 +124,8 @@ impl Runner {
         let home = run.home.clone();
         let rerun = async |holding: Option<&Arc<Holding>>| {
             let done = self.rerun_as(holding, run, repeat, message).await;
-            let is_fenced = matches!(&done, Err(RerunError::Store(error)) if error.is_fenced());
-            unless_lost(holding.filter(|_| is_fenced), done)
+            let lost = matches!(&done, Err(RerunError::Store(error)) if self.inner.is_lost(holding, error));
+            (!lost).then_some(done)
         };
         self.inner.work_here(home.as_ref(), rerun).await?
     }

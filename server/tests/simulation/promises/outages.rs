@@ -30,6 +30,10 @@ impl Outages {
             let Kind::Performed(performed) = Event::decode(&event.payload).unwrap().kind else { continue };
             let Outcome::Failure(failure) = performed.outcome else { continue };
             let Some((_, outage)) = failure.message.split_once(IS_AWAY) else { continue };
+            // Of a run that it called.
+            if failure.step.is_some() {
+                continue;
+            }
             let used_up = self.0.entry(outage.to_owned()).or_default();
             *used_up += 1;
             if *used_up > MOST {
