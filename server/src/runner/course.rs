@@ -6,6 +6,7 @@ use pathway_engine::journal::{Event, Kind, Outcome, Performed, compacted};
 use pathway_engine::vm::{Effect, Vm};
 
 use super::actor::started;
+use super::iterations::with_ends;
 use super::outgoing::derived_id;
 use super::{Admitted, Inner, Runner};
 use crate::store::StoreError;
@@ -56,7 +57,7 @@ impl Runner {
                 }
             }
         }
-        Ok(Some(Course { since, happened: vm.take_trace(), asked }))
+        Ok(Some(Course { since, happened: with_ends(vm.take_trace()), asked }))
     }
 }
 

@@ -35,6 +35,7 @@ mod history;
 mod holding;
 mod inbox;
 mod intake;
+mod iterations;
 mod lanes;
 mod launch;
 mod mocks;

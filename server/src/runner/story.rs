@@ -8,6 +8,7 @@ use pathway_engine::limits::State;
 use pathway_engine::vm::{Effect, Trace, Vm};
 
 use super::Runner;
+use super::iterations::with_ends;
 use crate::store::{Claim, Home, Run, Status, StoreError};
 
 /// What happened in a run.
@@ -114,7 +115,8 @@ impl Runner {
             Status::Ready => self.waits(run, &vm).await?,
             _ => Vec::new(),
         };
-        Ok(Story { happened: vm.take_trace(), took: events.iter().filter_map(took).collect(), waits, untold })
+        let happened = with_ends(vm.take_trace());
+        Ok(Story { happened, took: events.iter().filter_map(took).collect(), waits, untold })
     }
 
     async fn waits(&self, run: &Run, vm: &Vm) -> Result<Vec<Waiting>, StoreError> {

@@ -87,7 +87,8 @@ return: 1
     let events = journal["events"].as_array().unwrap();
     let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["started", "performed", "performed"]);
-    assert!(events[0]["payload"].as_str().unwrap().contains(r#""input":{"n":7}"#), "{journal}");
+    let input = r#""input":{"n": 7}"#;
+    assert!(events[0]["payload"].as_str().unwrap().contains(input), "as it came: {journal}");
     assert!(events[1]["payload"].as_str().unwrap().starts_with(r#"{"sealed":"#), "{journal}");
     assert!(!journal.to_string().contains("got hidden") && journal.to_string().contains("got open"));
     assert_eq!(

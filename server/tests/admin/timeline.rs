@@ -78,3 +78,45 @@ async fn attempts_are_apart_and_so_is_what_they_waited() {
     assert!(least < most, "the one waited while the other ran: {least} {most}");
     world.app.stop().await;
 }
+
+/// Both loops come to their third iteration; the one fails there.
+const LOOPS: &str = concat!(
+    "pathway: p\n",
+    "on: { topic: t }\n",
+    "steps:\n",
+    "  pause: { while: last.n < 3, steps: { it: { wait: { for: 1ms } } }, return: { n: \"{{ (last.n if last else 0) + 1 }}\" } }\n",
+    "  list:\n",
+    "    each: \"{{ [1, 2] }}\"\n",
+    "    while: last.n < 3\n",
+    "    on_error: continue\n",
+    "    steps:\n",
+    "      it: { wait: { for: 1ms } }\n",
+    "      no: { needs: it, when: last.n == 2, fail: no }\n",
+    "    return: { n: \"{{ (last.n if last else 0) + 1 }}\" }\n",
+);
+
+#[tokio::test]
+async fn iterations_are_over_when_the_next_begins_or_their_step_is() {
+    let world = World::start_in("", LOOPS).await;
+    world.publish("t", "{}").await;
+    world.until("succeeded", 1).await;
+    let run = world.one("succeeded").await;
+    let told = world.get(&format!("/runs/{run}/timeline")).await;
+    let rows = told["rows"].as_array().unwrap();
+    let result = |path: &str| {
+        let row = rows.iter().find(|row| row["path"] == path).unwrap_or_else(|| panic!("{path} in {told}"));
+        row["bars"][0]["result"].as_str().unwrap().to_owned()
+    };
+    for path in ["pause", "pause~2", "pause~3", "list[0]~2", "list[1]~2"] {
+        assert_eq!(result(path), "ok", "{path}");
+    }
+    for path in ["list[0]~3", "list[1]~3"] {
+        assert_ne!(result(path), "ok", "{path}");
+    }
+    let is_over = |bar: &Value| !bar["to"].is_null();
+    assert!(rows.iter().all(|row| row["bars"].as_array().unwrap().iter().all(is_over)), "{told}");
+    let (second, third) = (&rows.iter().find(|row| row["path"] == "pause~2").unwrap()["bars"][0], "pause~3");
+    let third = &rows.iter().find(|row| row["path"] == third).unwrap()["bars"][0];
+    assert_eq!(second["to"], third["from"]);
+    world.app.stop().await;
+}
