@@ -84,14 +84,15 @@ const LOOPS: &str = concat!(
     "pathway: p\n",
     "on: { topic: t }\n",
     "steps:\n",
-    "  pause: { while: last.n < 3, steps: { it: { wait: { for: 1ms } } }, return: { n: \"{{ (last.n if last else 0) + 1 }}\" } }\n",
+    "  pause: { while: last.n < 3, limit: 9, steps: { it: { wait: { for: 1ms } } }, return: { n: \"{{ (last.n if last else 0) + 1 }}\" } }\n",
     "  list:\n",
-    "    each: \"{{ [1, 2] }}\"\n",
+    "    each: \"[1, 2]\"\n",
     "    while: last.n < 3\n",
+    "    limit: 9\n",
     "    on_error: continue\n",
     "    steps:\n",
     "      it: { wait: { for: 1ms } }\n",
-    "      no: { needs: it, when: last.n == 2, fail: no }\n",
+    "      no: { needs: it, when: last.n == 2, fail: { message: no } }\n",
     "    return: { n: \"{{ (last.n if last else 0) + 1 }}\" }\n",
 );
 
