@@ -24,6 +24,10 @@ pub(super) fn with_ends(happened: Vec<Trace>) -> Vec<Trace> {
                 }
                 Change::Finished { .. } | Change::Failed { .. } | Change::Cancelled => {
                     last.remove(step);
+                    // Of an item it is said with its last iteration only.
+                    if step.ends_with(']') {
+                        told.push(Trace { at, instance: step.to_owned(), change: change.clone() });
+                    }
                 }
                 _ => {}
             }
