@@ -52,7 +52,7 @@ impl From<serde_json::Error> for JsonError {
 /// What is not JSON, is not UTF-8 or nests deeper than [`MAX_DEPTH`].
 pub fn from_json(bytes: &[u8]) -> Result<Value, JsonError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = decode::Decode.deserialize(&mut json)?;
+    let value = decode::Decode::<false>.deserialize(&mut json)?;
     json.end()?;
     match too_deep(&value) {
         true => Err(JsonError { message: "nested too deeply".into(), line: 1, column: 1 }),
@@ -77,7 +77,7 @@ pub fn to_json_writer(writer: impl std::io::Write, value: &Value) -> std::io::Re
 /// A value of the same content.
 #[must_use]
 pub fn from_serde(json: &serde_json::Value) -> Value {
-    decode::Decode.deserialize(json).unwrap_or_default()
+    decode::Decode::<false>.deserialize(json).unwrap_or_default()
 }
 
 /// JSON of the same content. Undefined is null.

@@ -5,13 +5,14 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Value;
+use super::exact::{MARK, unmarked};
 use super::map::MapBuilder;
 
-/// Decodes one value.
+/// Decodes one value: as the JSON that it is, or what was written as [`super::exact`] does.
 #[derive(Clone, Copy)]
-pub(super) struct Decode;
+pub(super) struct Decode<const EXACT: bool>;
 
-impl<'de> DeserializeSeed<'de> for Decode {
+impl<'de, const EXACT: bool> DeserializeSeed<'de> for Decode<EXACT> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -19,7 +20,7 @@ impl<'de> DeserializeSeed<'de> for Decode {
     }
 }
 
-impl<'de> Visitor<'de> for Decode {
+impl<'de, const EXACT: bool> Visitor<'de> for Decode<EXACT> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +53,7 @@ impl<'de> Visitor<'de> for Decode {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Decode)? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(Value::from(list))
@@ -60,8 +61,11 @@ impl<'de> Visitor<'de> for Decode {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = MapBuilder::with_capacity(0);
-        while let Some(key) = entries.next_key_seed(Decode)? {
-            map.insert(key, entries.next_value_seed(Decode)?);
+        while let Some(key) = entries.next_key_seed(self)? {
+            if EXACT && key.as_str() == Some(MARK) {
+                return unmarked(entries);
+            }
+            map.insert(key, entries.next_value_seed(self)?);
         }
         Ok(map.finish())
     }

@@ -4,19 +4,18 @@
 //! that could be taken for that: undefined, numbers that a reader would round, bytes, and keys
 //! that are no text. What is not a plain value, such as an iterator, is refused.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess};
 use serde::ser::{Error as _, SerializeMap, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::decode::Decode;
 use super::map::MapBuilder;
 use super::{Value, ValueKind};
 
 /// The key of what JSON cannot hold.
-const MARK: &str = "$";
+pub(super) const MARK: &str = "$";
 
 /// A value to be written.
 #[derive(Clone, Copy)]
@@ -139,81 +138,20 @@ fn map<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
 
 impl<'de> Deserialize<'de> for Exactly {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Decode.deserialize(deserializer).map(Self)
+        Decode::<true>.deserialize(deserializer).map(Self)
     }
 }
 
-#[derive(Clone, Copy)]
-struct Decode;
-
-impl<'de> DeserializeSeed<'de> for Decode {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Decode {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::from(()))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Self)? {
-            list.push(item);
-        }
-        Ok(Value::from(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = MapBuilder::with_capacity(0);
-        while let Some(key) = entries.next_key::<String>()? {
-            if key == MARK {
-                return unmarked(entries.next_value()?);
-            }
-            map.insert(Value::from(key), entries.next_value_seed(Self)?);
-        }
-        Ok(map.finish())
-    }
-}
-
-fn unmarked<E: serde::de::Error>(what: Marked<Exactly>) -> Result<Value, E> {
-    Ok(match what {
+/// The value that is marked so.
+pub(super) fn unmarked<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Value, A::Error> {
+    Ok(match entries.next_value::<Marked<Exactly>>()? {
         Marked::Undefined => Value::UNDEFINED,
         Marked::Int(digits) => match digits.parse::<i128>() {
             Ok(whole) => Value::from(whole),
-            Err(_) => Value::from(digits.parse::<u128>().map_err(E::custom)?),
+            Err(_) => Value::from(digits.parse::<u128>().map_err(A::Error::custom)?),
         },
         Marked::Bits(bits) => Value::from(f64::from_bits(bits)),
-        Marked::Bytes(text) => Value::from_bytes(STANDARD.decode(text).map_err(E::custom)?),
+        Marked::Bytes(text) => Value::from_bytes(STANDARD.decode(text).map_err(A::Error::custom)?),
         Marked::Map(pairs) => {
             let mut map = MapBuilder::with_capacity(pairs.len());
             for (Exactly(key), Exactly(value)) in pairs {

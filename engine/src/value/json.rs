@@ -39,10 +39,11 @@ impl Json {
         self.value
     }
 
-    /// The text that it was read from, or one that says the same.
+    /// The text that it was read from, or one that says the same, which it keeps.
     #[must_use]
-    pub fn text(&self) -> Arc<[u8]> {
-        self.text.clone().unwrap_or_else(|| to_json(&self.value).into_bytes().into())
+    pub fn text(&mut self) -> Arc<[u8]> {
+        let Self { value, text } = self;
+        text.get_or_insert_with(|| to_json(value).into_bytes().into()).clone()
     }
 
     /// Keeps the value alone, which may take far less room.
@@ -90,7 +91,7 @@ impl Serialize for Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Decode.deserialize(deserializer).map(Self::from)
+        Decode::<false>.deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -36,7 +36,7 @@ impl From<Vec<u8>> for Payload {
 }
 
 impl From<Json> for Payload {
-    fn from(json: Json) -> Self {
+    fn from(mut json: Json) -> Self {
         Self(Arc::new(Said { bytes: json.text(), json: OnceLock::from(json) }))
     }
 }
@@ -81,5 +81,11 @@ mod tests {
         let json = Json::read(br#"[1.50]"#.as_slice().into()).unwrap();
         assert_eq!(&*Payload::from(json), b"[1.50]");
         assert!(Payload::from(b"[1".to_vec()).json().is_err());
+    }
+
+    #[test]
+    fn what_had_no_text_is_written_once() {
+        let payload = Payload::from(Json::from(pathway_engine::Value::from(vec![1])));
+        assert!(Arc::ptr_eq(&payload.0.bytes, &payload.json().unwrap().text()));
     }
 }
