@@ -325,9 +325,9 @@ impl Actor {
             }
             if self.too_large().is_some() {
                 self.compact().await?;
-            }
-            if let Some(failure) = self.too_large() {
-                return self.end(Err(failure)).await.map(Some);
+                if let Some(failure) = self.too_large() {
+                    return self.end(Err(failure)).await.map(Some);
+                }
             }
             // What asks for nothing but a record in the journal is answered at once.
             let (now, later): (Vec<_>, Vec<_>) = effects

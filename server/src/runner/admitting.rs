@@ -73,20 +73,10 @@ impl Admitting<'_> {
         let commit = inner.clone().commit(admit, entering, room);
         match inner.to_its_end(self.holding, commit).await? {
             Committed::All => Ok(()),
-            // Whoever had the partition before has admitted more than the bus was told.
-            Committed::Not { found, room } if self.holding.is_some() && found > batch.from_offset => {
-                match batch.after(found) {
-                    Some(batch) => Box::pin(self.admit(plans, batch, room)).await,
-                    None => Ok(()),
-                }
-            }
-            Committed::Not { found, .. } => Err(Conflict::Offset {
-                topic: self.topic.to_owned(),
-                partition: batch.partition,
-                expected: batch.from_offset,
-                found,
-            }
-            .into()),
+            Committed::Before { found, room } => match batch.after(found) {
+                Some(batch) => Box::pin(self.admit(plans, batch, room)).await,
+                None => Ok(()),
+            },
         }
     }
 
@@ -149,8 +139,8 @@ impl Admitting<'_> {
 enum Committed {
     /// Its runs are in the store, and begin.
     All,
-    /// The store has admitted up to another record.
-    Not { found: Offset, room: OwnedSemaphorePermit },
+    /// Nothing yet: up to there others have admitted it.
+    Before { found: Offset, room: OwnedSemaphorePermit },
 }
 
 impl Inner {
@@ -161,10 +151,13 @@ impl Inner {
         entering: Vec<(Admitted, Option<AtOnce>)>,
         mut room: OwnedSemaphorePermit,
     ) -> Result<Committed, StoreError> {
-        let began = Instant::now();
+        let (began, from) = (Instant::now(), admit.from_offset);
         let answers = match self.store.admit(admit).await {
-            Err(StoreError::Conflict(Conflict::Offset { found, .. })) => {
-                return Ok(Committed::Not { found, room });
+            // Whoever had the partition before has admitted more than the bus was told.
+            Err(StoreError::Conflict(Conflict::Offset { found, .. }))
+                if self.store.is_shared() && found > from =>
+            {
+                return Ok(Committed::Before { found, room });
             }
             answers => answers?,
         };

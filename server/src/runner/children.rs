@@ -6,9 +6,9 @@ use pathway_engine::Value;
 use pathway_engine::journal::{Event, Kind, Performed, SEMANTICS, Started};
 use pathway_engine::testing::Called;
 use pathway_engine::vm::{Class, Effect, Failure, Instance, RequestHash};
-use uuid::Uuid;
 
 use super::actor::{Actor, Message, started};
+use super::arrival::seed;
 use super::outgoing::derived_id;
 use super::resume;
 use crate::store::{NewRun, Status, StoreError};
@@ -63,7 +63,6 @@ impl Actor {
         let depth = parent.map_or(0, |parent| parent.depth) + 1;
         let refused = (depth > DEEPEST)
             .then(|| Failure::new(Class::Bug, format!("pathways call each other more than {DEEPEST} deep")));
-        let id = Uuid::parse_str(public_id).unwrap_or_default();
         let called = self.called_by(instance);
         Event {
             at: self.inner.clock.now(),
@@ -71,7 +70,7 @@ impl Actor {
                 run: public_id.into(),
                 input: input.clone().into(),
                 principal: parent.and_then(|parent| parent.principal.clone()),
-                seed: id.as_u64_pair().1,
+                seed: seed(public_id),
                 semantics: SEMANTICS,
                 attempt: 1,
                 depth,
