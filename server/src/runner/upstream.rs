@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use hyper::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::document::Retry;
@@ -11,15 +12,13 @@ use pathway_engine::expression::{Now, Scope, Slot};
 use pathway_engine::limits::{Limit, Snapshot};
 use pathway_engine::project::{Parallel, Project, Service};
 use pathway_engine::vm::{Class, Failure, HttpRequest};
-use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::gate::{Excuse, Found, Gate, Says, lock};
 use super::slots::{RunSlots, Share, Slots};
 use crate::clock::Clock;
-use crate::effects::http::{Context, Limits, Target, Transport};
+use crate::effects::http::{Context, Limits, ServiceUrl, Target, Transport};
 use crate::seal::Secret;
 use crate::trace::TraceContext;
 
@@ -48,7 +47,7 @@ struct Table {
 #[derive(Debug)]
 struct Known {
     service: Service,
-    url: Option<Url>,
+    url: Option<Arc<ServiceUrl>>,
 }
 
 /// A call: who asks, and in whose name.
@@ -100,7 +99,7 @@ impl Upstreams {
         let mut gates = before.gates.clone();
         let mut services = before.services.clone();
         for (name, service) in &project.services {
-            let url = Url::parse(&service.url.value).ok();
+            let url = service.url.value.parse().ok().map(Arc::new);
             services.insert(name.clone(), Arc::new(Known { service: service.clone(), url }));
             if *name != service.limits_of {
                 continue;
@@ -154,7 +153,8 @@ impl Upstreams {
         let table = self.table();
         let known = table.known(service, has_token)?;
         let url = known.url.as_ref().filter(|_| !known.service.url.secret)?;
-        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+        let (host, port) = url.host_and_port();
+        Some((host.to_owned(), port))
     }
 
     /// How long calls of `service` will wait, at least, because of its circuit; none: they need

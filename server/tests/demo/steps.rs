@@ -1,5 +1,6 @@
 //! HTTP steps against the stand-ins: both sides of the contract at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pathway_engine::Value;
@@ -28,7 +29,7 @@ fn request(service: &str, method: Method, path: &str, body: Body) -> HttpRequest
 fn target(url: &str, headers: &[(&'static str, &str)]) -> Target {
     let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
     Target {
-        url: url.parse().unwrap(),
+        url: Arc::new(url.parse().unwrap()),
         headers: headers.collect(),
         timeout: Duration::from_secs(60),
         as_caller: false,

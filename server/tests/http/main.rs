@@ -47,7 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn target(url: &str) -> Target {
     Target {
-        url: url.parse().unwrap(),
+        url: Arc::new(url.parse().unwrap()),
         headers: vec![],
         timeout: PATIENCE,
         as_caller: false,

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use encoding_rs::{Encoding, UTF_8};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use pathway_engine::Value;
 use pathway_engine::value::from_json;
 use pathway_engine::vm::{Failure, HttpRequest, Parse};
-use reqwest::Response;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 
+use super::client::Response;
 use super::{Limits, Target, failure};
 
 /// How much of a refusal's body operators are shown.
@@ -29,7 +32,7 @@ pub(super) async fn read(
 ) -> Result<Value, Failure> {
     check_head(request, &response, &target.limits)?;
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure::cut(request, error))? {
+    while let Some(chunk) = chunk(&mut response).await.map_err(|error| failure::cut(request, &error))? {
         if bytes.len() + chunk.len() > target.limits.body {
             return Err(failure::too_large(request, &target.limits));
         }
@@ -44,7 +47,7 @@ pub(super) async fn refusal(target: &Target, request: &HttpRequest, mut response
     let mut body = Vec::new();
     let excerpt = async {
         while body.len() < EXCERPT
-            && let Ok(Some(chunk)) = response.chunk().await
+            && let Ok(Some(chunk)) = chunk(&mut response).await
         {
             body.extend_from_slice(&chunk);
         }
@@ -55,10 +58,21 @@ pub(super) async fn refusal(target: &Target, request: &HttpRequest, mut response
     failure::status(target, request, response.status(), response.headers(), &body)
 }
 
+/// The next bytes of the body; none: it is whole.
+pub(super) async fn chunk(response: &mut Response) -> Result<Option<Bytes>, hyper::Error> {
+    while let Some(frame) = response.body_mut().frame().await {
+        // Trailers say nothing that is asked for.
+        if let Ok(bytes) = frame?.into_data() {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}
+
 /// Refuses an answer before its body is read.
 pub(super) fn check_head(request: &HttpRequest, response: &Response, limits: &Limits) -> Result<(), Failure> {
     let limit = u64::try_from(limits.body).unwrap_or(u64::MAX);
-    if response.content_length().is_some_and(|length| length > limit) {
+    if response.body().size_hint().exact().is_some_and(|length| length > limit) {
         return Err(failure::too_large(request, limits));
     }
     // We ask for none, so nothing here could undo it.

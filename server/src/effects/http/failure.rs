@@ -5,14 +5,14 @@
 //! causes) is in `details`, without the service's own URL and with the values of the headers
 //! that were sent masked, should an upstream echo them.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::time::Duration;
 
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::Timestamp;
 use pathway_engine::Value;
 use pathway_engine::vm::{Class, Failure, HttpRequest, Unpicked};
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::{Limits, Target};
 use crate::causes::with_causes;
@@ -33,8 +33,8 @@ pub(super) fn refused(request: &HttpRequest, why: &str) -> Failure {
 }
 
 /// There was no answer.
-pub(super) fn unanswered(request: &HttpRequest, error: reqwest::Error) -> Failure {
-    let (class, what) = if is_nonsense(&error) {
+pub(super) fn unanswered(request: &HttpRequest, error: &(dyn Error + 'static)) -> Failure {
+    let (class, what) = if is_nonsense(error) {
         (Class::Upstream, "answered with something that is not HTTP")
     } else {
         (Class::Outage, "could not be reached")
@@ -43,7 +43,7 @@ pub(super) fn unanswered(request: &HttpRequest, error: reqwest::Error) -> Failur
 }
 
 /// The answer broke off.
-pub(super) fn cut(request: &HttpRequest, error: reqwest::Error) -> Failure {
+pub(super) fn cut(request: &HttpRequest, error: &hyper::Error) -> Failure {
     failure(request, Class::Outage, "broke off its answer", vec![("cause", causes(error))])
 }
 
@@ -115,7 +115,7 @@ fn mask(target: &Target, request: &HttpRequest, text: &str) -> String {
 }
 
 /// Whether the peer did answer, but not in HTTP that we accept.
-fn is_nonsense(error: &reqwest::Error) -> bool {
+fn is_nonsense(error: &(dyn Error + 'static)) -> bool {
     let mut source = error.source();
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
@@ -126,6 +126,6 @@ fn is_nonsense(error: &reqwest::Error) -> bool {
     false
 }
 
-fn causes(error: reqwest::Error) -> Value {
-    Value::from(with_causes(&error.without_url()))
+fn causes(error: &dyn Error) -> Value {
+    Value::from(with_causes(error))
 }

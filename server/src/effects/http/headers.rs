@@ -1,9 +1,12 @@
 //! Which headers a request carries: ours, the service's over them, the step's over those.
 
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use pathway_engine::vm::{Body, HttpRequest, Method, Parse};
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{Context, Target};
+use crate::outward;
 
 /// Headers that frame a message; they follow from the request and are nobody's to set.
 const FRAMING: [&str; 9] = [
@@ -39,7 +42,7 @@ pub(super) fn headers(
     for (name, value) in &request.headers {
         let bad = || format!("`{}` cannot be a header with that value", name.escape_debug());
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-        if key == reqwest::header::HOST || FRAMING.contains(&key.as_str()) {
+        if key == HOST || FRAMING.contains(&key.as_str()) {
             return Err(format!("a step may not set the header `{key}`"));
         }
         let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| bad())?;
@@ -57,6 +60,10 @@ pub(super) fn headers(
         Parse::Auto | Parse::Text | Parse::Lines | Parse::Bytes => "*/*",
     };
     map.entry(ACCEPT).or_insert(HeaderValue::from_static(accept));
+    map.entry(USER_AGENT).or_insert(HeaderValue::from_static(outward::NAME));
+    if let Some(login) = &target.url.login {
+        map.entry(AUTHORIZATION).or_insert(login.clone());
+    }
     let ours = [
         (CONTENT_TYPE, content_type),
         (HeaderName::from_static("idempotency-key"), Some(context.idempotency_key)),
@@ -81,12 +88,12 @@ pub(super) fn headers(
 }
 
 /// The method in the client's words.
-pub(super) const fn method(method: Method) -> reqwest::Method {
+pub(super) const fn method(method: Method) -> hyper::Method {
     match method {
-        Method::Get => reqwest::Method::GET,
-        Method::Post => reqwest::Method::POST,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
-        Method::Delete => reqwest::Method::DELETE,
+        Method::Get => hyper::Method::GET,
+        Method::Post => hyper::Method::POST,
+        Method::Put => hyper::Method::PUT,
+        Method::Patch => hyper::Method::PATCH,
+        Method::Delete => hyper::Method::DELETE,
     }
 }

@@ -19,6 +19,7 @@ mod stream;
 mod target;
 mod transport;
 
+pub use address::{BadUrl, ServiceUrl};
 pub use client::HttpClient;
 pub use failure::counts_against_circuit;
 pub use target::{Context, Limits, Target};

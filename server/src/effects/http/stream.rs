@@ -6,11 +6,11 @@
 use bytes::Bytes;
 use pathway_engine::Value;
 use pathway_engine::vm::{Failure, HttpRequest, Parse, Picks};
-use reqwest::Response;
 use tokio::sync::mpsc;
 use tokio::task::coop;
 use tokio::time::timeout;
 
+use super::client::Response;
 use super::lines::{LineSplitter, TooLong};
 use super::sse::SseDecoder;
 use super::{Context, Limits, Target, answer, failure};
@@ -50,8 +50,8 @@ async fn next(
     response: &mut Response,
     limits: &Limits,
 ) -> Result<Option<Bytes>, Failure> {
-    match timeout(limits.idle, response.chunk()).await {
-        Ok(read) => read.map_err(|error| failure::cut(request, error)),
+    match timeout(limits.idle, answer::chunk(response)).await {
+        Ok(read) => read.map_err(|error| failure::cut(request, &error)),
         Err(_) => Err(failure::paused(request, limits.idle)),
     }
 }

@@ -1,17 +1,19 @@
 //! What the runner knows and a request does not: the service, the attempt, the limits.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::{HeaderName, HeaderValue};
 use pathway_engine::expression::Now;
-use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+
+use super::ServiceUrl;
 
 /// A service, ready to be called: its headers are rendered, its secrets read.
 #[derive(Clone)]
 pub struct Target {
     /// Scheme, host and port of every request; its path and query come before the step's.
-    pub url: Url,
+    pub url: Arc<ServiceUrl>,
     /// The service's headers; the step's win.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Of an attempt, where the request has none of its own.
