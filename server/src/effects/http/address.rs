@@ -18,18 +18,9 @@ use reqwest::Url;
 
 /// All but the characters that never need it.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What is encoded in a path: <https://url.spec.whatwg.org/#path-percent-encode-set>.
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}');
+/// What those who read URLs encode in a path.
+const PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
 
 /// The URL of a service, taken apart once so that a call only appends to it.
 #[derive(Clone, PartialEq, Eq)]
