@@ -17,6 +17,7 @@ use super::change::{Change, GATHER};
 use super::compacting::Journal;
 use super::drive::Left;
 use super::inbox::Order;
+use super::lone::Lone;
 use super::slots::{RunSlots, Share};
 use super::timers::Timers;
 use super::{Admitted, Inner, Observed, needs};
@@ -56,6 +57,7 @@ pub(super) struct Actor {
     pub(super) mailbox: mpsc::Sender<Message>,
     pub(super) tasks: JoinSet<()>,
     pub(super) running: HashMap<Instance, AbortHandle>,
+    pub(super) lone: Option<Lone>,
     /// Runs that it called and waits for, by their public ids.
     pub(super) called: HashMap<Instance, String>,
     /// Whether it is being taken up after a crash, and with it the runs that it called.
@@ -103,6 +105,7 @@ impl Actor {
             mailbox,
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            lone: None,
             called: HashMap::new(),
             timers,
             was_called: false,
@@ -158,8 +161,7 @@ impl Actor {
 
     /// Whether it may sleep: nothing is under way for it.
     fn may_rest(&self) -> bool {
-        let is_quiet = self.running.is_empty() && self.called.is_empty();
-        is_quiet
+        self.is_quiet()
             && self.plan().has_journal()
             && self.inner.may_sleep()
             && is_far(&self.timers)
@@ -209,6 +211,7 @@ impl Actor {
     /// Tells the VM what came, commits it and begins what follows.
     async fn turn(&mut self, messages: Vec<Message>) -> Result<Option<Left>, StoreError> {
         self.was_called = false;
+        self.part_with_lone();
         let share = self.slots.hold().await;
         if self.is_looping().await? {
             return self.end(Err(self.crash_loop())).await.map(Some);
@@ -262,8 +265,10 @@ impl Actor {
             sooner(GATHER.saturating_sub(since.elapsed()));
         }
         match wake {
-            None => messages.recv().await,
-            Some(wait) => tokio::time::timeout(wait, messages.recv()).await.ok().flatten(),
+            None => Self::hear(&mut self.lone, messages).await,
+            Some(wait) => {
+                tokio::time::timeout(wait, Self::hear(&mut self.lone, messages)).await.ok().flatten()
+            }
         }
     }
 

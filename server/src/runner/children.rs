@@ -113,7 +113,7 @@ impl Actor {
         self.begin_child(&public_id, called).await
     }
 
-    async fn begin_child(&self, public_id: &str, called: Option<Called>) -> Result<(), StoreError> {
+    async fn begin_child(&mut self, public_id: &str, called: Option<Called>) -> Result<(), StoreError> {
         let Some(run) = self.inner.store.run(public_id).await? else { return Ok(()) };
         if run.status != Status::Ready || self.inner.is_under_way(public_id) {
             return Ok(());

@@ -54,6 +54,7 @@ impl Actor {
         if let Some(task) = self.running.remove(instance) {
             task.abort();
         }
+        self.lone.take_if(|lone| lone.instance == *instance);
         let Some(child) = self.called.remove(instance) else { return };
         self.inner.dismiss(&child, orphans::reason()).await;
     }
@@ -131,17 +132,11 @@ impl Actor {
             trace: self.run.span().map(|run| run.of_attempt(&instance, attempt)),
             label: format!("{} {} {instance}", self.plan().name, self.run.public_id).into(),
         };
-        let task = self.tasks.spawn(async move {
-            let mut share = Some(share);
-            if emits {
-                work.stream(&request, share, mocked).await;
-            } else {
-                let answer = work.send(&request, &mut share, None, mocked).await;
-                work.report(answer, false, share).await;
-            }
-        });
-        self.running.insert(instance, task);
-        while self.tasks.try_join_next().is_some() {}
+        match emits {
+            // What it passes on keeps the run busy.
+            true => self.make_apart(instance, Box::pin(work.stream(request, share, mocked))),
+            false => self.make(instance, Box::pin(work.make(request, share, mocked))),
+        }
     }
 
     /// An execution of a step, as mocks know it.
@@ -158,16 +153,17 @@ impl Actor {
 
     /// Answers what a step asks for with what was made up.
     fn answer_with(&mut self, instance: Instance, attempt: u32, request: RequestHash, mocked: Mocked) {
-        let mailbox = self.mailbox.clone();
         let asked = instance.clone();
-        let task = self.tasks.spawn(async move {
-            tokio::time::sleep(mocked.after).await;
-            let outcome = mocked.outcome.map_or_else(Outcome::Failure, Outcome::Answer);
-            let performed =
-                Performed { instance: asked, attempt, request, outcome, emitted: false, took: None };
-            let _over = mailbox.send(Message::Performed(Box::new(performed), None)).await;
-        });
-        self.running.insert(instance, task);
+        self.make(
+            instance,
+            Box::pin(async move {
+                tokio::time::sleep(mocked.after).await;
+                let outcome = mocked.outcome.map_or_else(Outcome::Failure, Outcome::Answer);
+                let performed =
+                    Performed { instance: asked, attempt, request, outcome, emitted: false, took: None };
+                Message::Performed(Box::new(performed), None)
+            }),
+        );
     }
 }
 

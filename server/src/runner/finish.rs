@@ -22,6 +22,7 @@ impl Actor {
     /// Ends the run so; tells how it was left.
     pub(super) async fn end(&mut self, outcome: Result<Value, Failure>) -> Result<Left, StoreError> {
         self.tasks.abort_all();
+        self.lone = None;
         let ending = Ending { run: &self.run, outcome: &outcome };
         let (status, stored) = (ending.status(), ending.stored());
         let left = ending.dead_letter().cloned();

@@ -38,6 +38,7 @@ mod intake;
 mod iterations;
 mod lanes;
 mod launch;
+mod lone;
 mod mocks;
 mod needs;
 mod observed;

@@ -56,7 +56,7 @@ impl Inner {
 
 impl Actor {
     /// After a restart: calls off what it called and waits for no more.
-    pub(super) async fn call_off_abandoned(&self) -> Result<(), StoreError> {
+    pub(super) async fn call_off_abandoned(&mut self) -> Result<(), StoreError> {
         if self.plan().calls().next().is_none() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! A call under way: a task of its own, which tells the run what comes of it.
+//! A call under way, and what the run is told of it.
 
 use std::sync::{Arc, Mutex};
 
@@ -82,17 +82,30 @@ impl Work {
         self.inner.upstreams.call(&call, share, pieces).await
     }
 
-    /// Sends, and passes on what arrives meanwhile, in order.
-    pub(super) async fn stream(
-        &self,
-        request: &HttpRequest,
-        mut share: Option<Arc<Share>>,
+    /// Sends; tells what came of it.
+    pub(super) async fn make(
+        self,
+        request: Arc<HttpRequest>,
+        share: Arc<Share>,
         mocked: Option<Mocked>,
-    ) {
+    ) -> Message {
+        let mut share = Some(share);
+        let answer = self.send(&request, &mut share, None, mocked).await;
+        self.over(answer, false, share)
+    }
+
+    /// The same, and passes on what arrives meanwhile, in order.
+    pub(super) async fn stream(
+        self,
+        request: Arc<HttpRequest>,
+        share: Arc<Share>,
+        mocked: Option<Mocked>,
+    ) -> Message {
+        let mut share = Some(share);
         let (pieces, mut arriving) = mpsc::channel(PIECES);
         let mut emitted = false;
         let answer = {
-            let sending = self.send(request, &mut share, Some(pieces), mocked);
+            let sending = self.send(&request, &mut share, Some(pieces), mocked);
             tokio::pin!(sending);
             loop {
                 tokio::select! {
@@ -109,7 +122,7 @@ impl Work {
             emitted = true;
             self.pass_on(value).await;
         }
-        self.report(answer, emitted, share).await;
+        self.over(answer, emitted, share)
     }
 
     async fn pass_on(&self, value: Value) {
@@ -117,13 +130,8 @@ impl Work {
         let _over = self.mailbox.send(message).await;
     }
 
-    /// Tells the run what came of it.
-    pub(super) async fn report(
-        &self,
-        answer: Result<Value, Failure>,
-        emitted: bool,
-        share: Option<Arc<Share>>,
-    ) {
+    /// What the run is told of what came of it.
+    fn over(&self, answer: Result<Value, Failure>, emitted: bool, share: Option<Arc<Share>>) -> Message {
         let (sent, now) = (*lock(&self.sent), Instant::now());
         // Without its turn it has only waited.
         let turn = sent.unwrap_or(now);
@@ -149,6 +157,6 @@ impl Work {
             emitted,
             took: u64::try_from(times.1.as_millis()).ok(),
         };
-        let _over = self.mailbox.send(Message::Performed(Box::new(performed), share)).await;
+        Message::Performed(Box::new(performed), share)
     }
 }
