@@ -1,9 +1,10 @@
 //! Appending to a run: events, and what follows from them.
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, params};
 
 use super::admit::{Insertion, Origin};
 use super::blob::{self, Stored};
+use super::heads::Head;
 use super::writer::{Change, Context};
 use super::{claims, inbox, publish, source};
 use crate::store::watch::{News, Notice, Subject};
@@ -16,8 +17,8 @@ impl Change for Append {
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<Self::Output, StoreError> {
         source::expect_owner(context.connection, self.proof.as_deref())?;
-        let Head { public_id, status, source, .. } =
-            expect_next(context.connection, self.run, self.expected_seq)?;
+        let mut head = take_next(context, self.run, self.expected_seq)?;
+        let (status, source) = (head.status, head.source);
         insert_events(context.connection, self.run, self.expected_seq, &self.events)?;
         if self.compacts {
             compact(context.connection, self.run)?;
@@ -41,8 +42,11 @@ impl Change for Append {
                 None if status == Status::Ready => News::GoesOn,
                 None => News::Something,
             };
-            context.changed.push(Notice::new(Subject::Run(public_id), news));
+            context.changed.push(Notice::new(Subject::Run(head.public_id.clone()), news));
         }
+        head.next += u32::try_from(self.events.len()).unwrap_or(u32::MAX);
+        head.status = self.status.as_ref().map_or(status, |change| change.status);
+        context.heads.keep(self.run, head);
         let offsets = publish::send(context, &self.records, source)?;
         let parent = Origin::Parent(self.run, source);
         let mut children = Vec::with_capacity(self.children.len());
@@ -66,47 +70,16 @@ impl Change for AppendStream {
     type Output = ();
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError> {
-        let Head { public_id, .. } = expect_unfinished(context.connection, self.run)?;
+        let head = context.heads.take_unfinished(context.connection, self.run)?;
         insert_stream(context.connection, self.run, &self.rows)?;
-        context.changed.push(Subject::Run(public_id).into());
+        context.changed.push(Subject::Run(head.public_id.clone()).into());
+        context.heads.keep(self.run, head);
         Ok(())
     }
 }
 
-/// What a change of a run has to know of it.
-pub(super) struct Head {
-    public_id: String,
-    status: Status,
-    pub(super) source: Option<i64>,
-    /// The sequence number that comes next.
-    next: u32,
-}
-
-/// The run, whatever has become of it.
-pub(super) fn head(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
-    let (public_id, status, source, next) = connection
-        .prepare_cached(
-            "SELECT public_id, status, source, (SELECT ifnull(max(seq) + 1, 1) FROM event WHERE run = ?1)
-             FROM run WHERE id = ?1",
-        )?
-        .query_row(params![run.0], |row| {
-            Ok((row.get(0)?, Status::from_name(row.get_ref(1)?.as_str()?), row.get(2)?, row.get(3)?))
-        })
-        .optional()?
-        .ok_or(Conflict::UnknownRun(run))?;
-    let status =
-        status.ok_or_else(|| StoreError::Stopped(format!("run {run} has no known status").into()))?;
-    Ok(Head { public_id, status, source, next })
-}
-
-/// The run, if more may be appended.
-pub(super) fn expect_unfinished(connection: &Connection, run: RunId) -> Result<Head, StoreError> {
-    let head = head(connection, run)?;
-    if head.status.is_final() { Err(Conflict::Finished(run).into()) } else { Ok(head) }
-}
-
-fn expect_next(connection: &Connection, run: RunId, expected: u32) -> Result<Head, StoreError> {
-    let head = expect_unfinished(connection, run)?;
+fn take_next(context: &mut Context<'_>, run: RunId, expected: u32) -> Result<Head, StoreError> {
+    let head = context.heads.take_unfinished(context.connection, run)?;
     match head.next {
         next if next == expected => Ok(head),
         found => Err(Conflict::Seq { run, expected, found }.into()),

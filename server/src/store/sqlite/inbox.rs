@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, Params, Row, params};
 
-use super::append;
 use super::source;
 use super::writer::{Change, Context};
 use crate::store::watch::Subject;
@@ -25,14 +24,15 @@ impl Change for NewMessage {
 
     fn apply(&mut self, context: &mut Context<'_>) -> Result<(), StoreError> {
         let head = match self.even_if_finished {
-            true => append::head(context.connection, self.run)?,
-            false => append::expect_unfinished(context.connection, self.run)?,
+            true => context.heads.take(context.connection, self.run)?,
+            false => context.heads.take_unfinished(context.connection, self.run)?,
         };
         context
             .connection
             .prepare_cached("INSERT INTO inbox (run, source, posted_at, payload) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![self.run.0, head.source, self.at, self.payload])?;
         context.changed.push(Subject::Inbox.into());
+        context.heads.keep(self.run, head);
         Ok(())
     }
 }

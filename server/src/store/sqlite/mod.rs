@@ -8,6 +8,7 @@ mod crashes;
 mod define;
 mod ends;
 mod headers;
+mod heads;
 mod inbox;
 mod migrate;
 mod outbox;

@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::ends::Ends;
+use super::heads::Heads;
 use super::tail::{Published, Tail};
 use crate::store::folder::Folder;
 use crate::store::stop::{Stop, Stopped};
@@ -35,6 +36,8 @@ pub(super) struct Context<'a> {
     pub(super) published: &'a mut Vec<Published>,
     /// Where the topics end with that.
     pub(super) ends: &'a mut Ends,
+    /// What is known of the runs under way.
+    pub(super) heads: &'a mut Heads,
 }
 
 /// Something to do in the writer's transaction.
@@ -115,8 +118,9 @@ impl Writer {
         let (stop, stopped) = Stopped::new();
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || {
             let (changed, published) = (Vec::new(), Vec::new());
-            let ends = Ends::default();
-            let writing = Writing { connection: &connection, outlet, hub: &hub, changed, published, ends };
+            let (ends, heads) = (Ends::default(), Heads::default());
+            let writing =
+                Writing { connection: &connection, outlet, hub: &hub, changed, published, ends, heads };
             write(writing, jobs, &tail, &stop);
             drop(connection);
             drop(folder);
@@ -164,6 +168,7 @@ struct Writing<'a> {
     changed: Vec<Notice>,
     published: Vec<Published>,
     ends: Ends,
+    heads: Heads,
 }
 
 /// What is in a transaction.
@@ -261,6 +266,7 @@ impl Writing<'_> {
             changed: &mut self.changed,
             published: &mut self.published,
             ends: &mut self.ends,
+            heads: &mut self.heads,
         }
     }
 
@@ -272,6 +278,7 @@ impl Writing<'_> {
     /// Tells no more than this: what came after it was not written.
     fn forget(&mut self, (changed, published): (usize, usize)) {
         self.ends.forget();
+        self.heads.forget();
         self.changed.truncate(changed);
         self.published.truncate(published);
     }
