@@ -46,6 +46,16 @@ impl From<serde_json::Error> for JsonError {
     }
 }
 
+/// A map of these pairs; a key that comes again keeps its place and takes the later value.
+pub fn map<K: Into<Value>>(pairs: impl IntoIterator<Item = (K, Value)>) -> Value {
+    let pairs = pairs.into_iter();
+    let mut map = MapBuilder::with_capacity(pairs.size_hint().0);
+    for (key, value) in pairs {
+        map.insert(key.into(), value);
+    }
+    map.finish()
+}
+
 /// Reads one JSON text.
 ///
 /// # Errors

@@ -32,6 +32,19 @@ impl HttpRequest {
     /// Bytes of the body of a refusal that are kept.
     pub const EXCERPT: usize = 4 * 1024;
 
+    /// Whether a segment of a path is `.` or `..`, however that is written: those who read the path may take
+    /// it for another one.
+    #[must_use]
+    pub fn is_relative(segment: &str) -> bool {
+        let (mut rest, mut dots) = (segment, 0);
+        while !rest.is_empty() {
+            let dot = [".", "%2e", "%2E"].into_iter().find_map(|dot| rest.strip_prefix(dot));
+            let Some(after) = dot else { return false };
+            (rest, dots) = (after, dots + 1);
+        }
+        matches!(dots, 1 | 2)
+    }
+
     /// The step's part of the URL, with the names in its query but not the values: for operators.
     #[must_use]
     pub fn outline(&self) -> String {
@@ -83,4 +96,19 @@ fn wait(text: &str, now: Now) -> Option<u64> {
         }
     };
     u64::try_from(wait.min(LONGEST_WAIT).as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_of_one_or_two_dots_is_another_place_however_it_is_written() {
+        for segment in [".", "..", "%2e", "%2E.", ".%2e", "%2e%2E"] {
+            assert!(HttpRequest::is_relative(segment), "{segment}");
+        }
+        for segment in ["", "...", "a.", ".a", "%2e%2e%2e", "%2", "%2f", "a"] {
+            assert!(!HttpRequest::is_relative(segment), "{segment}");
+        }
+    }
 }

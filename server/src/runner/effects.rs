@@ -168,7 +168,9 @@ impl Actor {
 }
 
 fn idempotency_key(run: &str, instance: &str) -> String {
-    let digest = Sha256::digest(format!("{run}/{instance}").as_bytes());
+    let digest = Sha256::new().chain_update(run).chain_update("/").chain_update(instance).finalize();
+    let mut key = String::with_capacity(32);
     let digits = digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    key.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
+    key
 }

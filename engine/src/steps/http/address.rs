@@ -1,7 +1,7 @@
 //! Paths and headers that an expression cannot break out of.
 
 use crate::source::Span;
-use crate::vm::{Class, Failure};
+use crate::vm::{Class, Failure, HttpRequest};
 
 /// Percent-encodes all but unreserved characters, so that what an expression yields stays
 /// within its segment.
@@ -22,18 +22,13 @@ pub(super) fn check(path: &str) -> Result<(), String> {
     if !path.is_empty() && !path.starts_with('/') {
         return Err(format!("the path `{path}` must begin with `/` or be empty"));
     }
-    if path.split('/').any(is_dots) {
+    if path.split('/').any(HttpRequest::is_relative) {
         return Err(format!("the path `{path}` has a segment `.` or `..`"));
     }
     if path.contains(['?', '#', '\\']) || path.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(format!("the path `{path}` has a character that a path cannot have"));
     }
     Ok(())
-}
-
-fn is_dots(segment: &str) -> bool {
-    let plain = segment.replace("%2e", ".").replace("%2E", ".");
-    plain == "." || plain == ".."
 }
 
 /// Refuses control characters, with which a value could add a header.

@@ -30,6 +30,8 @@ pub struct ServiceUrl {
     /// Begins with `/`.
     path: String,
     query: Option<String>,
+    /// The authority as a header.
+    pub(super) host: HeaderValue,
     /// Basic authorization with the user and the password that it names.
     pub(super) login: Option<HeaderValue>,
 }
@@ -63,6 +65,7 @@ impl FromStr for ServiceUrl {
         };
         Ok(Self {
             scheme,
+            host: HeaderValue::from_str(&authority).map_err(|_| BadUrl)?,
             authority: authority.parse().map_err(|_| BadUrl)?,
             path: url.path().to_owned(),
             query: url.query().map(str::to_owned),
@@ -135,11 +138,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     if path.contains(['?', '#', '\\']) || path.contains(char::is_control) {
         return Err("the path has a character that does not belong in one");
     }
-    let dots = |segment: &str| {
-        let plain = segment.replace("%2e", ".").replace("%2E", ".");
-        plain == "." || plain == ".."
-    };
-    if path.split('/').any(dots) {
+    if path.split('/').any(HttpRequest::is_relative) {
         return Err("the path has a segment `.` or `..`");
     }
     Ok(())

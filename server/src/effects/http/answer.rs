@@ -11,9 +11,9 @@ use bytes::Bytes;
 use encoding_rs::{Encoding, UTF_8};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use pathway_engine::Value;
-use pathway_engine::value::from_json;
+use pathway_engine::value::{self, from_json};
 use pathway_engine::vm::{Failure, HttpRequest, Parse};
 
 use super::client::Response;
@@ -90,18 +90,23 @@ pub(super) fn output<const N: usize>(
     more: [(&'static str, Value); N],
 ) -> Value {
     let names = response.headers().keys();
-    let headers = names.map(|name| (name.as_str(), Value::from(joined(response.headers(), name.as_str()))));
+    let headers = names.map(|name| (name.as_str(), joined(response.headers(), name)));
     let fields = [
         ("status", Value::from(response.status().as_u16())),
-        ("headers", Value::from_pairs(headers)),
+        ("headers", value::map(headers)),
         ("body", body),
     ];
-    Value::from_pairs(fields.into_iter().chain(more))
+    value::map(fields.into_iter().chain(more))
 }
 
-fn joined(headers: &HeaderMap, name: &str) -> String {
-    let values = headers.get_all(name).iter();
-    values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join(", ")
+/// What a header says, wherever in the answer it stands.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Value {
+    let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let first = values.next().unwrap_or_default();
+    match values.next() {
+        None => Value::from(&*first),
+        Some(second) => Value::from([first, second].into_iter().chain(values).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 fn decode(request: &HttpRequest, headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Failure> {

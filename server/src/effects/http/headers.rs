@@ -60,6 +60,7 @@ pub(super) fn headers(
         Parse::Auto | Parse::Text | Parse::Lines | Parse::Bytes => "*/*",
     };
     map.entry(ACCEPT).or_insert(HeaderValue::from_static(accept));
+    map.entry(HOST).or_insert(target.url.host.clone());
     map.entry(USER_AGENT).or_insert(HeaderValue::from_static(outward::NAME));
     if let Some(login) = &target.url.login {
         map.entry(AUTHORIZATION).or_insert(login.clone());
