@@ -1,5 +1,5 @@
-//! How this process asks others over HTTP, whoever of it asks: where it is told to and nowhere else, once,
-//! and saying who it is.
+//! How this process asks others over HTTP, whoever of it asks, but for the services that pathways call: where
+//! it is told to and nowhere else, once, and saying who it is.
 
 use reqwest::{Client, ClientBuilder, redirect};
 
