@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
 
     /// As [`Fields::take`], with the key's own place.
     pub fn take_entry(&mut self, key: &'static str) -> Option<&'a Entry> {
-        self.known.push(key);
+        self.knows(key);
         self.entries.iter().find(|entry| entry.key.value == key)
     }
 
@@ -60,7 +60,9 @@ impl<'a> Fields<'a> {
 
     /// Accepts `key` without taking it: somebody else reads it.
     pub fn knows(&mut self, key: &'static str) {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
     }
 
     /// Accepts all other keys: what is wrong with them has been said.
