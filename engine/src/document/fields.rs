@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
 
     /// As [`Fields::take`], with the key's own place.
     pub fn take_entry(&mut self, key: &'static str) -> Option<&'a Entry> {
-        self.knows(key);
+        self.known.push(key);
         self.entries.iter().find(|entry| entry.key.value == key)
     }
 
@@ -60,9 +60,7 @@ impl<'a> Fields<'a> {
 
     /// Accepts `key` without taking it: somebody else reads it.
     pub fn knows(&mut self, key: &'static str) {
-        if !self.known.contains(&key) {
-            self.known.push(key);
-        }
+        self.known.push(key);
     }
 
     /// Accepts all other keys: what is wrong with them has been said.

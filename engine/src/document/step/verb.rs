@@ -1,6 +1,6 @@
 //! The one verb of a step.
 
-use super::modifiers::{MODIFIERS, is_modifier};
+use super::modifiers::is_modifier;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::fields::list;
 use crate::document::{Fields, Reader};
@@ -27,10 +27,7 @@ pub(super) fn parse_verb(
         verbs.into_iter().filter(|(entry, _)| !(is_block && entry.key.value == "return")).collect();
     match verbs.as_slice() {
         [(_, spec)] => {
-            let modifiers = MODIFIERS.fields.iter().map(|field| field.name);
-            for name in steps::VERBS.iter().map(|spec| spec.name).chain(modifiers) {
-                fields.knows(name);
-            }
+            steps::VERBS.iter().for_each(|spec| fields.knows(spec.name));
             (spec.parse)(node, what, reader).map(|action| (spec.name, action))
         }
         [] => {
