@@ -11,7 +11,6 @@ use serde::ser::{Error as _, SerializeMap, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::decode::Decode;
-use super::map::MapBuilder;
 use super::{Value, ValueKind};
 
 /// The key of what JSON cannot hold.
@@ -153,11 +152,7 @@ pub(super) fn unmarked<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Value, 
         Marked::Bits(bits) => Value::from(f64::from_bits(bits)),
         Marked::Bytes(text) => Value::from_bytes(STANDARD.decode(text).map_err(A::Error::custom)?),
         Marked::Map(pairs) => {
-            let mut map = MapBuilder::with_capacity(pairs.len());
-            for (Exactly(key), Exactly(value)) in pairs {
-                map.insert(key, value);
-            }
-            map.finish()
+            super::map(pairs.into_iter().map(|(Exactly(key), Exactly(value))| (key, value)))
         }
     })
 }

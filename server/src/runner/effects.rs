@@ -169,8 +169,6 @@ impl Actor {
 
 fn idempotency_key(run: &str, instance: &str) -> String {
     let digest = Sha256::new().chain_update(run).chain_update("/").chain_update(instance).finalize();
-    let mut key = String::with_capacity(32);
-    let digits = digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
-    key.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
-    key
+    let half = digest.first_chunk().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::value::ValueKind;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::{Call, Definition, Undefined, scalar};
@@ -62,15 +63,12 @@ pub(super) const FILTERS: &[Definition] = &[
     },
 ];
 
+/// All but the characters that never need to be encoded.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Percent-encodes everything but the characters that never need it.
-pub(crate) fn percent_encode(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(byte.into());
-        } else {
-            let _written = write!(out, "%{byte:02X}");
-        }
-    }
+pub fn percent_encode(text: &str, out: &mut String) {
+    out.extend(utf8_percent_encode(text, UNRESERVED));
 }
 
 fn urlencode(call: &Call) -> Result<Value, String> {

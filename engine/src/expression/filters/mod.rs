@@ -13,7 +13,7 @@ mod words;
 
 pub use reference::{page, reference};
 
-pub(crate) use self::encoding::percent_encode;
+pub use self::encoding::percent_encode;
 use super::environment;
 use super::eval::noun;
 use crate::Value;

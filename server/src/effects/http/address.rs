@@ -12,18 +12,17 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use hyper::http::uri::{Authority, Parts, PathAndQuery, Scheme, Uri};
+use pathway_engine::expression::filters::percent_encode;
 use pathway_engine::vm::HttpRequest;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use reqwest::Url;
 
-/// All but the characters that never need it.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// What those who read URLs encode in a path.
 const PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
 
 /// The URL of a service, taken apart once so that a call only appends to it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct ServiceUrl {
     scheme: Scheme,
     authority: Authority,
@@ -95,17 +94,17 @@ impl ServiceUrl {
             whole.push('?');
             whole.push_str(query);
         }
-        let mut is_first = self.query.as_ref().is_none_or(String::is_empty);
+        let mut before = match self.query.as_deref() {
+            None => "?",
+            Some("") => "",
+            Some(_) => "&",
+        };
         for (name, value) in &request.query {
-            match (is_first, &self.query) {
-                (true, Some(_)) => {}
-                (true, None) => whole.push('?'),
-                (false, _) => whole.push('&'),
-            }
-            is_first = false;
-            encode(name, &mut whole);
+            whole.push_str(before);
+            percent_encode(name, &mut whole);
             whole.push('=');
-            encode(value, &mut whole);
+            percent_encode(value, &mut whole);
+            before = "&";
         }
         let bad = "the path has a character that does not belong in one";
         let whole = PathAndQuery::from_maybe_shared(Bytes::from(whole)).map_err(|_| bad)?;
@@ -142,11 +141,6 @@ fn check_path(path: &str) -> Result<(), &'static str> {
         return Err("the path has a segment `.` or `..`");
     }
     Ok(())
-}
-
-/// Percent-encodes everything but the characters that never need it.
-pub(super) fn encode(text: &str, out: &mut String) {
-    out.extend(utf8_percent_encode(text, UNRESERVED));
 }
 
 #[cfg(test)]

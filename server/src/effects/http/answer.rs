@@ -10,14 +10,16 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use encoding_rs::{Encoding, UTF_8};
 use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use pathway_engine::Value;
 use pathway_engine::value::{self, from_json};
 use pathway_engine::vm::{Failure, HttpRequest, Parse};
 
-use super::client::Response;
 use super::{Limits, Target, failure};
+
+/// What a service answered, its body still on the way.
+pub(super) type Response = hyper::Response<Incoming>;
 
 /// How much of a refusal's body operators are shown.
 const EXCERPT: usize = HttpRequest::EXCERPT;

@@ -1,8 +1,7 @@
 //! What a request carries, as bytes.
 
+use pathway_engine::expression::filters::percent_encode;
 use pathway_engine::vm::Body;
-
-use super::address::encode;
 
 /// A body and its media type.
 pub(super) struct Encoded {
@@ -35,9 +34,9 @@ fn form(fields: &[(String, String)]) -> Vec<u8> {
         if !out.is_empty() {
             out.push('&');
         }
-        encode(name, &mut out);
+        percent_encode(name, &mut out);
         out.push('=');
-        encode(value, &mut out);
+        percent_encode(value, &mut out);
     }
     out.into_bytes()
 }

@@ -29,9 +29,6 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long a service may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// What a service answered, its body still on the way.
-pub(super) type Response = hyper::Response<hyper::body::Incoming>;
-
 /// Calls all services over one pool of connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient {

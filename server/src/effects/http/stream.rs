@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::coop;
 use tokio::time::timeout;
 
-use super::client::Response;
+use super::answer::Response;
 use super::lines::{LineSplitter, TooLong};
 use super::sse::SseDecoder;
 use super::{Context, Limits, Target, answer, failure};

@@ -7,7 +7,7 @@ use super::heads::Head;
 use super::writer::{Change, Context};
 use super::{append, inbox, publish, source};
 use crate::store::watch::{News, Notice, Subject};
-use crate::store::{Admission, Admit, Conflict, DuplicateOf, NewRun, Offset, RunId, Status, StoreError};
+use crate::store::{Admission, Admit, Conflict, DuplicateOf, NewRun, Offset, RunId, StoreError};
 
 impl Change for Admit {
     type Output = Vec<Admission>;
@@ -112,11 +112,8 @@ impl<'c> Insertion<'c> {
             append::insert_stream(connection, id, &run.stream)?;
             publish::send(context, &run.records, source)?;
             context.changed.push(Notice::new(subject, News::of(run.status, run.outcome.as_deref())));
-            if run.status == Status::Ready {
-                context
-                    .heads
-                    .keep(id, Head { public_id: run.public_id.clone(), status: run.status, source, next: 1 });
-            }
+            let (public_id, status) = (run.public_id.clone(), run.status);
+            context.heads.keep(id, Head { public_id, status, source, next: 1 });
             return Ok(Admission::Inserted(id));
         }
         context.changed.push(subject.into());
