@@ -21,11 +21,13 @@ const NAP: Duration = Duration::from_secs(5);
 /// How long a run stays awake for each event of its journal: what it takes to read a long one back is
 /// worth waiting whether it is needed again.
 const AWAKE_PER_EVENT: Duration = Duration::from_millis(1);
-/// How long a run that was called waits to be told what for: else it could fall asleep before.
+/// How long a run that is to be told something waits for it, before it looks whether it still is: else it
+/// could fall asleep before.
 const CALLED: Duration = Duration::from_secs(10);
 /// A journal of so many events is read back at once.
 const SHORT: u32 = 100;
-/// Runs of a pathway that are read back at once, or wait for their slots after that.
+/// Runs of a pathway that are read back at once, or wait after that for their slots and to be told what they
+/// were woken for.
 const ROOM: usize = 1_000;
 
 /// See above.
@@ -97,10 +99,10 @@ pub(super) struct Woken {
 }
 
 impl Rest {
-    /// How long a run with so many events stays awake before; one that was called is told what for.
-    pub(super) fn after(events: u32, was_called: bool) -> Duration {
+    /// How long a run with so many events stays awake before; whether it is to be told something.
+    pub(super) fn after(events: u32, is_to_hear: bool) -> Duration {
         let long = if events <= SHORT { Duration::ZERO } else { AWAKE_PER_EVENT * events };
-        if was_called { long.max(CALLED) } else { long }
+        if is_to_hear { long.max(CALLED) } else { long }
     }
 }
 
@@ -208,7 +210,7 @@ impl Asleep {
         Err(None)
     }
 
-    /// How many runs of a pathway are read back at once, or wait for their slots after that.
+    /// How many runs of a pathway may be on their way from sleep to what they were woken for.
     fn room(&self, pathway: &Arc<str>) -> Arc<Semaphore> {
         let mut state = self.state();
         state.rooms.entry(pathway.clone()).or_insert_with(|| Arc::new(Semaphore::new(ROOM))).clone()
@@ -314,34 +316,46 @@ impl Inner {
     }
 
     async fn rouse(self: Arc<Self>, run: Arc<str>) {
-        let Some(Stays { pathway, holding, parent, is_suspect }) = self.asleep.waking(&run) else { return };
+        let Some(stays) = self.asleep.waking(&run) else { return };
+        let holding = stays.holding.clone();
         let waking = async {
             // The semaphore is never closed.
-            let Ok(room) = self.asleep.room(&pathway).acquire_owned().await else { return Ok(()) };
-            let known = self.store.run(&run).await?;
-            let read = match known.filter(|known| known.status == Status::Ready) {
-                Some(known) => self.read_back(known).await?,
-                None => None,
-            };
-            let Some(mut admitted) = read else {
-                drop(self.asleep.leave(&run));
-                return Ok(());
-            };
-            if let Some(holding) = &holding {
-                admitted.belong_to(holding);
-            }
-            (admitted.parent, admitted.is_suspect) = (parent, is_suspect);
-            admitted.woken = Some(Woken { rest: None, _room: room });
-            self.begin(admitted);
-            Ok(())
+            let Ok(room) = self.asleep.room(&stays.pathway).acquire_owned().await else { return Ok(()) };
+            // Boxed, so that one that waits for room takes little.
+            Box::pin(self.begin_again(&run, stays, room)).await
         };
-        let woken: Option<Result<(), StoreError>> = match &holding {
+        let woken = match &holding {
             Some(holding) => holding.work(waking).await,
             None => Some(waking.await),
         };
         if let Some(Err(error)) = woken {
             self.fatal(&error.to_string());
         }
+    }
+
+    /// Reads a run back that slept, and lets it go on; unless it is over.
+    async fn begin_again(
+        self: &Arc<Self>,
+        run: &str,
+        Stays { holding, parent, is_suspect, .. }: Stays,
+        room: OwnedSemaphorePermit,
+    ) -> Result<(), StoreError> {
+        let known = self.store.run(run).await?;
+        let read = match known.filter(|known| known.status == Status::Ready) {
+            Some(known) => self.read_back(known).await?,
+            None => None,
+        };
+        let Some(mut admitted) = read else {
+            drop(self.asleep.leave(run));
+            return Ok(());
+        };
+        if let Some(holding) = &holding {
+            admitted.belong_to(holding);
+        }
+        (admitted.parent, admitted.is_suspect) = (parent, is_suspect);
+        admitted.woken = Some(Woken { rest: None, _room: room });
+        self.begin(admitted);
+        Ok(())
     }
 
     /// Calls a run off that is under way, or asleep; false where it is neither.

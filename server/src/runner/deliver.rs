@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Inner;
 use super::actor::Message as Told;
 use super::errand::Errand;
-use super::inbox::{Asked, Order};
+use super::inbox::Order;
 use crate::store::{Home, Mark, Message, RunId, Status, StoreError};
 
 /// Messages read at once.
@@ -47,10 +47,8 @@ impl Inner {
 
     /// Passes on what was asked for, and what is new after `read`; tells what is new from then on.
     async fn deliver_all(self: &Arc<Self>, read: Mark) -> Result<Mark, StoreError> {
-        let Asked { runs, homes, all } = self.inbox.asked();
-        for run in runs {
-            self.deliver_to(run).await?;
-        }
+        self.deliver_asked().await?;
+        let (homes, all) = self.inbox.asked();
         let read = if all { Mark::START } else { read };
         if !self.store.is_shared() {
             return self.deliver_new(None, read).await;
@@ -73,6 +71,8 @@ impl Inner {
     ) -> Result<Mark, StoreError> {
         let mut settled = Mark::END;
         loop {
+            // What is read may wake more runs than can be told at once: they are told in between.
+            self.deliver_asked().await?;
             self.inbox.catch_up();
             let page = self.store.inbox(homes, after, PAGE).await?;
             // As of the first page: what has come since may be before what was read since.
@@ -111,6 +111,14 @@ impl Inner {
                 Ok(true)
             }
         }
+    }
+
+    /// Passes on what runs ask for.
+    async fn deliver_asked(self: &Arc<Self>) -> Result<(), StoreError> {
+        while let Some(run) = self.inbox.who_asks() {
+            self.deliver_to(run).await?;
+        }
+        Ok(())
     }
 
     /// Passes on to a run what it has not received, as far as it can be told.

@@ -43,27 +43,28 @@ pub(super) struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Given to their runs.
+    /// Given to their runs, which have not received them yet.
     given: HashMap<RunId, HashSet<i64>>,
-    /// Of those, what was received and is in the store no more, or was given to a run that is under way no
-    /// more.
-    gone: Vec<(RunId, i64)>,
+    /// What was received and is in the store no more, or was given to a run that is under way no more.
+    gone: HashSet<(RunId, i64)>,
     /// Runs that messages wait for, with their partitions.
     wanted: HashMap<RunId, Option<Home>>,
     asked: Asked,
+    /// The run that is being told what it asked for.
+    told: Option<RunId>,
     /// Whether errands wait until there is room for them.
     is_full: bool,
 }
 
 /// What is to be read from the beginning.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+struct Asked {
     /// Of runs that can be told what they could not be before, or may not have received what they were given.
-    pub(super) runs: BTreeSet<RunId>,
+    runs: BTreeSet<RunId>,
     /// Of partitions that have become ours.
-    pub(super) homes: BTreeSet<Home>,
+    homes: BTreeSet<Home>,
     /// Of all.
-    pub(super) all: bool,
+    all: bool,
 }
 
 impl Inbox {
@@ -76,9 +77,23 @@ impl Inbox {
         self.wake.notified().await;
     }
 
-    /// What is asked for by now.
-    pub(super) fn asked(&self) -> Asked {
-        std::mem::take(&mut self.state().asked)
+    /// A run that asks, to be told before the next is taken.
+    pub(super) fn who_asks(&self) -> Option<RunId> {
+        let mut state = self.state();
+        state.told = state.asked.runs.pop_first();
+        state.told
+    }
+
+    /// Whether a run will be told before long what there is for it, if there is anything.
+    pub(super) fn is_to_hear(&self, run: RunId) -> bool {
+        let state = self.state();
+        state.told == Some(run) || state.asked.runs.contains(&run)
+    }
+
+    /// The partitions that are asked for by now, and whether all is.
+    pub(super) fn asked(&self) -> (BTreeSet<Home>, bool) {
+        let Asked { homes, all, .. } = &mut self.state().asked;
+        (std::mem::take(homes), std::mem::take(all))
     }
 
     /// The runs of a partition are ours from now on.
@@ -96,9 +111,10 @@ impl Inbox {
     pub(super) fn look_at(&self, run: RunId) {
         let mut state = self.state();
         let State { given, gone, wanted, asked, .. } = &mut *state;
-        let again = given.get(&run);
-        gone.extend(again.into_iter().flatten().map(|id| (run, *id)));
-        if wanted.remove(&run).is_some() || again.is_some() {
+        let again = given.remove(&run);
+        let has_more = wanted.remove(&run).is_some() || again.is_some();
+        gone.extend(again.into_iter().flatten().map(|id| (run, id)));
+        if has_more {
             asked.runs.insert(run);
             self.wake.notify_one();
         }
@@ -127,27 +143,28 @@ impl Inbox {
 
     /// A run has received them.
     pub(super) fn received(&self, run: RunId, messages: Vec<i64>) {
-        if !messages.is_empty() {
-            self.state().gone.extend(messages.into_iter().map(|id| (run, id)));
+        if messages.is_empty() {
+            return;
         }
+        let mut state = self.state();
+        let State { given, gone, .. } = &mut *state;
+        if let Entry::Occupied(mut of) = given.entry(run) {
+            of.get_mut().retain(|id| !messages.contains(id));
+            if of.get().is_empty() {
+                of.remove();
+            }
+        }
+        gone.extend(messages.into_iter().map(|id| (run, id)));
     }
 
     /// Forgets what is gone, before the store is read again: until then it may be in what was read.
     pub(super) fn catch_up(&self) {
-        let mut state = self.state();
-        let State { given, gone, .. } = &mut *state;
-        for (run, id) in gone.drain(..) {
-            if let Entry::Occupied(mut of) = given.entry(run) {
-                of.get_mut().remove(&id);
-                if of.get().is_empty() {
-                    of.remove();
-                }
-            }
-        }
+        self.state().gone.clear();
     }
 
     pub(super) fn is_given(&self, run: RunId, id: i64) -> bool {
-        self.state().given.get(&run).is_some_and(|given| given.contains(&id))
+        let state = self.state();
+        state.gone.contains(&(run, id)) || state.given.get(&run).is_some_and(|given| given.contains(&id))
     }
 
     /// Whether what a run was given before may have to be given again.

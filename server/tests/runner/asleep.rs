@@ -5,12 +5,13 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
-use pathway_server::store::{Mark, Run, SqliteStore, Status, Store as _};
+use pathway_server::store::{Mark, MemoryStore, Outlet, Run, SqliteStore, Status, Store};
 
+use super::held::Held;
 use super::{DEADLINE, Upstream, World, answer, program, project};
 
 /// Waits until so many runs sleep, and none is awake: the store and the tasks tell nobody of it.
-async fn asleep(world: &World, count: usize) {
+async fn asleep(world: &World<impl Store + 'static>, count: usize) {
     let wait = async {
         while (world.runner.asleep(), world.runner.active()) != (count, 0) {
             tokio::task::yield_now().await;
@@ -180,5 +181,36 @@ async fn all_that_are_signalled_at_once_wake_and_end() {
     answers.sort_unstable();
     assert_eq!(answers, (0..RUNS).collect::<Vec<_>>());
     asleep(&world, 0).await;
+    world.runner.stop(DEADLINE).await;
+}
+
+/// However long it takes to tell each what it was woken for: none falls asleep meanwhile, to be woken again.
+#[tokio::test(start_paused = true)]
+async fn each_of_many_that_are_signalled_at_once_is_woken_once() {
+    const RUNS: usize = 1_500;
+    const PAUSE: Duration = Duration::from_millis(50);
+    let pathway = "pathway: p\non: { topic: t }\nsteps: { approved: { wait: { signal: go } } }\n";
+    let store = Held::slow(MemoryStore::new("memory", Outlet::Topics), PAUSE);
+    let world = World::start(store, program("{}", &[pathway])).await;
+    for _ in 0..RUNS {
+        world.publish("t", "{}").await;
+    }
+    asleep(&world, RUNS).await;
+    let runs = world.store.unfinished(None, RUNS as u32).await.unwrap();
+    let before = world.store.journals();
+    for run in &runs {
+        assert!(world.runner.signal(&run.public_id, go(1)).await.unwrap());
+    }
+    let ended = async {
+        let mut most = 0;
+        while !world.store.unfinished(None, 1).await.unwrap().is_empty() {
+            most = most.max(world.runner.active());
+            tokio::time::sleep(PAUSE).await;
+        }
+        most
+    };
+    let most = tokio::time::timeout(10 * PAUSE * RUNS as u32, ended).await.expect("some were not told");
+    assert_eq!((runs.len(), world.store.journals() - before), (RUNS, RUNS));
+    assert!(most <= 1_001, "{most} were awake at once");
     world.runner.stop(DEADLINE).await;
 }

@@ -1,8 +1,10 @@
-//! A store that can be held up when it has committed, and that counts what is read of its inbox.
+//! A store that can be held up when it has committed, or slow to tell a run's messages, and that counts what is
+//! read of its inbox and of journals.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use pathway_server::store::*;
@@ -16,12 +18,20 @@ pub(crate) struct Held<S> {
     committed: Notify,
     go: Notify,
     messages: AtomicUsize,
+    journals: AtomicUsize,
+    pause: Duration,
 }
 
 impl<S: Store> Held<S> {
     pub(crate) fn new(store: S) -> Self {
-        let (holds, messages) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Self { store, holds, committed: Notify::new(), go: Notify::new(), messages }
+        Self::slow(store, Duration::ZERO)
+    }
+
+    /// One that takes this long to tell what there is for a run.
+    pub(crate) fn slow(store: S, pause: Duration) -> Self {
+        let (messages, journals) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (holds, committed, go) = (AtomicBool::new(false), Notify::new(), Notify::new());
+        Self { store, holds, committed, go, messages, journals, pause }
     }
 
     /// Holds the answer to the next admission of runs back.
@@ -42,6 +52,11 @@ impl<S: Store> Held<S> {
     /// How many messages were read.
     pub(crate) fn messages(&self) -> usize {
         self.messages.load(Ordering::Relaxed)
+    }
+
+    /// How often a journal was read.
+    pub(crate) fn journals(&self) -> usize {
+        self.journals.load(Ordering::Relaxed)
     }
 }
 
@@ -76,10 +91,18 @@ impl<S: Store + fmt::Debug> Store for Held<S> {
 
     fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
         Box::pin(async move {
+            if !self.pause.is_zero() {
+                tokio::time::sleep(self.pause).await;
+            }
             let messages = self.store.inbox_of(run, after, limit).await?;
             self.messages.fetch_add(messages.len(), Ordering::Relaxed);
             Ok(messages)
         })
+    }
+
+    fn events(&self, run: RunId) -> Answer<'_, Vec<Event>> {
+        self.journals.fetch_add(1, Ordering::Relaxed);
+        self.store.events(run)
     }
 
     pass_on! {
@@ -103,7 +126,6 @@ impl<S: Store + fmt::Debug> Store for Held<S> {
         unfinished_of(home: &Home, after: Option<RunId>, limit: u32) -> Answer<'_, Vec<Run>>;
         unfinished_topics() -> Answer<'_, Vec<String>>;
         unreceived(most: u32) -> Answer<'_, Unreceived>;
-        events(run: RunId) -> Answer<'_, Vec<Event>>;
         journals(runs: &[RunId]) -> Answer<'_, Vec<Vec<Event>>>;
         run(public_id: &str) -> Answer<'_, Option<Run>>;
         run_by_correlation(pathway: Option<&str>, correlation: &str) -> Answer<'_, Option<Run>>;
