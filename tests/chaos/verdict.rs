@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pathway_server::store::{Filter, Mark, Run, Status, Store};
+use pathway_server::store::{Filter, Mark, Most, Run, Status, Store};
 use serde_json::{Value, json};
 
 use crate::faults::Toll;
@@ -75,7 +75,7 @@ pub(crate) async fn pronounce(
 pub(crate) async fn nothing_is_left(store: &dyn Store) {
     assert_eq!(store.counts().await.unwrap().ready, 0, "{:#?}", store.unfinished(None, PAGE).await);
     assert_eq!(store.outbox(0, PAGE, usize::MAX).await.unwrap(), []);
-    assert_eq!(store.inbox(None, Mark::START, PAGE).await.unwrap().messages, []);
+    assert_eq!(store.inbox(None, Mark::START, Most::messages(PAGE)).await.unwrap().messages, []);
 }
 
 /// Each of these numbers has one run, which returned what it must.

@@ -7,10 +7,10 @@ use super::Inner;
 use super::actor::Message as Told;
 use super::errand::Errand;
 use super::inbox::Order;
-use crate::store::{Home, Mark, Message, RunId, Status, StoreError};
+use crate::store::{Home, Mark, Message, Most, RunId, Status, StoreError};
 
-/// Messages read at once.
-const PAGE: u32 = 500;
+/// What is read at once.
+const PAGE: Most = Most { messages: 500, bytes: 16 << 20 };
 
 /// What became of a message that was to be given to its run.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Inner {
             let page = self.store.inbox(homes, after, PAGE).await?;
             // As of the first page: what has come since may be before what was read since.
             settled = settled.min(page.settled);
-            let is_last = page.messages.len() < PAGE as usize;
+            let is_last = !PAGE.is_reached(&page.messages);
             after = page.messages.last().map_or(after, Message::mark);
             let mut useless = Vec::new();
             for message in page.messages {
@@ -127,7 +127,7 @@ impl Inner {
         loop {
             self.inbox.catch_up();
             let page = self.store.inbox_of(run, after, PAGE).await?;
-            let mut is_last = page.len() < PAGE as usize;
+            let mut is_last = !PAGE.is_reached(&page);
             after = page.last().map_or(after, Message::mark);
             let mut useless = Vec::new();
             for message in page {

@@ -62,6 +62,46 @@ impl Message {
     }
 }
 
+/// How much is read together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// Messages.
+    pub messages: u32,
+    /// What they say, in bytes: once it is so much, no more is read.
+    pub bytes: usize,
+}
+
+impl Most {
+    /// So many messages, however large.
+    #[must_use]
+    pub const fn messages(messages: u32) -> Self {
+        Self { messages, bytes: usize::MAX }
+    }
+
+    /// Whether there may be more than what was read with this.
+    #[must_use]
+    pub fn is_reached(self, read: &[Message]) -> bool {
+        read.len() >= self.messages as usize || bytes(read) >= self.bytes
+    }
+
+    /// The first of them, as many as are read together.
+    pub(super) fn of(self, messages: impl IntoIterator<Item = Message>) -> Vec<Message> {
+        let mut bytes = 0_usize;
+        let messages = messages.into_iter().take(self.messages as usize);
+        let fits = move |message: &Message| {
+            let fits = bytes < self.bytes;
+            bytes = bytes.saturating_add(message.payload.len());
+            fits
+        };
+        messages.take_while(fits).collect()
+    }
+}
+
+/// What messages say, in bytes.
+fn bytes(messages: &[Message]) -> usize {
+    messages.iter().map(|message| message.payload.len()).sum()
+}
+
 /// Messages that were read together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {

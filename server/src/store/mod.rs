@@ -40,7 +40,7 @@ pub use error::{Conflict, StoreError};
 pub(crate) use folder::make_private;
 pub use headers::Headers;
 pub use memory::MemoryStore;
-pub use message::{Mark, Message, NewMessage, Page, Unreceived};
+pub use message::{Mark, Message, Most, NewMessage, Page, Unreceived};
 pub use payload::Payload;
 pub use postgres::{PostgresOptions, PostgresStore, PostgresUrlError};
 pub use sharing::{Epoch, Home, Proof, Tenure};
@@ -142,10 +142,10 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Messages that no run has received yet, after `after`, in order: for runs of these partitions, or
     /// for all.
-    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page>;
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, most: Most) -> Answer<'_, Page>;
 
     /// Messages that a run has not received yet, after `after`, in order.
-    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>>;
+    fn inbox_of(&self, run: RunId, after: Mark, most: Most) -> Answer<'_, Vec<Message>>;
 
     /// How many messages there are that no run has received yet, of the first so many.
     fn unreceived(&self, most: u32) -> Answer<'_, Unreceived>;

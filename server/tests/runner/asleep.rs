@@ -5,7 +5,7 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
-use pathway_server::store::{Mark, MemoryStore, Outlet, Run, SqliteStore, Status, Store};
+use pathway_server::store::{Mark, MemoryStore, Most, Outlet, Run, SqliteStore, Status, Store};
 
 use super::held::Held;
 use super::{DEADLINE, Upstream, World, answer, program, project};
@@ -90,7 +90,7 @@ async fn it_sleeps_on_over_a_restart_and_hears_what_came_meanwhile() {
     assert!(world.runner.signal(&run, go(7)).await.unwrap());
     assert_eq!(answer(&ended(&world, Status::Succeeded, 1).await[0]), "7");
     assert_eq!((upstream.count("before"), upstream.count("after")), (1, 1));
-    assert!(world.store.inbox(None, Mark::START, 10).await.unwrap().messages.is_empty());
+    assert!(world.store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages.is_empty());
     world.runner.stop(DEADLINE).await;
 }
 

@@ -80,8 +80,8 @@ impl<S: Store + fmt::Debug> Store for Held<S> {
         })
     }
 
-    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
-        let read = self.store.inbox(homes, after, limit);
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, most: Most) -> Answer<'_, Page> {
+        let read = self.store.inbox(homes, after, most);
         Box::pin(async move {
             let page = read.await?;
             self.messages.fetch_add(page.messages.len(), Ordering::Relaxed);
@@ -89,12 +89,12 @@ impl<S: Store + fmt::Debug> Store for Held<S> {
         })
     }
 
-    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
+    fn inbox_of(&self, run: RunId, after: Mark, most: Most) -> Answer<'_, Vec<Message>> {
         Box::pin(async move {
             if !self.pause.is_zero() {
                 tokio::time::sleep(self.pause).await;
             }
-            let messages = self.store.inbox_of(run, after, limit).await?;
+            let messages = self.store.inbox_of(run, after, most).await?;
             self.messages.fetch_add(messages.len(), Ordering::Relaxed);
             Ok(messages)
         })

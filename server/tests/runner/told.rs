@@ -5,7 +5,7 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
-use pathway_server::store::{Mark, SqliteStore, Status, Store as _};
+use pathway_server::store::{Mark, Most, SqliteStore, Status, Store as _};
 
 use super::held::Held;
 use super::{DEADLINE, World, answer, program};
@@ -44,7 +44,7 @@ async fn a_run_is_told_what_came_before_it_began() {
     assert!(world.runner.cancel(&third.public_id, reason).await.unwrap());
     world.runner.stop(Duration::ZERO).await;
     assert_eq!(
-        world.store.inbox(None, Mark::START, 10).await.unwrap().messages.len(),
+        world.store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages.len(),
         2,
         "nobody has received them"
     );
@@ -55,7 +55,7 @@ async fn a_run_is_told_what_came_before_it_began() {
     let ended = world.until(Status::Succeeded, 2).await;
     assert_eq!(ended.iter().map(answer).collect::<Vec<_>>(), ["22", "11"]);
     world.until(Status::Cancelled, 1).await;
-    assert!(world.store.inbox(None, Mark::START, 10).await.unwrap().messages.is_empty());
+    assert!(world.store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages.is_empty());
     assert!(!world.runner.signal(&first.public_id, go(30)).await.unwrap(), "it is over");
     world.runner.stop(DEADLINE).await;
 }

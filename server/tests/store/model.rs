@@ -315,7 +315,7 @@ impl Subject {
     }
 
     async fn messages(&self) -> Vec<Message> {
-        self.store.inbox(None, Mark::START, 1_000).await.unwrap().messages
+        self.store.inbox(None, Mark::START, Most::messages(1_000)).await.unwrap().messages
     }
 
     async fn append(&mut self, model: &mut Model, run: usize, skew: u32, append: Append, topics: &[u8]) {
@@ -414,10 +414,14 @@ impl Subject {
         let of =
             |holds: &dyn Fn(&&Message) -> bool| messages.iter().filter(holds).cloned().collect::<Vec<_>>();
         for after in [Mark::START, second] {
-            let page = store.inbox(Some(std::slice::from_ref(&here)), after, 1_000).await.unwrap().messages;
+            let page = store
+                .inbox(Some(std::slice::from_ref(&here)), after, Most::messages(1_000))
+                .await
+                .unwrap()
+                .messages;
             assert_eq!(page, of(&|it| it.home.as_ref() == Some(&here) && it.mark() > after));
             for &id in &self.ids {
-                let own = store.inbox_of(id, after, 1_000).await.unwrap();
+                let own = store.inbox_of(id, after, Most::messages(1_000)).await.unwrap();
                 assert_eq!(own, of(&|it| it.run == id && it.mark() > after));
             }
         }

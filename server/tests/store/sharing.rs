@@ -16,6 +16,7 @@ on_each! {
     messages_reach_no_run_that_is_over
     what_asks_for_a_run_goes_with_it
     messages_are_read_by_partition_and_by_run
+    messages_are_read_in_portions_by_number_and_by_bytes
 }
 
 fn message(run: RunId, payload: &[u8]) -> NewMessage {
@@ -111,19 +112,19 @@ async fn messages_wait_until_they_are_received(store: Arc<dyn Store>) {
     store.post(message(run, b"two")).await.unwrap();
     store.post(message(run, b"three")).await.unwrap();
     watch.changed().await.unwrap();
-    let inbox = store.inbox(None, Mark::START, 10).await.unwrap().messages;
+    let inbox = store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages;
     let shown: Vec<_> = inbox.iter().map(|message| (&*message.payload, &*message.public_id)).collect();
     assert_eq!(shown, [(&b"one"[..], "id-0"), (b"two", "id-0"), (b"three", "id-0")]);
     assert!(inbox.iter().all(|message| message.run == run && message.home == Some(home())));
-    assert_eq!(store.inbox(None, inbox[0].mark(), 1).await.unwrap().messages, inbox[1..2]);
+    assert_eq!(store.inbox(None, inbox[0].mark(), Most::messages(1)).await.unwrap().messages, inbox[1..2]);
 
     // Received with what follows from it, or not at all.
     let received = Append { events: vec![event("x")], received: vec![inbox[0].id], ..Append::new(run, 7) };
     assert!(matches!(conflict(store.append(received.clone()).await), Conflict::Seq { .. }));
-    assert_eq!(store.inbox(None, Mark::START, 10).await.unwrap().messages.len(), 3);
+    assert_eq!(store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages.len(), 3);
     store.append(Append { expected_seq: 1, ..received }).await.unwrap();
     store.discard(vec![inbox[1].id]).await.unwrap();
-    assert_eq!(store.inbox(None, Mark::START, 10).await.unwrap().messages, inbox[2..]);
+    assert_eq!(store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages, inbox[2..]);
 }
 
 async fn messages_reach_no_run_that_is_over(store: Arc<dyn Store>) {
@@ -144,7 +145,7 @@ async fn what_asks_for_a_run_goes_with_it(store: Arc<dyn Store>) {
     let asks = |run| NewMessage { even_if_finished: true, ..message(run, b"again") };
     assert_eq!(conflict(store.post(asks(RunId(99))).await), Conflict::UnknownRun(RunId(99)));
     store.post(asks(asked)).await.unwrap();
-    let inbox = store.inbox(None, Mark::START, 10).await.unwrap().messages;
+    let inbox = store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages;
     assert_eq!((inbox.len(), inbox[0].run, inbox[0].home.clone()), (1, asked, Some(home())));
 
     // Of whom something is asked is not forgotten. The newest never is.
@@ -164,13 +165,13 @@ async fn what_asks_for_a_run_goes_with_it(store: Arc<dyn Store>) {
     let (first, second) = (owner(&*store).await, owner(&*store).await);
     assert_eq!(conflict(store.admit(again(&first)).await), fenced(1, 2));
     assert_eq!(
-        (is_there("again").await, store.inbox(None, Mark::START, 10).await.unwrap().messages),
+        (is_there("again").await, store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages),
         (false, inbox.clone())
     );
     let made = store.admit(again(&second)).await.unwrap();
     assert!(matches!(made[..], [Admission::Inserted(_)]), "{made:?}");
     assert_eq!(
-        (is_there("again").await, store.inbox(None, Mark::START, 10).await.unwrap().messages),
+        (is_there("again").await, store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages),
         (true, vec![])
     );
     let twice = store.admit(again(&second)).await.unwrap();
@@ -191,8 +192,9 @@ async fn messages_are_read_by_partition_and_by_run(store: Arc<dyn Store>) {
     let texts = |messages: &[Message]| -> String {
         messages.iter().map(|message| String::from_utf8(message.payload.clone()).unwrap()).collect()
     };
-    let page =
-        async |homes: &[Home], after, limit| store.inbox(Some(homes), after, limit).await.unwrap().messages;
+    let page = async |homes: &[Home], after, limit| {
+        store.inbox(Some(homes), after, Most::messages(limit)).await.unwrap().messages
+    };
     let all_of = async |home: &Home| texts(&page(std::slice::from_ref(home), Mark::START, 10).await);
     let (one, other, none) = (home(), Home::new("in", 1), Home::new("nowhere", 0));
     assert_eq!(all_of(&one).await, "ac");
@@ -205,19 +207,55 @@ async fn messages_are_read_by_partition_and_by_run(store: Arc<dyn Store>) {
     let times: Vec<_> = first.iter().map(|message| message.at).collect();
     assert_eq!(times, [7_000, 5_000]);
 
-    let own = store.inbox_of(here, Mark::START, 1).await.unwrap();
+    let own = store.inbox_of(here, Mark::START, Most::messages(1)).await.unwrap();
     assert_eq!(texts(&own), "a");
-    assert_eq!(texts(&store.inbox_of(here, own[0].mark(), 9).await.unwrap()), "c");
+    assert_eq!(texts(&store.inbox_of(here, own[0].mark(), Most::messages(9)).await.unwrap()), "c");
     assert_eq!(store.unreceived(10).await.unwrap(), Unreceived { messages: 3, oldest: Some(5_000) });
     assert_eq!(store.unreceived(1).await.unwrap(), Unreceived { messages: 1, oldest: Some(7_000) });
 
     // Whoever reads on from where nothing more comes, or from what was read last, misses nothing.
-    let all = store.inbox(None, Mark::START, 10).await.unwrap();
+    let all = store.inbox(None, Mark::START, Most::messages(10)).await.unwrap();
     assert_eq!(texts(&all.messages), "abc");
     store.post(message(away, b"d")).await.unwrap();
     let read = all.messages[2].mark().min(all.settled);
-    assert!(texts(&store.inbox(None, read, 10).await.unwrap().messages).ends_with('d'));
-    assert_eq!(texts(&store.inbox(None, all.messages[2].mark(), 10).await.unwrap().messages), "d");
+    assert!(texts(&store.inbox(None, read, Most::messages(10)).await.unwrap().messages).ends_with('d'));
+    assert_eq!(
+        texts(&store.inbox(None, all.messages[2].mark(), Most::messages(10)).await.unwrap().messages),
+        "d"
+    );
+}
+
+async fn messages_are_read_in_portions_by_number_and_by_bytes(store: Arc<dyn Store>) {
+    let run = admitted(&*store, new_run(0)).await;
+    for size in [3, 0, 0, 5, 1, 1, 8, 0, 2] {
+        store.post(message(run, &vec![b'x'; size])).await.unwrap();
+    }
+    let all = store.inbox(None, Mark::START, Most::messages(100)).await.unwrap().messages;
+    let homes = [home()];
+    let page = async |of: usize, after, most| match of {
+        0 => store.inbox(None, after, most).await.unwrap().messages,
+        1 => store.inbox(Some(&homes), after, most).await.unwrap().messages,
+        _ => store.inbox_of(run, after, most).await.unwrap(),
+    };
+    for of in 0..3 {
+        for most in (1..=4).flat_map(|messages| [1, 2, 5, 9, 100].map(|bytes| Most { messages, bytes })) {
+            let mut read: Vec<Message> = Vec::new();
+            loop {
+                let after = read.last().map_or(Mark::START, Message::mark);
+                let page = page(of, after, most).await;
+                assert!(page.len() <= most.messages as usize, "{most:?}");
+                let but_last = page.split_last().map_or(&page[..], |(_, before)| before);
+                let said: usize = but_last.iter().map(|message| message.payload.len()).sum();
+                assert!(said < most.bytes, "{most:?}");
+                let is_last = !most.is_reached(&page);
+                read.extend(page);
+                if is_last {
+                    break;
+                }
+            }
+            assert_eq!(read, all, "{of} {most:?}");
+        }
+    }
 }
 
 /// A number that was given out earlier may be committed later, where several write.
@@ -235,15 +273,15 @@ async fn what_is_committed_late_is_read_all_the_same() {
     store.post(message(run, b"early")).await.unwrap();
 
     let homes = [home()];
-    let first = store.inbox(Some(&homes), Mark::START, 10).await.unwrap();
+    let first = store.inbox(Some(&homes), Mark::START, Most::messages(10)).await.unwrap();
     let [early] = &first.messages[..] else { panic!("{first:?}") };
     late.commit().await.unwrap();
     let read = early.mark().min(first.settled);
-    let second = store.inbox(Some(&homes), read, 10).await.unwrap();
+    let second = store.inbox(Some(&homes), read, Most::messages(10)).await.unwrap();
     let payloads: Vec<_> = second.messages.iter().map(|message| &*message.payload).collect();
     assert_eq!(payloads, [&b"late"[..], b"early"]);
-    assert_eq!(store.inbox(Some(&homes), early.mark(), 10).await.unwrap().messages, []);
-    assert_eq!(store.inbox_of(run, Mark::START, 10).await.unwrap(), second.messages);
+    assert_eq!(store.inbox(Some(&homes), early.mark(), Most::messages(10)).await.unwrap().messages, []);
+    assert_eq!(store.inbox_of(run, Mark::START, Most::messages(10)).await.unwrap(), second.messages);
 }
 
 /// What runs of one partition sent is read apart from that of others.
@@ -311,7 +349,7 @@ async fn processes_hear_of_each_other() {
         let id = admitted(&*one, new_run(1)).await;
         inbox.mark();
         one.post(message(id, b"x")).await.unwrap();
-        while other.inbox(None, Mark::START, 1).await.unwrap().messages.is_empty() {
+        while other.inbox(None, Mark::START, Most::messages(1)).await.unwrap().messages.is_empty() {
             inbox.changed().await.unwrap();
         }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::{Home, Mark, Message, Page, Run, RunId, Unreceived};
+use crate::store::{Home, Mark, Message, Most, Page, Run, RunId, Unreceived};
 
 /// See above.
 #[derive(Debug, Default)]
@@ -33,16 +33,16 @@ impl Inbox {
         self.messages.values().filter(move |message| message.mark() > after)
     }
 
-    pub(super) fn page(&self, homes: Option<&[Home]>, after: Mark, limit: usize) -> Page {
+    pub(super) fn page(&self, homes: Option<&[Home]>, after: Mark, most: Most) -> Page {
         let is_wanted = |message: &&Message| {
             homes.is_none_or(|homes| message.home.as_ref().is_some_and(|home| homes.contains(home)))
         };
-        let messages = self.after(after).filter(is_wanted).take(limit).cloned().collect();
+        let messages = most.of(self.after(after).filter(is_wanted).cloned());
         Page { messages, settled: Mark::END }
     }
 
-    pub(super) fn of(&self, run: RunId, after: Mark, limit: usize) -> Vec<Message> {
-        self.after(after).filter(|message| message.run == run).take(limit).cloned().collect()
+    pub(super) fn of(&self, run: RunId, after: Mark, most: Most) -> Vec<Message> {
+        most.of(self.after(after).filter(|message| message.run == run).cloned())
     }
 
     pub(super) fn unreceived(&self, most: usize) -> Unreceived {

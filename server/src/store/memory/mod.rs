@@ -17,7 +17,7 @@ use self::state::State;
 use super::watch::{Hub, Subject};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
-    Message, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
+    Message, Most, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
     Settle, Store, StoreError, StreamRow, Tick, Unreceived, Watch,
 };
 
@@ -155,12 +155,12 @@ impl Store for MemoryStore {
         self.read(State::unfinished_topics)
     }
 
-    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
-        self.read(|state| state.inbox.page(homes, after, limit as usize))
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, most: Most) -> Answer<'_, Page> {
+        self.read(|state| state.inbox.page(homes, after, most))
     }
 
-    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(|state| state.inbox.of(run, after, limit as usize))
+    fn inbox_of(&self, run: RunId, after: Mark, most: Most) -> Answer<'_, Vec<Message>> {
+        self.read(|state| state.inbox.of(run, after, most))
     }
 
     fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {

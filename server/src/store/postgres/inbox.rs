@@ -5,7 +5,20 @@ use tokio_postgres::{Error, Row};
 use super::decode::text;
 use super::pool::{Select, all, given, one};
 use super::runs::home;
-use crate::store::{Home, Mark, Message, Page, RunId, Unreceived};
+use crate::store::{Home, Mark, Message, Most, Page, RunId, Unreceived};
+
+/// Of messages those before which less than `$4` bytes are said: they are counted before any is read.
+macro_rules! first {
+    ($found:expr) => {
+        concat!(
+            "SELECT * FROM (SELECT part.*, sum(octet_length(payload)) OVER (ORDER BY change, id)
+                    - octet_length(payload) AS said_before
+                FROM (",
+            $found,
+            ") AS part) AS counted WHERE said_before < $4"
+        )
+    };
+}
 
 /// With what is settled as of the same moment, in each row, also if there is no message.
 macro_rules! select_page {
@@ -14,15 +27,15 @@ macro_rules! select_page {
             r#"SELECT found.id, found.change, found.run, run.public_id, found.topic, found."partition",
                    found.posted_at, found.payload, txid_snapshot_xmin(now.snapshot)
                FROM (SELECT txid_current_snapshot() AS snapshot) AS now LEFT JOIN ("#,
-            $found,
+            first!($found),
             r#") AS found ON true LEFT JOIN run ON run.id = found.run ORDER BY found.change, found.id"#
         )
     };
 }
 
 /// Of partitions, each as its index has them, or of all.
-pub(super) fn page(homes: Option<&[Home]>, after: Mark, limit: u32) -> Select<Page> {
-    let mark = given![after.change, after.id, i64::from(limit)];
+pub(super) fn page(homes: Option<&[Home]>, after: Mark, most: Most) -> Select<Page> {
+    let mark = given![after.change, after.id, i64::from(most.messages), said(most)];
     let Some(homes) = homes else {
         let sql = select_page!(
             r#"SELECT inbox.*, topic, "partition" FROM inbox LEFT JOIN source ON source.id = inbox.source
@@ -34,7 +47,7 @@ pub(super) fn page(homes: Option<&[Home]>, after: Mark, limit: u32) -> Select<Pa
         homes.iter().map(|home| (home.topic.clone(), home.partition)).unzip();
     let sql = select_page!(
         r#"SELECT own.*, topic, "partition"
-           FROM unnest($4::text[], $5::int[]) AS home(topic, "partition") JOIN source USING (topic, "partition")
+           FROM unnest($5::text[], $6::int[]) AS home(topic, "partition") JOIN source USING (topic, "partition")
                CROSS JOIN LATERAL (SELECT * FROM inbox
                    WHERE inbox.source = source.id AND (change, inbox.id) > ($1, $2)
                    ORDER BY change, inbox.id LIMIT $3) AS own
@@ -42,6 +55,11 @@ pub(super) fn page(homes: Option<&[Home]>, after: Mark, limit: u32) -> Select<Pa
     );
     let given = mark.into_iter().chain(given![topics, partitions]).collect();
     Select { sql, given, read: read_page }
+}
+
+/// As the database counts.
+fn said(most: Most) -> i64 {
+    i64::try_from(most.bytes).unwrap_or(i64::MAX)
 }
 
 fn read_page(rows: &[Row]) -> Result<Page, Error> {
@@ -68,11 +86,16 @@ fn message(row: &Row) -> Result<Message, Error> {
 }
 
 /// Of a run.
-pub(super) fn of(run: RunId, after: Mark, limit: u32) -> Select<Vec<Message>> {
-    let sql = r#"SELECT inbox.id, change, inbox.run, run.public_id, topic, "partition", posted_at, payload
-        FROM inbox LEFT JOIN run ON run.id = inbox.run LEFT JOIN source ON source.id = inbox.source
-        WHERE inbox.run = $4 AND (change, inbox.id) > ($1, $2) ORDER BY change, inbox.id LIMIT $3"#;
-    let given = given![after.change, after.id, i64::from(limit), run.0];
+pub(super) fn of(run: RunId, after: Mark, most: Most) -> Select<Vec<Message>> {
+    let sql = concat!(
+        first!(
+            r#"SELECT inbox.id, change, inbox.run, run.public_id, topic, "partition", posted_at, payload
+               FROM inbox LEFT JOIN run ON run.id = inbox.run LEFT JOIN source ON source.id = inbox.source
+               WHERE inbox.run = $5 AND (change, inbox.id) > ($1, $2) ORDER BY change, inbox.id LIMIT $3"#
+        ),
+        " ORDER BY change, id"
+    );
+    let given = given![after.change, after.id, i64::from(most.messages), said(most), run.0];
     Select { sql, given, read: |rows| all(rows, message) }
 }
 

@@ -41,7 +41,7 @@ use self::writer::Writer;
 use super::watch::{Hub, Subject, Watch};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
-    Message, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
+    Message, Most, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
     Settle, Store, StoreError, StreamRow, Tick, Unreceived,
 };
 
@@ -232,12 +232,12 @@ impl Store for PostgresStore {
         self.read(runs::unfinished_topics())
     }
 
-    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
-        self.read(inbox::page(homes, after, limit))
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, most: Most) -> Answer<'_, Page> {
+        self.read(inbox::page(homes, after, most))
     }
 
-    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(inbox::of(run, after, limit))
+    fn inbox_of(&self, run: RunId, after: Mark, most: Most) -> Answer<'_, Vec<Message>> {
+        self.read(inbox::of(run, after, most))
     }
 
     fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {

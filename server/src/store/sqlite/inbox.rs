@@ -5,7 +5,7 @@ use rusqlite::{Connection, Params, Row, params};
 use super::source;
 use super::writer::{Change, Context};
 use crate::store::watch::Subject;
-use crate::store::{Epoch, Home, Mark, Message, NewMessage, Page, RunId, StoreError, Unreceived};
+use crate::store::{Epoch, Home, Mark, Message, Most, NewMessage, Page, RunId, StoreError, Unreceived};
 
 /// A partition whose runs are taken over.
 pub(super) struct TakeOver(pub(super) Home);
@@ -72,22 +72,21 @@ pub(super) fn page(
     connection: &Connection,
     homes: Option<&[Home]>,
     after: Mark,
-    limit: u32,
+    most: Most,
 ) -> rusqlite::Result<Page> {
     let Some(homes) = homes else {
         let sql = select_message!("WHERE inbox.id > ?1 ORDER BY inbox.id LIMIT ?2");
-        let messages = read(connection, sql, params![after.id, limit])?;
+        let messages = read(connection, sql, most, params![after.id, most.messages])?;
         return Ok(Page { messages, settled: Mark::END });
     };
     let mut messages = Vec::new();
     for home in homes {
         let Some(source) = source::find(connection, &home.topic, home.partition)? else { continue };
         let sql = select_message!("WHERE inbox.source = ?3 AND inbox.id > ?1 ORDER BY inbox.id LIMIT ?2");
-        messages.extend(read(connection, sql, params![after.id, limit, source])?);
+        messages.extend(read(connection, sql, most, params![after.id, most.messages, source])?);
     }
     messages.sort_unstable_by_key(Message::mark);
-    messages.truncate(limit as usize);
-    Ok(Page { messages, settled: Mark::END })
+    Ok(Page { messages: most.of(messages), settled: Mark::END })
 }
 
 /// Messages of a run.
@@ -95,13 +94,18 @@ pub(super) fn of(
     connection: &Connection,
     run: RunId,
     after: Mark,
-    limit: u32,
+    most: Most,
 ) -> rusqlite::Result<Vec<Message>> {
     let sql = select_message!("WHERE inbox.run = ?3 AND inbox.id > ?1 ORDER BY inbox.id LIMIT ?2");
-    read(connection, sql, params![after.id, limit, run.0])
+    read(connection, sql, most, params![after.id, most.messages, run.0])
 }
 
-fn read(connection: &Connection, sql: &str, given: impl Params) -> rusqlite::Result<Vec<Message>> {
+fn read(
+    connection: &Connection,
+    sql: &str,
+    most: Most,
+    given: impl Params,
+) -> rusqlite::Result<Vec<Message>> {
     let message = |row: &Row<'_>| {
         let topic: Option<String> = row.get(3)?;
         let home = match topic {
@@ -118,7 +122,17 @@ fn read(connection: &Connection, sql: &str, given: impl Params) -> rusqlite::Res
             payload: row.get(6)?,
         })
     };
-    connection.prepare_cached(sql)?.query_map(given, message)?.collect()
+    let mut statement = connection.prepare_cached(sql)?;
+    let (mut messages, mut bytes) = (Vec::new(), 0_usize);
+    for read in statement.query_map(given, message)? {
+        let read = read?;
+        bytes = bytes.saturating_add(read.payload.len());
+        messages.push(read);
+        if bytes >= most.bytes {
+            break;
+        }
+    }
+    Ok(messages)
 }
 
 /// How many there are of the first so many.

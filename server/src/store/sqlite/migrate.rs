@@ -78,7 +78,9 @@ mod tests {
             .execute_batch("CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT")
             .unwrap();
         MIGRATIONS.iter().take(version).for_each(|migration| connection.execute_batch(migration).unwrap());
-        connection.execute("INSERT INTO meta VALUES ('schema_version', ?1)", params![version as i64]).unwrap();
+        connection
+            .execute("INSERT INTO meta VALUES ('schema_version', ?1)", params![version as i64])
+            .unwrap();
         connection
             .execute_batch(
                 "INSERT INTO source (id, topic, \"partition\") VALUES (3, 't', 0);

@@ -46,7 +46,7 @@ use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
-    Message, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
+    Message, Most, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
     Settle, Store, StoreError, StreamRow, Tick, Unreceived,
 };
 use crate::bus::EMBEDDED_PARTITION;
@@ -249,13 +249,13 @@ impl Store for SqliteStore {
         self.read(runs::unfinished_topics)
     }
 
-    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, most: Most) -> Answer<'_, Page> {
         let homes = homes.map(<[Home]>::to_vec);
-        self.read(move |connection| inbox::page(connection, homes.as_deref(), after, limit))
+        self.read(move |connection| inbox::page(connection, homes.as_deref(), after, most))
     }
 
-    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(move |connection| inbox::of(connection, run, after, limit))
+    fn inbox_of(&self, run: RunId, after: Mark, most: Most) -> Answer<'_, Vec<Message>> {
+        self.read(move |connection| inbox::of(connection, run, after, most))
     }
 
     fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {

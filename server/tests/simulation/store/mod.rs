@@ -184,13 +184,13 @@ impl Store for Handle {
         self.read(MemoryStore::unfinished_topics)
     }
 
-    fn inbox(&self, homes: Option<&[Home]>, after: Mark, limit: u32) -> Answer<'_, Page> {
+    fn inbox(&self, homes: Option<&[Home]>, after: Mark, most: Most) -> Answer<'_, Page> {
         let homes = homes.map(<[Home]>::to_vec);
-        self.read(move |store| store.inbox(homes.as_deref(), after, limit))
+        self.read(move |store| store.inbox(homes.as_deref(), after, most))
     }
 
-    fn inbox_of(&self, run: RunId, after: Mark, limit: u32) -> Answer<'_, Vec<Message>> {
-        self.read(move |store| store.inbox_of(run, after, limit))
+    fn inbox_of(&self, run: RunId, after: Mark, most: Most) -> Answer<'_, Vec<Message>> {
+        self.read(move |store| store.inbox_of(run, after, most))
     }
 
     fn unreceived(&self, most: u32) -> Answer<'_, Unreceived> {
