@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Inner;
 use super::actor::Message as Told;
 use super::errand::Errand;
-use super::inbox::Order;
+use super::order::Order;
 use crate::store::{Home, Mark, Message, Most, RunId, Status, StoreError};
 
 /// What is read at once.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::inbox::Order;
+use super::order::Order;
 use super::{Inner, RedriveError, RerunError, Runner};
 use crate::store::{Message, StoreError};
 

@@ -1,37 +1,16 @@
-//! What runs are told from outside: it is kept in the store until the run has received it, so that
-//! it reaches a run wherever that is worked on, and also one that has not begun yet.
+//! What is known of the messages for runs while they are on their way from the store: which were given, who
+//! waits for some, and what is to be read again.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pathway_engine::journal::Signal;
-use pathway_engine::vm::Failure;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::actor::Message;
 use super::deliver::Given;
-use super::rerun::Repeat;
-use super::{Inner, Runner, Version};
-use crate::store::{Conflict, Home, NewMessage, Run, RunId, Status, StoreError};
-
-/// What a run is told.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Order {
-    /// It is called off.
-    Cancel(Failure),
-    /// A signal.
-    Signal(Signal),
-    /// It is parked, and is to go on.
-    Redrive(Version),
-    /// It is parked, and is given up.
-    Drop,
-    /// It is over or parked, and is to be run again.
-    Rerun(Repeat),
-}
+use crate::store::{Home, RunId};
 
 /// Messages that are on their way.
 #[derive(Debug, Default)]
@@ -208,58 +187,6 @@ impl Inbox {
             }
             Err(TrySendError::Full(_)) => None,
             Err(TrySendError::Closed(_)) => Some(Given::Later),
-        }
-    }
-}
-
-impl Runner {
-    /// Calls a run off, wherever it is worked on; false where it is over or parked. Ready when it is
-    /// durable that it will be told.
-    ///
-    /// # Errors
-    /// The store cannot be read or written.
-    pub async fn cancel(&self, run: &str, reason: Failure) -> Result<bool, StoreError> {
-        if let Some(known) = self.inner.store.run(run).await? {
-            return self.inner.order(&known, Status::Ready, &Order::Cancel(reason)).await;
-        }
-        // A run without a journal.
-        Ok(self.inner.dismiss(run, reason).await)
-    }
-
-    /// Sends a signal to a run, wherever it is worked on; false where it is over or parked. Ready when
-    /// it is durable that it will get it.
-    ///
-    /// # Errors
-    /// The store cannot be read or written.
-    pub async fn signal(&self, run: &str, signal: Signal) -> Result<bool, StoreError> {
-        match self.inner.store.run(run).await? {
-            Some(run) => self.inner.order(&run, Status::Ready, &Order::Signal(signal)).await,
-            None => Ok(false),
-        }
-    }
-}
-
-impl Inner {
-    /// Leaves an order for a run that has this status; false where it has another.
-    pub(super) async fn order(&self, run: &Run, status: Status, order: &Order) -> Result<bool, StoreError> {
-        match run.status == status {
-            true => self.leave_for(run, order).await,
-            false => Ok(false),
-        }
-    }
-
-    /// Leaves an order for a run; false where it can take it no more.
-    pub(super) async fn leave_for(&self, run: &Run, order: &Order) -> Result<bool, StoreError> {
-        let payload = serde_json::to_vec(order).map_err(|error| StoreError::Refused(Arc::new(error)))?;
-        let even_if_finished = matches!(order, Order::Rerun(_));
-        match self
-            .store
-            .post(NewMessage { run: run.id, at: self.clock.millis(), even_if_finished, payload })
-            .await
-        {
-            Ok(()) => Ok(true),
-            Err(StoreError::Conflict(Conflict::Finished(_) | Conflict::UnknownRun(_))) => Ok(false),
-            Err(error) => Err(error),
         }
     }
 }

@@ -42,6 +42,7 @@ mod lone;
 mod mocks;
 mod needs;
 mod observed;
+mod order;
 mod orphans;
 mod outgoing;
 mod parts;

@@ -7,8 +7,8 @@ use pathway_engine::vm::{Departure, Vm};
 
 use super::actor::started;
 use super::holding::Holding;
-use super::inbox::Order;
 use super::lanes::Lane;
+use super::order::Order;
 use super::{Admitted, Inner, Runner, Version};
 use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
 

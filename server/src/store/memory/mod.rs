@@ -17,8 +17,8 @@ use self::state::State;
 use super::watch::{Hub, Subject};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
-    Message, Most, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
-    Settle, Store, StoreError, StreamRow, Tick, Unreceived, Watch,
+    Message, Most, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run,
+    RunId, Settle, Store, StoreError, StreamRow, Tick, Unreceived, Watch,
 };
 
 /// See above.

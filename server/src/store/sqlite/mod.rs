@@ -46,8 +46,8 @@ use super::folder::Folder;
 use super::watch::{Hub, Subject, Watch};
 use super::{
     Admission, Admit, Answer, Append, Appended, Claim, Claimed, Counts, Epoch, Event, Filter, Home, Mark,
-    Message, Most, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run, RunId,
-    Settle, Store, StoreError, StreamRow, Tick, Unreceived,
+    Message, Most, NewMessage, NewRecord, Offset, Outgoing, Outlet, Page, Proof, Prune, Pruned, Record, Run,
+    RunId, Settle, Store, StoreError, StreamRow, Tick, Unreceived,
 };
 use crate::bus::EMBEDDED_PARTITION;
 
