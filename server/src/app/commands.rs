@@ -5,8 +5,7 @@ use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
 
 use crate::gateway::{CommandError, Commands};
-use crate::runner::Runner;
-use crate::store::StoreError;
+use crate::runner::{OrderError, Runner};
 
 impl Commands for Runner {
     fn cancel(&self, run: &str) -> BoxFuture<'_, Result<(), CommandError>> {
@@ -23,11 +22,12 @@ impl Commands for Runner {
     }
 }
 
-fn told(reached: Result<bool, StoreError>) -> Result<(), CommandError> {
+fn told(reached: Result<bool, OrderError>) -> Result<(), CommandError> {
     let why = "the run is not under way: it has ended, or was parked";
     match reached {
         Ok(true) => Ok(()),
         Ok(false) => Err(CommandError::Refused(why.to_owned())),
-        Err(error) => Err(CommandError::Unavailable(error.to_string())),
+        Err(OrderError::Nobody) => Err(CommandError::Refused(OrderError::Nobody.to_string())),
+        Err(OrderError::Store(error)) => Err(CommandError::Unavailable(error.to_string())),
     }
 }

@@ -2,7 +2,7 @@
 
 use pathway_engine::vm::PortionError;
 
-use crate::runner::{RedriveError, RerunError};
+use crate::runner::{OrderError, RedriveError, RerunError};
 use crate::store::StoreError;
 
 /// Why an operation was not carried out.
@@ -29,6 +29,15 @@ pub enum Error {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<OrderError> for Error {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Nobody => Self::Refused(error.to_string()),
+            OrderError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl From<RedriveError> for Error {

@@ -92,6 +92,7 @@ pub use self::launch::LaunchError;
 pub use self::mocks::Mocks;
 use self::observed::OBSERVED;
 pub use self::observed::Observed;
+pub use self::order::OrderError;
 pub use self::parts::Parts;
 use self::queue::Queue;
 pub use self::redrive::RedriveError;

@@ -27,13 +27,24 @@ pub(super) enum Order {
     Rerun(Repeat),
 }
 
+/// Why nothing was left for a run.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// Others share the store, and it is nobody's.
+    #[error("the run belongs to no partition, on which nobody works: send its input anew")]
+    Nobody,
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Runner {
     /// Calls a run off, wherever it is worked on; false where it is over or parked. Ready when it is
     /// durable that it will be told.
     ///
     /// # Errors
-    /// The store cannot be read or written.
-    pub async fn cancel(&self, run: &str, reason: Failure) -> Result<bool, StoreError> {
+    /// It is nobody's, or the store cannot be read or written.
+    pub async fn cancel(&self, run: &str, reason: Failure) -> Result<bool, OrderError> {
         if let Some(known) = self.inner.store.run(run).await? {
             return self.inner.order(&known, Status::Ready, &Order::Cancel(reason)).await;
         }
@@ -45,8 +56,8 @@ impl Runner {
     /// it is durable that it will get it.
     ///
     /// # Errors
-    /// The store cannot be read or written.
-    pub async fn signal(&self, run: &str, signal: Signal) -> Result<bool, StoreError> {
+    /// It is nobody's, or the store cannot be read or written.
+    pub async fn signal(&self, run: &str, signal: Signal) -> Result<bool, OrderError> {
         match self.inner.store.run(run).await? {
             Some(run) => self.inner.order(&run, Status::Ready, &Order::Signal(signal)).await,
             None => Ok(false),
@@ -56,11 +67,15 @@ impl Runner {
 
 impl Inner {
     /// Leaves an order for a run that has this status; false where it has another.
-    pub(super) async fn order(&self, run: &Run, status: Status, order: &Order) -> Result<bool, StoreError> {
-        match run.status == status {
-            true => self.leave_for(run, order).await,
-            false => Ok(false),
+    pub(super) async fn order(&self, run: &Run, status: Status, order: &Order) -> Result<bool, OrderError> {
+        if run.status != status {
+            return Ok(false);
         }
+        // It began when the store was of one process alone.
+        if self.store.is_shared() && run.home.is_none() {
+            return Err(OrderError::Nobody);
+        }
+        Ok(self.leave_for(run, order).await?)
     }
 
     /// Leaves an order for a run; false where it can take it no more.

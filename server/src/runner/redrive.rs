@@ -8,7 +8,7 @@ use pathway_engine::vm::{Departure, Vm};
 use super::actor::started;
 use super::holding::Holding;
 use super::lanes::Lane;
-use super::order::Order;
+use super::order::{Order, OrderError};
 use super::{Admitted, Inner, Runner, Version};
 use crate::store::{Append, Conflict, NewEvent, Run, Status, StatusChange, StoreError};
 
@@ -33,6 +33,15 @@ pub enum RedriveError {
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<OrderError> for RedriveError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Nobody => Self::Refused(error.to_string()),
+            OrderError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl Runner {

@@ -20,6 +20,7 @@ pub(crate) struct Held<S> {
     messages: AtomicUsize,
     journals: AtomicUsize,
     pause: Duration,
+    is_shared: bool,
 }
 
 impl<S: Store> Held<S> {
@@ -31,7 +32,12 @@ impl<S: Store> Held<S> {
     pub(crate) fn slow(store: S, pause: Duration) -> Self {
         let (messages, journals) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (holds, committed, go) = (AtomicBool::new(false), Notify::new(), Notify::new());
-        Self { store, holds, committed, go, messages, journals, pause }
+        Self { store, holds, committed, go, messages, journals, pause, is_shared: false }
+    }
+
+    /// One that others write to as well.
+    pub(crate) fn shared(store: S) -> Self {
+        Self { is_shared: true, ..Self::new(store) }
     }
 
     /// Holds the answer to the next admission of runs back.
@@ -68,6 +74,10 @@ macro_rules! pass_on {
 }
 
 impl<S: Store + fmt::Debug> Store for Held<S> {
+    fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
     fn admit(&self, change: Admit) -> Answer<'_, Vec<Admission>> {
         Box::pin(async move {
             let has_runs = !change.runs.is_empty();
@@ -107,7 +117,6 @@ impl<S: Store + fmt::Debug> Store for Held<S> {
 
     pass_on! {
         id() -> &str;
-        is_shared() -> bool;
         take_over(home: &Home) -> Answer<'_, Epoch>;
         append(change: Append) -> Answer<'_, Appended>;
         append_stream(run: RunId, rows: Vec<StreamRow>) -> Answer<'_, ()>;

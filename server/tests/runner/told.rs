@@ -5,6 +5,7 @@ use std::time::Duration;
 use pathway_engine::Value;
 use pathway_engine::journal::Signal;
 use pathway_engine::vm::{Class, Failure};
+use pathway_server::runner::OrderError;
 use pathway_server::store::{Mark, Most, SqliteStore, Status, Store as _};
 
 use super::held::Held;
@@ -57,6 +58,26 @@ async fn a_run_is_told_what_came_before_it_began() {
     world.until(Status::Cancelled, 1).await;
     assert!(world.store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages.is_empty());
     assert!(!world.runner.signal(&first.public_id, go(30)).await.unwrap(), "it is over");
+    world.runner.stop(DEADLINE).await;
+}
+
+/// It began when the store was of one process alone.
+#[tokio::test]
+async fn whoever_tells_a_run_something_that_is_nobodys_hears_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || SqliteStore::open(folder.path()).unwrap();
+    let compiled = || program("{}", &[WAITING]);
+    let world = World::start(open(), compiled()).await;
+    let run = world.runner.launch("p", &Value::from_pairs([("n", 1)]), None).await.unwrap();
+    world.runner.stop(Duration::ZERO).await;
+    drop(world);
+
+    let world = World::start(Held::shared(open()), compiled()).await;
+    let reason = Failure::new(Class::Cancelled, "enough");
+    for told in [world.runner.signal(&run, go(1)).await, world.runner.cancel(&run, reason).await] {
+        assert!(matches!(told, Err(OrderError::Nobody)), "{told:?}");
+    }
+    assert!(world.store.inbox(None, Mark::START, Most::messages(10)).await.unwrap().messages.is_empty());
     world.runner.stop(DEADLINE).await;
 }
 
