@@ -15,7 +15,7 @@ const DATABASE: &str = "pathway.db";
 pub(super) struct Folder {
     path: PathBuf,
     /// The operating system's lock ends with the file, also when the process is killed.
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -32,7 +32,7 @@ impl Folder {
             Err(TryLockError::Error(source)) => return Err(unusable(&lock_path, source)),
         }
         write_pid(&mut lock).map_err(|source| unusable(&lock_path, source))?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
     }
 
     /// The database file, which is there and private.
@@ -40,6 +40,13 @@ impl Folder {
         let path = self.path.join(DATABASE);
         open_private(&path).map_err(|source| unusable(&path, source))?;
         Ok(path)
+    }
+}
+
+impl Drop for Folder {
+    /// Closing alone does not free it while a process that was just started has the file open as well.
+    fn drop(&mut self) {
+        drop(self.lock.unlock());
     }
 }
 
@@ -77,4 +84,20 @@ fn open_private(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_let_go_is_free_although_its_lock_was_inherited() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Folder::hold(folder.path()).unwrap();
+        let inherited = held.lock.try_clone().unwrap();
+        assert!(matches!(Folder::hold(folder.path()), Err(StoreError::InUse { .. })));
+        drop(held);
+        Folder::hold(folder.path()).unwrap();
+        drop(inherited);
+    }
 }
