@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
 
     /// As [`Fields::take`], with the key's own place.
     pub fn take_entry(&mut self, key: &'static str) -> Option<&'a Entry> {
-        self.known.push(key);
+        self.knows(key);
         self.entries.iter().find(|entry| entry.key.value == key)
     }
 
@@ -58,9 +58,11 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Accepts `key` without taking it: somebody else reads it.
+    /// Accepts `key` without taking it: somebody else reads it. One that several read is listed once.
     pub fn knows(&mut self, key: &'static str) {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
     }
 
     /// Accepts all other keys: what is wrong with them has been said.
