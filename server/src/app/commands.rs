@@ -27,7 +27,7 @@ fn told(reached: Result<bool, OrderError>) -> Result<(), CommandError> {
     match reached {
         Ok(true) => Ok(()),
         Ok(false) => Err(CommandError::Refused(why.to_owned())),
-        Err(OrderError::Nobody) => Err(CommandError::Refused(OrderError::Nobody.to_string())),
+        Err(error @ OrderError::Nobody) => Err(CommandError::Refused(error.to_string())),
         Err(OrderError::Store(error)) => Err(CommandError::Unavailable(error.to_string())),
     }
 }

@@ -12,7 +12,7 @@ use pathway_engine::vm::{Applied, Class, Effect, Failure, Instance, Vm};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::asleep::{Rest, Woken, is_far, only_waits};
+use super::asleep::{Rest, is_far, only_waits};
 use super::change::{Change, GATHER};
 use super::compacting::Journal;
 use super::drive::Left;
@@ -63,8 +63,6 @@ pub(super) struct Actor {
     /// Whether it is being taken up after a crash, and with it the runs that it called.
     pub(super) takes_up: bool,
     pub(super) timers: Timers,
-    /// That it was woken, until it has been told what for.
-    woken: Option<Woken>,
     /// What it was told through the store: it may be given again what it has received.
     told: HashSet<i64>,
     /// Instances that have emitted and not been reset since.
@@ -108,7 +106,6 @@ impl Actor {
             lone: None,
             called: HashMap::new(),
             timers,
-            woken: None,
             told: HashSet::new(),
             heard: BTreeSet::new(),
             cut_off: BTreeSet::new(),
@@ -138,7 +135,7 @@ impl Actor {
             }
             let next = match self.may_rest() {
                 false => {
-                    self.woken = None;
+                    self.run.woken = None;
                     self.next(&mut messages).await
                 }
                 true => {
@@ -177,15 +174,14 @@ impl Actor {
 
     /// Whether it was woken for something, or something was left for it, that it has not been told yet.
     fn is_to_hear(&self) -> bool {
-        self.woken.is_some() || self.inner.inbox.is_to_hear(self.run.id)
+        self.run.woken.is_some() || self.inner.inbox.is_to_hear(self.run.id)
     }
 
     /// Begins, or goes on where it was; tells how the run was left, if it is over.
     async fn start(&mut self) -> Result<Option<Left>, StoreError> {
         let share = self.slots.hold().await;
         self.run.queued = None;
-        self.woken = self.run.woken.take();
-        let was_asleep = self.woken.is_some();
+        let was_asleep = self.run.woken.is_some();
         // One that was read back may have begun before, and done nothing that was kept.
         if !was_asleep && self.run.events.len() <= 1 {
             self.inner.metrics.runs.began(&self.run.plan.name);
@@ -224,7 +220,7 @@ impl Actor {
     async fn turn(&mut self, messages: Vec<Message>) -> Result<Option<Left>, StoreError> {
         self.part_with_lone();
         let share = self.slots.hold().await;
-        self.woken = None;
+        self.run.woken = None;
         if self.is_looping().await? {
             return self.end(Err(self.crash_loop())).await.map(Some);
         }

@@ -48,7 +48,7 @@ pub(super) struct Admitted {
     /// Whether it was read back, and so may have begun already, even if its journal does not say so:
     /// what it streams is beside that.
     pub(super) taken_up: bool,
-    /// Whether it was asleep.
+    /// That it was asleep, until it has been told what it was woken for.
     pub(super) woken: Option<Woken>,
     /// Whether it was taken up after a crash, and that was not counted yet.
     pub(super) is_suspect: bool,

@@ -84,16 +84,20 @@ impl Most {
         read.len() >= self.messages as usize || bytes(read) >= self.bytes
     }
 
-    /// The first of them, as many as are read together.
-    pub(super) fn of(self, messages: impl IntoIterator<Item = Message>) -> Vec<Message> {
-        let mut bytes = 0_usize;
-        let messages = messages.into_iter().take(self.messages as usize);
-        let fits = move |message: &Message| {
-            let fits = bytes < self.bytes;
+    /// Tells of one message after another whether it is read together with those before.
+    pub(super) fn fits(self) -> impl FnMut(&Message) -> bool {
+        let (mut messages, mut bytes) = (0_u32, 0_usize);
+        move |message| {
+            let fits = messages < self.messages && bytes < self.bytes;
+            messages = messages.saturating_add(1);
             bytes = bytes.saturating_add(message.payload.len());
             fits
-        };
-        messages.take_while(fits).collect()
+        }
+    }
+
+    /// The first of them, as many as are read together.
+    pub(super) fn of(self, messages: impl IntoIterator<Item = Message>) -> Vec<Message> {
+        messages.into_iter().take_while(self.fits()).collect()
     }
 }
 

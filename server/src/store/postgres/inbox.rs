@@ -4,6 +4,7 @@ use tokio_postgres::{Error, Row};
 
 use super::decode::text;
 use super::pool::{Select, all, given, one};
+use super::records::bytes;
 use super::runs::home;
 use crate::store::{Home, Mark, Message, Most, Page, RunId, Unreceived};
 
@@ -35,7 +36,7 @@ macro_rules! select_page {
 
 /// Of partitions, each as its index has them, or of all.
 pub(super) fn page(homes: Option<&[Home]>, after: Mark, most: Most) -> Select<Page> {
-    let mark = given![after.change, after.id, i64::from(most.messages), said(most)];
+    let mark = given![after.change, after.id, i64::from(most.messages), bytes(most.bytes)];
     let Some(homes) = homes else {
         let sql = select_page!(
             r#"SELECT inbox.*, topic, "partition" FROM inbox LEFT JOIN source ON source.id = inbox.source
@@ -55,11 +56,6 @@ pub(super) fn page(homes: Option<&[Home]>, after: Mark, most: Most) -> Select<Pa
     );
     let given = mark.into_iter().chain(given![topics, partitions]).collect();
     Select { sql, given, read: read_page }
-}
-
-/// As the database counts.
-fn said(most: Most) -> i64 {
-    i64::try_from(most.bytes).unwrap_or(i64::MAX)
 }
 
 fn read_page(rows: &[Row]) -> Result<Page, Error> {
@@ -95,7 +91,7 @@ pub(super) fn of(run: RunId, after: Mark, most: Most) -> Select<Vec<Message>> {
         ),
         " ORDER BY change, id"
     );
-    let given = given![after.change, after.id, i64::from(most.messages), said(most), run.0];
+    let given = given![after.change, after.id, i64::from(most.messages), bytes(most.bytes), run.0];
     Select { sql, given, read: |rows| all(rows, message) }
 }
 

@@ -7,7 +7,7 @@ use super::pool::{Select, all, given, one};
 use crate::store::{Home, NewRecord, Offset, Outgoing, Record};
 
 /// What a read is bounded by, as the database counts.
-fn bytes(max: usize) -> i64 {
+pub(super) fn bytes(max: usize) -> i64 {
     i64::try_from(max).unwrap_or(i64::MAX)
 }
 

@@ -122,17 +122,10 @@ fn read(
             payload: row.get(6)?,
         })
     };
+    let mut fits = most.fits();
     let mut statement = connection.prepare_cached(sql)?;
-    let (mut messages, mut bytes) = (Vec::new(), 0_usize);
-    for read in statement.query_map(given, message)? {
-        let read = read?;
-        bytes = bytes.saturating_add(read.payload.len());
-        messages.push(read);
-        if bytes >= most.bytes {
-            break;
-        }
-    }
-    Ok(messages)
+    let read = statement.query_map(given, message)?;
+    read.take_while(|read| read.as_ref().map_or(true, &mut fits)).collect()
 }
 
 /// How many there are of the first so many.

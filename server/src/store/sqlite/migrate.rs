@@ -65,8 +65,6 @@ pub(super) fn store_id(connection: &Connection) -> rusqlite::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::*;
     use crate::store::sqlite::{records, runs};
     use crate::store::{Event, RunId};
