@@ -404,6 +404,38 @@ async fn what_one_process_forgets_another_may_still_hold() {
     }
 }
 
+/// Whoever was told that something is left for a run may count on it.
+#[tokio::test]
+async fn what_one_process_leaves_for_a_run_no_other_forgets() {
+    let Some((_, one, other)) = shared().await else { return };
+    for round in 0..20 {
+        let numbers = round * 50..(round + 1) * 50;
+        let mut runs = Vec::new();
+        for number in numbers.clone() {
+            let over = NewRun { status: Status::Succeeded, ..new_run(number) };
+            runs.push(admitted(&*one, over).await);
+        }
+        let old = Prune { runs_before: Cutoffs::all(i64::MAX), records_before: 0, claims_before: 0 };
+        let left = runs.iter().map(|run| {
+            let message = NewMessage { even_if_finished: true, ..message(*run, b"x") };
+            other.post(message)
+        });
+        let (pruned, left) = tokio::join!(one.prune(old), futures_util::future::join_all(left));
+        pruned.unwrap();
+        let waiting = other.inbox(None, Mark::START, Most::messages(1_000)).await.unwrap().messages;
+        for ((run, number), left) in runs.iter().zip(numbers).zip(left) {
+            let has_message = waiting.iter().any(|message| message.run == *run);
+            let is_there = other.run(&format!("id-{number}")).await.unwrap().is_some();
+            match left {
+                Ok(()) => assert!(has_message && is_there, "run {run}: {has_message}, {is_there}"),
+                Err(StoreError::Conflict(Conflict::UnknownRun(_))) => assert!(!has_message && !is_there),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        other.discard(waiting.iter().map(|message| message.id).collect()).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_store_is_shared_by_all_or_by_nobody() {
     let Some((url, one, other)) = shared().await else { return };

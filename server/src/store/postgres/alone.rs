@@ -1,6 +1,6 @@
 //! Changes that are made one at a time, each in a transaction of its own.
 
-use tokio_postgres::Error;
+use tokio_postgres::{Error, Row};
 
 use super::change::{Change, Done};
 use super::claims;
@@ -19,7 +19,7 @@ const TICK: &str = "INSERT INTO schedule (pathway, name, last, run) VALUES ($1, 
 const TAKE_OVER: &str = r#"INSERT INTO source (topic, "partition", epoch) VALUES ($1, $2, 1)
     ON CONFLICT (topic, "partition") DO UPDATE SET epoch = source.epoch + 1 RETURNING epoch"#;
 /// Of the pathways that there are, which need not be served any more. Who has called one and is not over
-/// may not have heard yet how it ended, and of one for which there is a message something is asked. The newest run stays, as does the newest record of each topic: its
+/// may not have heard yet how it ended. The newest run stays, as does the newest record of each topic: its
 /// number says which comes next.
 const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
         SELECT min(pathway) FROM run WHERE finished_at IS NOT NULL
@@ -35,18 +35,21 @@ const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
                 AND NOT EXISTS (SELECT FROM inbox WHERE inbox.run = run.id)
             ORDER BY finished_at LIMIT $6) AS old
     WHERE of.pathway IS NOT NULL LIMIT $6";
+/// From here on nobody leaves anything for them; those for which somebody is about to are passed over.
+const SEIZE_RUNS: &str = "SELECT id FROM run WHERE id = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED";
+/// Of one for which there is a message something is asked.
+const UNASKED: &str = "SELECT id FROM unnest($1::bigint[]) AS seized(id)
+    WHERE NOT EXISTS (SELECT FROM inbox WHERE inbox.run = seized.id)";
 const THEIR_BLOBS: &str =
     "SELECT started_blob FROM run WHERE id = ANY($1::bigint[]) AND started_blob IS NOT NULL
     UNION SELECT outcome_blob FROM run WHERE id = ANY($1::bigint[]) AND outcome_blob IS NOT NULL
     UNION SELECT payload_blob FROM event WHERE run = ANY($1::bigint[]) AND payload_blob IS NOT NULL
     UNION SELECT value_blob FROM stream WHERE run = ANY($1::bigint[]) AND value_blob IS NOT NULL";
-const FORGET_RUNS: [&str; 5] = [
+const FORGET_RUNS: [&str; 4] = [
     "DELETE FROM taken_up WHERE run = ANY($1::bigint[])",
     "DELETE FROM event WHERE run = ANY($1::bigint[])",
     "DELETE FROM stream WHERE run = ANY($1::bigint[])",
     "DELETE FROM run WHERE id = ANY($1::bigint[])",
-    // What was left for them just now.
-    "DELETE FROM inbox WHERE run = ANY($1::bigint[])",
 ];
 const TOPICS: &str = r#"SELECT id, least(next_offset, newest) FROM
     (SELECT id, next_offset, (SELECT max("offset") FROM record WHERE source = source.id) AS newest FROM source) AS topic
@@ -114,8 +117,9 @@ async fn prune_runs(session: &mut Session, before: &Cutoffs, blobs: &mut Vec<Vec
             own.push(before);
         }
     }
-    let rows = session.query(OLD_RUNS, vec![&statuses, &usual, &pathways, &of, &own, &STEP]).await?;
-    let runs = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+    let old = session.query(OLD_RUNS, vec![&statuses, &usual, &pathways, &of, &own, &STEP]).await?;
+    let seized = session.query(SEIZE_RUNS, vec![&numbers(&old)?]).await?;
+    let runs = numbers(&session.query(UNASKED, vec![&numbers(&seized)?]).await?)?;
     if runs.is_empty() {
         return Ok(0);
     }
@@ -124,6 +128,10 @@ async fn prune_runs(session: &mut Session, before: &Cutoffs, blobs: &mut Vec<Vec
     }
     session.pipeline(FORGET_RUNS.map(|sql| Call::new(sql, vec![&runs])).into()).await?;
     Ok(runs.len().try_into().unwrap_or(u64::MAX))
+}
+
+fn numbers(rows: &[Row]) -> Result<Vec<i64>, Error> {
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 async fn prune_records(session: &mut Session, before: i64, blobs: &mut Vec<Vec<u8>>) -> Result<u64, Error> {

@@ -18,6 +18,9 @@ use crate::store::{Epoch, NewRun, Offset, Outlet, Proof, RunId, Status};
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const NUMBERS: &str = "SELECT nextval('run_id') FROM generate_series(1, $1::bigint)";
 const DEFINITIONS: &str = "SELECT digest, id FROM definition WHERE digest = ANY($1::text[])";
+/// Nobody forgets these runs before what is left for them is committed; one that somebody is about to forget
+/// is gone when this has been answered.
+const LASTING: &str = "SELECT FROM run WHERE id = ANY($1::bigint[]) ORDER BY id FOR KEY SHARE";
 const HEADS: &str = "SELECT id, public_id, status, outcome_blob,
         (SELECT coalesce(max(seq) + 1, 1) FROM event WHERE run = run.id), source
     FROM run WHERE id = ANY($1::bigint[])";
@@ -132,6 +135,8 @@ type Note = fn(&mut Known, &Row) -> Result<(), Error>;
 struct Wanted<'a> {
     runs: i64,
     digests: BTreeSet<&'a str>,
+    /// Runs for which something is left.
+    told: Vec<i64>,
     heads: Vec<i64>,
     sources: BTreeSet<(&'a str, i32)>,
     epochs: BTreeSet<(&'a str, i32)>,
@@ -177,7 +182,10 @@ impl<'a> Wanted<'a> {
                 self.sent.0.extend(firsts);
                 self.sent.1.extend(lasts);
             }
-            Change::Post(message) => self.heads.push(message.run.0),
+            Change::Post(message) => {
+                self.told.push(message.run.0);
+                self.heads.push(message.run.0);
+            }
             Change::Discard(_)
             | Change::Define { .. }
             | Change::Tick { .. }
@@ -259,6 +267,9 @@ impl Known {
         }
         if !digests.is_empty() {
             calls.push((Call::new(DEFINITIONS, vec![&digests]), Self::definition));
+        }
+        if !wanted.told.is_empty() {
+            calls.push((Call::new(LASTING, vec![&wanted.told]), |_, _| Ok(())));
         }
         if !heads.is_empty() {
             calls.push((Call::new(HEADS, vec![heads]), Self::head));
