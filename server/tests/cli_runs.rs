@@ -207,10 +207,35 @@ async fn what_happened_is_told_to_a_changed_pathway_without_doing_anything() {
         "{sum}  sum  succeeded  differs: `told` would ask for something else\n       publish  to `told`\n  \
          was  value    {{\"n\":1}}\n  now  value    {{\"n\":2}}\n"
     );
-    assert_eq!((code, output), (1, expected));
+    assert_eq!((code, &output), (1, &expected));
     let (code, output, _) = run(folder, &["replay", "--with", "drafts/sum.yaml", &pin]).await;
     assert_eq!(code, 1);
     assert!(output.contains("cannot be compared: it is a run of `pin`, not of `sum`"), "{output}");
+
+    // One that lies elsewhere, also where that is worked in.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let draft = elsewhere.path().join("sum.yaml");
+    let lay = |text: &str| fs::write(&draft, text).unwrap();
+    let draft = draft.to_str().unwrap();
+    lay(&SUM.replace("value: { n: 1 }", "value: { n: 2 }"));
+    let with = ["replay", "--with", draft, &sum];
+    assert_eq!(run(folder, &with).await.1, expected);
+    let project = [&with[..], &["--project", folder.to_str().unwrap()]].concat();
+    assert_eq!(run(elsewhere.path(), &project).await.1, expected);
+    let refused = async |code: i32, expected: &str| {
+        let (found, _, error) = run(folder, &with).await;
+        assert_eq!(found, code, "{error}");
+        assert!(error.contains(expected), "{error}");
+    };
+    lay("pathway: sum\nreturn: \"{{ nothing }}\"\n");
+    let in_place = format!("`{draft}`, in the place of `pathways/sum.yaml`, does not compile");
+    refused(65, &in_place).await;
+    lay("pathway: sums\nreturn: 1\n");
+    refused(2, &format!("the project has no pathway `sums` in whose place `{draft}` could be")).await;
+    lay("steps: {}\n");
+    refused(65, &format!("`{draft}` is no pathway")).await;
+    fs::remove_file(draft).unwrap();
+    refused(2, &format!("`{draft}` was not read: there is no such file")).await;
 
     // The project's own, with and without a server.
     write("pathways/pin.yaml", &PIN.replace("n: 1,", "n: 2,"));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pathway_engine::diagnostic::{Diagnostic, Diagnostics};
-use pathway_engine::source::{self, Kind, Node};
+use pathway_engine::source::{self, FileId, Kind, Node, Sources};
 
 use super::{Exit, Failure};
 use crate::config::Config;
@@ -17,15 +17,28 @@ pub(super) enum Document {
     Unknown,
 }
 
+impl Document {
+    /// What a text is.
+    pub(super) fn of_text(text: &str) -> Self {
+        let mut sources = Sources::new();
+        let file = sources.add("", text);
+        Self::of(parse(&sources, file).as_ref())
+    }
+
+    fn of(node: Option<&Node>) -> Self {
+        let Some(node) = node else { return Self::Unknown };
+        let name = |key: &str| node.get(key).and_then(Node::as_text).map(|name| name.value.clone());
+        match (name("pathway"), node.get("feed")) {
+            (Some(name), _) => Self::Pathway(name),
+            (None, Some(_)) => Self::Feed(name("feed").unwrap_or_default()),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
 /// What the file at `path`, which was read before, is.
 pub(super) fn document(config: &Config, path: &str) -> Document {
-    let Some(node) = tree(config, path) else { return Document::Unknown };
-    let name = |key: &str| node.get(key).and_then(Node::as_text).map(|name| name.value.clone());
-    match (name("pathway"), node.get("feed")) {
-        (Some(name), _) => Document::Pathway(name),
-        (None, Some(_)) => Document::Feed(name("feed").unwrap_or_default()),
-        (None, None) => Document::Unknown,
-    }
+    Document::of(tree(config, path).as_ref())
 }
 
 /// The files that `paths`, files and folders, mean: relative to the project's folder.
@@ -54,7 +67,7 @@ pub(super) fn inside(config: &Config, path: &Path) -> Result<String, Failure> {
     config.relative(path).ok_or_else(|| {
         let (path, folder) = (path.display(), config.root.folder().display());
         Failure::new(Exit::Usage, format!("`{path}` is not in the project's folder, `{folder}`"))
-            .help("name its project with `--project`")
+            .help("name its project with `--project`, or lay it into that folder")
     })
 }
 
@@ -87,7 +100,12 @@ pub(super) fn concerning(
 
 fn tree(config: &Config, path: &str) -> Option<Node> {
     let file = config.sources.files().filter(|file| config.sources.path(*file) == path).last()?;
-    source::parse(&config.sources, file, source::Limits::default(), &mut Diagnostics::new())
+    parse(&config.sources, file)
+}
+
+/// Whatever is wrong is told elsewhere.
+fn parse(sources: &Sources, file: FileId) -> Option<Node> {
+    source::parse(sources, file, source::Limits::default(), &mut Diagnostics::new())
 }
 
 /// Shows all texts in a tree.

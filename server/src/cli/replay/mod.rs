@@ -1,8 +1,9 @@
 //! `pathway replay`: what a definition would make of what happened in runs, told without doing anything.
 
 mod shown;
+mod stood_in;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pathway_engine::Value;
@@ -11,15 +12,14 @@ use pathway_engine::journal::{Event, Kind, Outcome as Performed};
 use pathway_engine::vm::{Difference, Mismatch, Vm};
 
 use self::shown::{Compared, Verdict};
-use super::files::{self, Document};
+use self::stood_in::StoodIn;
 use super::operator::{Operator, block_on};
 use super::run::Mask;
 use super::runs::status;
 use super::terminal::counted;
-use super::{Exit, Failure, Form, Outcome, Session};
+use super::{Exit, Failure, Outcome, Session};
 use crate::app::data_folder;
 use crate::config::Config;
-use crate::loading;
 use crate::operations::{Journal, Listing, MOST};
 use crate::seal::{self, SealKeys};
 use crate::store::Status;
@@ -58,7 +58,7 @@ impl Replay {
     pub(super) fn run(&self, session: &Session) -> Outcome {
         let (config, program, name) = match &self.with {
             Some(file) => {
-                let (config, program, name) = with(session, file)?;
+                let StoodIn { config, program, name } = StoodIn::by(session, file)?;
                 (config, program, Some(name))
             }
             None => {
@@ -126,34 +126,6 @@ fn of(id: &str, failure: Failure) -> Failure {
         }
         other => other,
     }
-}
-
-/// A project in which a file stands in for that of the same pathway, and the name of that.
-fn with(session: &Session, file: &Path) -> Result<(Config, Program, String), Failure> {
-    let mut config = session.load_near(Some(file))?;
-    session.tell(&config)?;
-    let asked = files::inside(&config, file)?;
-    let mut paths = config.pathway_files();
-    if !paths.contains(&asked) {
-        paths.push(asked.clone());
-    }
-    for path in &paths {
-        config.add_file(path, None);
-    }
-    let Document::Pathway(name) = files::document(&config, &asked) else {
-        return Err(Failure::new(Exit::Invalid, format!("`{asked}` is no pathway"))
-            .help("begin it with `pathway: NAME`, and see what `pathway check` says of it"));
-    };
-    let is_other =
-        |path: &&String| **path == asked || files::document(&config, path) != Document::Pathway(name.clone());
-    let paths: Vec<String> = paths.iter().filter(is_other).cloned().collect();
-    let program = loading::load(&mut config, &paths);
-    if !program.pathways.contains_key(name.as_str()) {
-        let found = config.diagnostics.clone().sorted();
-        session.terminal.diagnostics(&found, &config.sources, Form::Human)?;
-        return Err(Failure::new(Exit::Invalid, format!("`{asked}` does not compile")));
-    }
-    Ok((config, program, name))
 }
 
 /// Compares runs with the pathways of a project.
