@@ -52,7 +52,8 @@ pub(super) async fn open_store(project: &Project, data: &Path) -> Result<Arc<dyn
 /// where the store is a database, in the folder that is meant unless another is named.
 pub(crate) fn data_folder(project: &Project, folder: &Path) -> PathBuf {
     match &project.store {
-        StoreKind::Path(path) => folder.join(path),
+        // As it is told: without the `.` in it.
+        StoreKind::Path(path) => folder.join(path).components().collect(),
         StoreKind::Postgres(_) => folder.join(DATA),
     }
 }
