@@ -6,6 +6,7 @@ use super::change::{Change, Done};
 use super::claims;
 use super::crashes;
 use super::known::BEGIN;
+use super::pool::all;
 use super::rows::{RELEASE, SEIZE};
 use super::session::{Call, Session};
 use crate::store::{Cutoffs, Epoch, Home, Prune, Pruned};
@@ -20,7 +21,8 @@ const TAKE_OVER: &str = r#"INSERT INTO source (topic, "partition", epoch) VALUES
     ON CONFLICT (topic, "partition") DO UPDATE SET epoch = source.epoch + 1 RETURNING epoch"#;
 /// Of the pathways that there are, which need not be served any more. Who has called one and is not over
 /// may not have heard yet how it ended. The newest run stays, as does the newest record of each topic: its
-/// number says which comes next.
+/// number says which comes next. From here on nobody leaves anything for them; those for which somebody is
+/// about to are passed over.
 const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
         SELECT min(pathway) FROM run WHERE finished_at IS NOT NULL
         UNION ALL SELECT (SELECT min(run.pathway) FROM run WHERE finished_at IS NOT NULL AND run.pathway > of.pathway)
@@ -33,13 +35,11 @@ const OLD_RUNS: &str = "WITH RECURSIVE of (pathway) AS (
                 AND finished_at < coalesce(own.before, usual.before) AND id < (SELECT max(id) FROM run)
                 AND NOT EXISTS (SELECT FROM run AS caller WHERE caller.id = run.parent AND caller.finished_at IS NULL)
                 AND NOT EXISTS (SELECT FROM inbox WHERE inbox.run = run.id)
-            ORDER BY finished_at LIMIT $6) AS old
+            ORDER BY finished_at LIMIT $6 FOR UPDATE OF run SKIP LOCKED) AS old
     WHERE of.pathway IS NOT NULL LIMIT $6";
-/// From here on nobody leaves anything for them; those for which somebody is about to are passed over.
-const SEIZE_RUNS: &str = "SELECT id FROM run WHERE id = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED";
-/// Of one for which there is a message something is asked.
-const UNASKED: &str = "SELECT id FROM unnest($1::bigint[]) AS seized(id)
-    WHERE NOT EXISTS (SELECT FROM inbox WHERE inbox.run = seized.id)";
+/// Of one for which there is a message something is asked, also if that came just before it was seized.
+const UNASKED: &str = "SELECT id FROM unnest($1::bigint[]) AS old(id)
+    WHERE NOT EXISTS (SELECT FROM inbox WHERE inbox.run = old.id)";
 const THEIR_BLOBS: &str =
     "SELECT started_blob FROM run WHERE id = ANY($1::bigint[]) AND started_blob IS NOT NULL
     UNION SELECT outcome_blob FROM run WHERE id = ANY($1::bigint[]) AND outcome_blob IS NOT NULL
@@ -117,9 +117,13 @@ async fn prune_runs(session: &mut Session, before: &Cutoffs, blobs: &mut Vec<Vec
             own.push(before);
         }
     }
+    let id = |row: &Row| row.try_get::<_, i64>(0);
     let old = session.query(OLD_RUNS, vec![&statuses, &usual, &pathways, &of, &own, &STEP]).await?;
-    let seized = session.query(SEIZE_RUNS, vec![&numbers(&old)?]).await?;
-    let runs = numbers(&session.query(UNASKED, vec![&numbers(&seized)?]).await?)?;
+    let old = all(&old, id)?;
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let runs = all(&session.query(UNASKED, vec![&old]).await?, id)?;
     if runs.is_empty() {
         return Ok(0);
     }
@@ -128,10 +132,6 @@ async fn prune_runs(session: &mut Session, before: &Cutoffs, blobs: &mut Vec<Vec
     }
     session.pipeline(FORGET_RUNS.map(|sql| Call::new(sql, vec![&runs])).into()).await?;
     Ok(runs.len().try_into().unwrap_or(u64::MAX))
-}
-
-fn numbers(rows: &[Row]) -> Result<Vec<i64>, Error> {
-    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 async fn prune_records(session: &mut Session, before: i64, blobs: &mut Vec<Vec<u8>>) -> Result<u64, Error> {
