@@ -1,5 +1,6 @@
 //! Why a command did not do what it was asked to.
 
+use std::fmt::Display;
 use std::io;
 
 use super::exit::Exit;
@@ -29,6 +30,11 @@ impl Failure {
     /// A failure that is told with `message`.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self::Told { exit, message: message.into(), help: None }
+    }
+
+    /// A file that was asked for was not read.
+    pub(super) fn unread(path: impl Display, error: impl Display) -> Self {
+        Self::new(Exit::Usage, format!("`{path}` was not read: {error}"))
     }
 
     /// Says what to do.

@@ -29,10 +29,8 @@ impl Fmt {
         let (mut sources, mut problems) = (Sources::new(), Diagnostics::new());
         let (mut changed, mut broken) = (0, 0);
         for name in &names {
-            let text = config.root.read(name).map_err(|error| {
-                Failure::new(Exit::Usage, format!("`{name}` was not read: {error}"))
-                    .help("name a file below the project's folder")
-            })?;
+            let unread = |error| Failure::unread(name, error).help("name a file below the project's folder");
+            let text = config.root.read(name).map_err(unread)?;
             let file = sources.add(name.as_str(), text.as_str());
             let Some(formatted) = format(&sources, file, &mut problems) else {
                 broken += 1;

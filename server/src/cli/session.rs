@@ -56,7 +56,7 @@ impl Session {
             Ok(path) => path.map(|path| if path.is_dir() { path } else { folder_of(&path) }),
             Err(error) => {
                 let path = file.unwrap_or(Path::new("")).display();
-                return Err(Failure::new(Exit::Usage, format!("`{path}` was not read: {error}")));
+                return Err(Failure::unread(path, error));
             }
         };
         let request = Request::of_process()
