@@ -19,6 +19,8 @@ mod outbox;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod retention;

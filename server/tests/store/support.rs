@@ -184,3 +184,8 @@ pub(crate) fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Con
         other => panic!("{other:?}"),
     }
 }
+
+/// A message for a run that is not over.
+pub(crate) fn message(run: RunId, payload: &[u8]) -> NewMessage {
+    NewMessage { run, at: 1_000, even_if_finished: false, payload: payload.to_vec() }
+}
